@@ -1,1 +1,1 @@
-"""Trains and measures the weights that ship, and writes their cards. Runs from the repository; the wheel has none of it."""
+"""Training and measurement of the shipped weights, and their model cards. Runs from the repository; not part of the wheel."""

@@ -39,13 +39,13 @@ SAMPLING = SamplingConfig(max_new_tokens=28, temperature=0.8, top_p=0.9)
 NUM_BRIEFS, LINES_PER_BRIEF = 40, 10
 WRITERS = ("base", "tuned")
 
-Draft = tuple[str, bool]  # a line, and whether it came to an end
+Draft = tuple[str, bool]  # a line, and whether it is finished
 Drafts = dict[str, list[list[Draft]]]  # by writer and brief
 LineScorer = Callable[[Sequence[str]], np.ndarray]  # lines [N] -> scores [N], larger is better
 
 
 def evaluate_and_export(parquet_path: Path, adapter: Path, export: Path | None) -> dict[str, Any]:
-    """Return every figure of the card that needs no click predictor; with `export`, write the adapter there and its card.
+    """Return all figures of the card that need no click predictor; with `export`, copy the adapter there with its card.
 
     adapter: a stage's adapter, or one of its checkpoints.
     """
@@ -55,7 +55,7 @@ def evaluate_and_export(parquet_path: Path, adapter: Path, export: Path | None) 
     model, tokenizer = load_base()
     likelihoods: dict[str, LineLikelihoods] = {}
     drafts: Drafts = {}
-    for name in WRITERS:  # the adapter is merged into the weights between the two
+    for name in WRITERS:  # between the two, the adapter is merged into the weights
         if name == "tuned":
             merge_adapter(model, adapter)
         likelihoods[name] = line_likelihoods(model, tokenizer, arm_prompts, tests.headlines, is_bf16=True)
@@ -69,12 +69,12 @@ def evaluate_and_export(parquet_path: Path, adapter: Path, export: Path | None) 
 
 
 def write_drafts(model: Model, prompts: Sequence[str]) -> list[list[Draft]]:
-    """Return LINES_PER_BRIEF lines for each prompt; the same model and prompts give the same lines."""
+    """Return LINES_PER_BRIEF lines for each prompt; deterministic."""
     return [sample_lines(*model, prompt, LINES_PER_BRIEF, seed=place, config=SAMPLING) for place, prompt in enumerate(prompts)]
 
 
 def redraft(parquet_path: Path, adapter: Path) -> tuple[Drafts, HeadlineTests]:
-    """Return the lines that `evaluate_and_export` judges, written anew, and the held-out tests."""
+    """Return the lines judged by `evaluate_and_export`, generated again, and the held-out tests."""
     tests, about = read_tests(parquet_path, "held-out")
     prompts = line_prompts(about)
     model = load_base()
@@ -91,7 +91,7 @@ def write_card(folder: Path, figures: dict[str, Any]) -> None:
 
 
 def likelihood_figures(tests: HeadlineTests, base: LineLikelihoods, tuned: LineLikelihoods) -> dict[str, Any]:
-    """Return preference accuracies on significant pairs and perplexities, with intervals, for all weeks and trusted ones."""
+    """Return preference accuracies on significant pairs and perplexities, with intervals, for all and for trusted weeks."""
     scores = {
         "per_token": (tuned.per_token, base.per_token),
         "total": (tuned.total, base.total),
@@ -117,9 +117,9 @@ def likelihood_figures(tests: HeadlineTests, base: LineLikelihoods, tuned: LineL
 
 
 def draft_figures(drafts: Drafts, tests: HeadlineTests, judges: Mapping[str, LineScorer]) -> dict[str, Any]:
-    """Return length-matched win rates of tuned over base lines, the shares of faulty lines, and some of the lines.
+    """Return length-matched win rates of tuned over base lines, the shares of faulty lines, and sample lines.
 
-    judges: by the name that the figure gets, who says which line is better.
+    judges: name of the figure -> scorer that decides which line is better.
     """
     lines = {name: [[line for line, _ in rows] for rows in drafts[name]] for name in WRITERS}
     wins = {name: _wins(lines["tuned"], lines["base"], judge) for name, judge in judges.items()}
@@ -136,7 +136,7 @@ def draft_figures(drafts: Drafts, tests: HeadlineTests, judges: Mapping[str, Lin
 
 
 def _wins(tuned: list[list[str]], base: list[list[str]], judge: LineScorer) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many length-matched pairs of each brief the tuned lines win, and how many there are, both [briefs]."""
+    """Return the number of length-matched pairs of each brief won by tuned lines, and the number of pairs, both [briefs]."""
     matched = [length_matched_wins(ours, judge(ours), others, judge(others)) for ours, others in zip(tuned, base, strict=True)]
     wins, counts = (np.array(column, float) for column in zip(*matched, strict=True))
     return wins, counts
@@ -155,7 +155,7 @@ def _faults(groups: list[list[Draft]]) -> dict[str, Any]:
 
 
 def card(figures: dict[str, Any], notes: str = "") -> str:
-    """Return the README.md of the adapter's folder; notes is what somebody who read its lines has to say (NOTES.md there)."""
+    """Return the README.md of the adapter's folder; notes: remarks of a person who read the lines (NOTES.md there)."""
     show = lambda figure: str(Interval(**figure))  # noqa: E731
     names = {
         "per_token": "log-likelihood per token", "total": "log-likelihood, summed",

@@ -28,14 +28,14 @@ from data.make.headline_tests import HeadlineTests, build_pairs, normalise_headl
 
 Row = dict[str, str]
 ABOUT_CHARACTERS = 70
-_IDLE_EXCERPTS = 20  # an excerpt that stands under this many tests says nothing about the article
+_IDLE_EXCERPTS = 20  # an excerpt used by this many tests says nothing about the article
 
 
 def read_tests(parquet_path: Path, part: str) -> tuple[HeadlineTests, list[str]]:
-    """Return the tests of one part of the split and what the article of each is about [T].
+    """Return the tests of one part of the split and a text about each test's article [T].
 
-    From "tune" the tests are left out that share a headline with another part, and those of the weeks whose randomisation
-    the archive's maintainers distrust.
+    "tune" excludes tests that share a headline with another part, and tests of the weeks whose randomisation the
+    archive's maintainers distrust.
 
     Raises:
         TrainingError: a column is missing or no test is left.
@@ -63,7 +63,7 @@ def win_probability(clicks: np.ndarray, impressions: np.ndarray, first: np.ndarr
     """Return the posterior probability [K] that arm first[k] has a higher click rate than arm second[k].
 
     Rates have Jeffreys' prior, so that rate ~ Beta(a, b) with a = clicks + 1/2, b = impressions - clicks + 1/2. Its log-odds
-    have mean psi(a) - psi(b) and variance psi'(a) + psi'(b), exactly; their difference is taken as normal.
+    have mean psi(a) - psi(b) and variance psi'(a) + psi'(b), exactly; their difference is approximated as normal.
     """
     a, b = clicks + 0.5, np.maximum(impressions - clicks, 0) + 0.5
     mean, variance = digamma(a) - digamma(b), polygamma(1, a) + polygamma(1, b)
@@ -72,10 +72,10 @@ def win_probability(clicks: np.ndarray, impressions: np.ndarray, first: np.ndarr
 
 
 def preference_pairs(tests: HeadlineTests, *, min_probability: float = 0.95, max_uses: int = 2) -> list[Row]:
-    """Return chosen, rejected of well separated arms, the widest gaps first.
+    """Return pairs (chosen, rejected) of well separated arms, the largest differences first.
 
-    min_probability: of the chosen arm being truly better; the rest is noise and left out. max_uses: how often one arm may
-    appear on a side, so that tests of many arms do not outweigh the others.
+    min_probability: of the chosen arm being truly better; other pairs are noise and left out. max_uses: maximum uses of an arm
+    on one side, so that tests of many arms do not outweigh the others.
     """
     pairs = build_pairs(tests)
     probability = win_probability(tests.clicks, tests.impressions, pairs.first, pairs.second)
@@ -95,7 +95,7 @@ def preference_pairs(tests: HeadlineTests, *, min_probability: float = 0.95, max
 
 
 def approved_lines(tests: HeadlineTests, about: Sequence[str], *, min_probability: float = 0.9) -> list[Row]:
-    """Return description and line for the best arm of each test that is better than the test's other arms taken together."""
+    """Return description and line for the best arm of each test that is better than the pooled other arms of the test."""
     found = []
     for test in range(len(tests.test_ids)):
         arms = np.flatnonzero(tests.test_idx == test)
@@ -109,7 +109,7 @@ def approved_lines(tests: HeadlineTests, about: Sequence[str], *, min_probabilit
 
 
 def _about_of_tests(parquet_path: Path) -> dict[str, str]:
-    """Return a short text about each test's article: its most frequent lede, else an excerpt that is not a standing phrase."""
+    """Return a short text about each test's article: its most frequent lede, else an excerpt that is no stock phrase."""
     packages = pd.read_parquet(parquet_path)
     columns = [name for name in ("lede", "excerpt") if name in packages.columns]
     for name in columns:

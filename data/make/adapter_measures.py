@@ -1,7 +1,7 @@
-"""Measures of a tuned language model: likelihoods of lines, preference accuracy, perplexity, win rates, defects.
+"""Measurements of a tuned language model: likelihoods of lines, preference accuracy, perplexity, win rates, defects.
 
 Intervals are 95 % bootstrap intervals over tests (or briefs), since lines of one test are not independent. Lines are [N], tests
-[T], pairs [K]. Knows models and numbers; what is compared with what is adapter_card's business.
+[T], pairs [K]. Knows models and numbers; adapter_card chooses the comparisons.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def line_likelihoods(
     *,
     is_bf16: bool = False,
 ) -> LineLikelihoods:
-    """Return the likelihood of lines [N], each after the prompt [N] beside it; the prompt's own tokens do not count.
+    """Return the likelihood of lines [N], each after its prompt [N]; the prompt's own tokens do not count.
 
-    is_bf16: run the layers in bfloat16, twice as fast; totals then differ by some hundredths of a nat a token.
+    is_bf16: run the layers in bfloat16, twice as fast; totals then differ by some hundredths of a nat per token.
     """
     rows = []
     for prompt, line in zip(prompts, lines, strict=True):
@@ -88,7 +88,7 @@ def ratio_interval(numerator: np.ndarray, denominator: np.ndarray, *, seed: int 
 
 
 def preference_hits(tests: HeadlineTests, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return, per test [T], how many significant pairs `scores` [N] puts in the right order (equal: half), and how many are."""
+    """Return, per test [T], the number of significant pairs ordered correctly by `scores` [N] (equal: half), and of all."""
     pairs = build_pairs(tests)
     first, second = pairs.first[pairs.significant], pairs.second[pairs.significant]
     right = (scores[first] > scores[second]) + 0.5 * (scores[first] == scores[second])
@@ -97,7 +97,7 @@ def preference_hits(tests: HeadlineTests, scores: np.ndarray) -> tuple[np.ndarra
 
 
 def preference_accuracy(tests: HeadlineTests, scores: np.ndarray, baseline: np.ndarray | None = None) -> Interval:
-    """Return the share of significant pairs in the right order; with a baseline [N], by how much it is above the baseline's."""
+    """Return the share of significant pairs in the right order; with a baseline [N], the difference from the baseline's."""
     hits, count = preference_hits(tests, scores)
     return ratio_interval(hits if baseline is None else hits - preference_hits(tests, baseline)[0], count)
 
@@ -118,7 +118,7 @@ def sample_lines(
     seed: int,
     config: SamplingConfig,
 ) -> list[tuple[str, bool]]:
-    """Return lines the model writes after `prompt`, each with whether it came to an end; every ordinary token may be used."""
+    """Return lines generated after `prompt`, each with whether it is finished; all ordinary tokens are allowed."""
     encode = lambda text: tokenizer(text, add_special_tokens=False)["input_ids"]  # noqa: E731
     allowed = torch.ones(int(model.config.get_text_config().vocab_size), dtype=torch.bool)
     allowed[[token for token in tokenizer.all_special_ids if token < len(allowed)]] = False
@@ -133,10 +133,10 @@ def sample_lines(
 def length_matched_wins(
     lines: Sequence[str], scores: np.ndarray, other_lines: Sequence[str], other_scores: np.ndarray
 ) -> tuple[float, int]:
-    """Return how many pairs (one line of each list) the first list wins, equal scores counting half, and how many there are.
+    """Return the number of pairs (one line of each list) won by the first list, equal scores counting half, and of all pairs.
 
-    Only pairs whose lengths in characters differ by at most 10 % of the longer are compared: a score that likes long lines
-    would otherwise reward length.
+    Only pairs whose lengths in characters differ by at most 10 % of the longer are compared, so that a score that prefers
+    long lines does not reward length.
     """
     wins, count = 0.0, 0
     for line, score in zip(lines, scores, strict=True):
@@ -149,7 +149,7 @@ def length_matched_wins(
 
 
 def is_repetitive(line: str) -> bool:
-    """Say whether a line says a word twice in a row, three words in a row twice, or one content word three times."""
+    """Return whether a line repeats a word twice in a row, three words in a row twice, or one content word three times."""
     words = [word.casefold() for word in WORD.findall(line)]
     triples = list(zip(words, words[1:], words[2:], strict=False))
     content = [word for word in words if word not in word_set("language", "function_words")]
@@ -161,11 +161,10 @@ def is_repetitive(line: str) -> bool:
 
 
 def is_malformed(line: str, *, is_finished: bool = True) -> bool:
-    """Say whether a line is broken by signs that need no parser; a stand-in for a grammar check, and blind to the rest.
+    """Return whether a line is malformed by simple signs; a substitute for a grammar check that misses other errors.
 
-    Broken: it did not end within the limit, has fewer than two words, ends in a comma, dash, colon or a word that wants
-    another (an article, a preposition), opens a quote or bracket that it does not close, starts with a mark that ends things,
-    or has a space before its full stop.
+    Malformed: unfinished at the limit, fewer than two words, a final comma, dash, colon or word that needs another one
+    (an article, a preposition), an unclosed quote or bracket, an initial closing mark, or a space before the full stop.
     """
     words = WORD.findall(line)
     if not is_finished or len(words) < 2 or line.rstrip(" \"'”’").endswith((",", "-", "–", "—", ":", ";")):

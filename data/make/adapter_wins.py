@@ -47,10 +47,10 @@ def predictor_scorer(extractor: FeatureExtractor, predictor: ClickModel) -> Line
 
 
 def add_wins(parquet_path: Path, folder: Path) -> dict[str, object]:
-    """Measure the lines of the adapter in `folder`, write its card again and return the figures about lines.
+    """Measure the lines of the adapter in `folder`, rewrite its card and return the figures about lines.
 
     Raises:
-        TrainingError: the folder has no figures of its likelihoods, or the data cannot be used.
+        TrainingError: the folder has no figures of likelihoods, or the data cannot be used.
     """
     path = folder / "figures.json"
     if not path.is_file():

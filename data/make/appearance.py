@@ -1,4 +1,4 @@
-"""What a face looks like beyond its geometry: colours, hair and light, measured on the pixels of an aligned crop."""
+"""Appearance of a face beyond its geometry: colours, hair and light, measured on the pixels of an aligned crop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Captions of a folder of aligned faces: the words said of each face, and labels made of them. Used in training only."""
+"""Captions of a folder of aligned faces: the words about each face, and labels derived from them. Used in training only."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionLabel:
-    """How captions label a face: +1 when its words hold one of `plus`, -1 when one of `minus`, else no label.
+    """A label from captions: +1 when a caption has one of the words `plus`, -1 for one of `minus`, else no label.
 
     A face with both is left out, unless `plus_wins` (a bearded man is a man, and no example of a beardless one). `never`:
-    words that leave a face out whatever else is said.
+    words that exclude a face in any case.
     """
 
     plus: tuple[str, ...]

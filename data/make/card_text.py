@@ -1,7 +1,7 @@
-"""The card of a click predictor as Markdown: use, data, licence, figures with intervals, limits, how it was made.
+"""The model card of a click predictor as Markdown: use, data, licence, figures with intervals, limits, method.
 
-Knows plain values only: figures are what `measure_held_out` and `faithfulness` return. Nothing is stated that was not measured
-for this very model; what is not there is left out.
+Knows plain values only: figures are results of `measure_held_out` and `faithfulness`. Only figures measured for this model are
+stated; missing ones are omitted.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def render_model_card(
     """Return the README.md of a predictor's folder.
 
     Args:
-        facts: `data.make.model_card.facts_of`. measured: data -> figures of `measure_held_out`, in the order to show.
+        facts: `data.make.model_card.facts_of`. measured: data -> figures of `measure_held_out`, in order of display.
         faithfulness: method -> figures of `summarise_wins`; may be empty. pictures: data -> file name of its plots.
-        command: what made the figures. comparison: `data.make.model_card.trim_comparison`, where there is one.
+        command: the command that made the figures. comparison: `data.make.model_card.trim_comparison`, if any.
     """
     parts = [
         f"# {name}", _opening(facts), _use(), "## How good it is", _figures_intro(measured), _table(measured),

@@ -57,7 +57,7 @@ class ClipTrainingConfig:
 
 @dataclass(frozen=True)
 class CaptionedPictures:
-    """Pictures on disk and the texts that are right for each; a picture may have none, a text may belong to many."""
+    """Pictures on disk and the matching texts of each; a picture may have none, a text may belong to many."""
 
     paths: tuple[Path, ...]
     texts: tuple[tuple[str, ...], ...]
@@ -103,12 +103,12 @@ class TowerOutputs:
 
     @property
     def can_be_judged(self) -> bool:
-        """Whether a held-out picture has a text; a very small data set may have none."""
+        """Whether a held-out picture has a text, which may be false for a very small data set."""
         return bool(self.right[self.held_out].any())
 
 
 def encode_towers(data: CaptionedPictures, clip: CreativeClip, cache_path: Path) -> TowerOutputs:
-    """Run both towers without projections; pictures are kept in `cache_path`, keyed by their names."""
+    """Run both towers without projections; picture outputs are cached in `cache_path`, keyed by file name."""
     names = [str(path) for path in data.paths]
     pictures = np.zeros((0, 0), np.float32)
     if cache_path.is_file():
@@ -148,8 +148,8 @@ def encode_words(clip: CreativeClip, texts: Sequence[str]) -> Tensor:
 def softened_pca(features: Tensor, num_components: int, softening: float) -> Tensor:
     """Return a projection [num_components, D]: principal directions divided by eigenvalue ** softening.
 
-    The mean direction is removed first. Scaled so that a projected row has about length 1. When fewer directions carry
-    variance than are asked for, the rest stay zero.
+    The mean direction is removed first. Scaled so that a projected row has about length 1. If fewer directions have
+    variance than requested, the rest stay zero.
     """
     features = features.double()
     mean = features.mean(0)
@@ -157,7 +157,7 @@ def softened_pca(features: Tensor, num_components: int, softening: float) -> Ten
     residual = features - (features @ mean)[:, None] * mean
     eigenvalues, directions = torch.linalg.eigh(residual.T @ residual / len(residual))
     eigenvalues, directions = eigenvalues.flip(0)[:num_components], directions.flip(1)[:, :num_components]
-    signs = torch.where(directions.abs().amax(0) == directions.amax(0), 1.0, -1.0)  # fixes what eigh leaves open
+    signs = torch.where(directions.abs().amax(0) == directions.amax(0), 1.0, -1.0)  # fixes the sign, undetermined by eigh
     gains = torch.where(eigenvalues > 1e-8 * eigenvalues[0], eigenvalues.clamp_min(1e-12) ** -softening, 0.0)
     projection = (directions * signs * gains).T  # [num_components, D]
     return (projection / (residual @ projection.T).norm(dim=1).mean()).float()
@@ -173,14 +173,14 @@ def contrastive_loss(similarity: Tensor, right: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Projections:
-    """What is trained: picture [E, 1280], text [E, 384]."""
+    """The trained weights: picture [E, 1280], text [E, 384]."""
 
     picture: Tensor
     text: Tensor
 
 
 def fit_projections(outputs: TowerOutputs, words: Tensor, config: ClipTrainingConfig) -> Projections:
-    """Train both projections on the pictures that aren't held out; deterministic for a seed."""
+    """Train both projections on the pictures that are not held out; deterministic for a seed."""
     generator = torch.Generator().manual_seed(config.seed)
     train = torch.nonzero(~outputs.held_out & outputs.right.any(1)).squeeze(1)
     start = Projections(
@@ -210,7 +210,7 @@ def fit_projections(outputs: TowerOutputs, words: Tensor, config: ClipTrainingCo
 
 
 def align_text_start(start: Projections, outputs: TowerOutputs, rows: Tensor) -> Projections:
-    """Rotate the text projection so that texts lie near their pictures (orthogonal Procrustes); distances stay."""
+    """Rotate the text projection so that texts are close to their pictures (orthogonal Procrustes); distances are preserved."""
     pictures = F.normalize(outputs.pictures[rows] @ start.picture.T, dim=1)
     texts = F.normalize(outputs.texts @ start.text.T, dim=1)
     right = outputs.right[rows].float()
@@ -222,9 +222,9 @@ def align_text_start(start: Projections, outputs: TowerOutputs, rows: Tensor) ->
 
 
 def evaluate_retrieval(projections: Projections, outputs: TowerOutputs, top: int = 5) -> dict[str, float]:
-    """Return how often a right text is among the `top` nearest of a held-out picture, and what guessing reaches.
+    """Return the share of held-out pictures with a matching text among the `top` nearest, and the level of chance.
 
-    recall_pictures turns it round: a held-out picture of a text among the `top` nearest of that text.
+    recall_pictures is the reverse: the share of texts with a matching held-out picture among the `top` nearest.
     """
     pictures = F.normalize(outputs.pictures[outputs.held_out] @ projections.picture.T, dim=1)
     texts = F.normalize(outputs.texts @ projections.text.T, dim=1)
@@ -235,7 +235,7 @@ def evaluate_retrieval(projections: Projections, outputs: TowerOutputs, top: int
         rows = truth.any(1)
         nearest = scores[rows].topk(min(top, scores.shape[1]), dim=1).indices
         found[f"recall_{name}"] = float(truth[rows].gather(1, nearest).any(1).float().mean())
-        share_wrong = 1 - truth[rows].float().mean(1)  # drawing `top` of many without looking
+        share_wrong = 1 - truth[rows].float().mean(1)  # random choice of `top` texts
         found[f"chance_{name}"] = float((1 - share_wrong**top).mean())
     return found
 
@@ -299,7 +299,7 @@ def _card(notes: dict[str, Any]) -> str:
 
 
 def _join(parts: Sequence[TowerOutputs]) -> TowerOutputs:
-    """Put several data sets side by side; a text of one is never right for a picture of another."""
+    """Concatenate several data sets; a text of one never matches a picture of another."""
     right = torch.block_diag(*[part.right.float() for part in parts]).bool()
     return TowerOutputs(
         torch.cat([part.pictures for part in parts]),

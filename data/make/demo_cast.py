@@ -34,7 +34,7 @@ SHEET_PX = 128
 
 
 def choose_candidates(faces: Path) -> tuple[list[Path], list[np.ndarray]]:
-    """Return training faces of adults whose eyes show, nearly frontal, with their pictures at SHEET_PX."""
+    """Return training faces of adults with visible eyes, nearly frontal, with their pictures at SHEET_PX."""
     words = read_caption_words(faces)
     train_paths, _ = split_faces(list(faces.glob("*.jpg")))
     paths = [path for path in adult_paths(train_paths, words) if not words[path.name] & COVERED]
@@ -49,7 +49,7 @@ def read_people(
     """Return the people of a tuning run of `model` without the rejected ones, and their errors, [N], on the scale -1..1.
 
     Args:
-        grown: a growth run that learnt from that tuning run; its block doubles the size.
+        grown: a growth run based on that tuning run; its block doubles the size.
     """
     face_model, state = load_face_model(model), read_state(grown / "state.pt") if grown is not None else None
     train_paths, _ = split_faces(list(faces.glob("*.jpg")))

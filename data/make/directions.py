@@ -49,7 +49,7 @@ RESTRICTED = ("age",)
 MEASURES = (*ATTRIBUTES, *PIXEL_MEASURES, *PROBES)
 STRENGTHS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 MIN_IDENTITY = 0.8
-MAX_STRENGTH = 2.0  # beyond it, eyes and mouths look wrong before any measure says so
+MAX_STRENGTH = 2.0  # beyond it, eyes and mouths look wrong before any measurement shows it
 EFFECTS = "effect_in_deviations_from_-2_to_+2"
 PROBE = 2.0
 MIN_MOVED_SHARE = 0.9
@@ -61,7 +61,7 @@ RIDGE = 0.1
 
 @dataclass(frozen=True)
 class MeasuredFaces:
-    """Rendered faces: codes [N, C], and what the renders measure, values [N, len(MEASURES)], NaN where no face is seen."""
+    """Rendered faces: codes [N, C], and measurements of the renders, values [N, len(MEASURES)], NaN without a face."""
 
     codes: np.ndarray
     values: np.ndarray
@@ -76,7 +76,7 @@ class FaceMeter:
         self.codec, self.analyzer, self.features, self.probes = codec, analyzer, features, dict(probes or {})
 
     def measure(self, codes: np.ndarray) -> MeasuredFaces:
-        """Render codes [N, C], encode the renders again, measure them; a probe that was not fitted gives NaN."""
+        """Render codes [N, C], encode the renders again, measure them; a missing probe gives NaN."""
         values = np.full((len(codes), len(MEASURES)), np.nan, dtype=np.float32)
         encoded = np.zeros_like(codes)
         for start in range(0, len(codes), 64):
@@ -97,7 +97,7 @@ def fit_probes(
     crops_u8: np.ndarray, renders_u8: np.ndarray, face_paths: list[Path], said: Mapping[str, frozenset[str]],
     features: PictureFeatures,
 ) -> dict[str, Probe]:  # fmt: skip
-    """Fit the caption probes to faces and their renders; one that is not better than MIN_PROBE_AUC is left out."""
+    """Fit the caption probes to faces and their renders; probes with an AUC below MIN_PROBE_AUC are left out."""
     seen = np.concatenate([features.compute(list(crops_u8)), features.compute(list(renders_u8))])
     groups = np.tile(np.arange(len(crops_u8)), 2)
     probes = {}
@@ -110,7 +110,7 @@ def fit_probes(
 
 
 def fit_regressors(measured: MeasuredFaces) -> tuple[list[str], np.ndarray]:
-    """Return the names and regressors [A, C] of what could be measured: offered attributes first, then what is held still."""
+    """Return the names and regressors [A, C] of the measured attributes: offered ones first, then those to be kept constant."""
     known = [name for name in MEASURES if np.isfinite(measured.values[:, MEASURES.index(name)]).all()]
     names = [name for name in OFFERED if name in known] + [name for name in known if name not in OFFERED]
     rows = [fit_regressor(measured.codes, measured.values[:, MEASURES.index(name)], ridge=RIDGE) for name in names]
@@ -120,11 +120,11 @@ def fit_regressors(measured: MeasuredFaces) -> tuple[list[str], np.ndarray]:
 def fit_limits(
     codes: np.ndarray, errors: np.ndarray, seen: np.ndarray, face_paths: list[Path], said: Mapping[str, frozenset[str]]
 ) -> tuple[EditLimits, dict[str, float]]:
-    """Learn which faces not to edit, and return it with its figures.
+    """Fit the limits of editable faces, and return them with their figures.
 
-    Captions name only some of those who wear sunglasses, so a probe on picture features (`seen`) names the others first: what
-    scores above the median of the named ones counts as one. A second probe then reads it off the codes; its threshold is the
-    99th percentile of the others.
+    Captions name only some of the people with sunglasses, so a probe on picture features (`seen`) finds the others first: a
+    score above the median of the named faces counts as sunglasses. A second probe then predicts the label from codes; its
+    threshold is the 99th percentile of the others.
 
     Args:
         codes: [N, C]. errors: [N], of the inversions. seen: [N, D] picture features.
@@ -144,9 +144,9 @@ def fit_limits(
 def fit_children(
     codes: np.ndarray, face_paths: list[Path], said: Mapping[str, frozenset[str]]
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """Learn weights and bias [C + 1] of a probe that reads a child off codes [N, C], and return them with its figures.
+    """Fit weights and bias [C + 1] of a probe that detects a child from codes [N, C], and return them with their figures.
 
-    Its threshold is the 95th percentile of the adults: a child that is edited is worse than an adult who is left alone.
+    The threshold is the 95th percentile of the adults: editing a child is worse than refusing an adult.
     """
     labels = label_faces(face_paths, said, CHILD)
     known = np.isfinite(labels)
@@ -160,7 +160,7 @@ def fit_children(
 
 
 def mix_codes(codes: np.ndarray, num: int, *, rng: np.random.Generator) -> np.ndarray:
-    """Return codes of `num` faces that do not exist, [num, C], with the mean and covariance of `codes`.
+    """Return codes of `num` synthetic faces, [num, C], with the mean and covariance of `codes`.
 
     mean + sqrt(s) (a - mean) + sqrt(1 - s) (b - mean),   a, b two of the codes, s uniform in 0..1
     """
@@ -173,7 +173,7 @@ def mix_codes(codes: np.ndarray, num: int, *, rng: np.random.Generator) -> np.nd
 def measure_direction(
     name: str, vector: np.ndarray, codes: np.ndarray, deviations: np.ndarray, meter: FaceMeter, strengths: tuple[float, ...]
 ) -> dict[str, Any]:
-    """Measure what a direction does to faces: share moved, mean change of every measure in deviations, safe range."""
+    """Measure the effects of a direction on faces: share moved, mean change of every measurement in deviations, safe range."""
     grid = {s: meter.measure(codes + s * vector) for s in strengths}
     own = MEASURES.index(name)
     change = (grid[PROBE].values - grid[-PROBE].values) / deviations
@@ -206,7 +206,7 @@ def row_cosine(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def passes(row: dict[str, Any], name: str) -> bool:
-    """Tell whether a measured direction may ship under its name."""
+    """Return whether a measured direction may be shipped under its name."""
     own = row[EFFECTS].get(name, 0.0)
     moves = row["moved_share"] >= MIN_MOVED_SHARE and own > row["largest_other"][0]
     return bool(moves and row["high"] > 0 > row["low"] and row.get("share_of_class_gap", 1.0) >= MIN_CLASS_SHARE)
@@ -225,7 +225,7 @@ def save_sheet(directions: DirectionSet, codes: np.ndarray, codec: FaceCodec, pa
 
 
 def measure_training_faces(codes: np.ndarray, meter: FaceMeter) -> MeasuredFaces:
-    """Render and measure training codes [N, C] and mixes of them; faces that the mesh lost are left out."""
+    """Render and measure training codes [N, C] and mixes of them; renders without a face are left out."""
     rendered = np.concatenate([codes, mix_codes(codes, NUM_MIXES, rng=np.random.default_rng(0))])
     measured = meter.measure(rendered)
     known = np.isfinite(measured.values).any(axis=0)
@@ -238,7 +238,7 @@ def measure_directions(
     vectors: Mapping[str, np.ndarray], raw: Mapping[str, np.ndarray], held_out: np.ndarray, deviations: np.ndarray,
     meter: FaceMeter,
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
-    """Measure every direction on held-out codes [N, C], and what it would do without the projection (`raw`)."""
+    """Measure every direction on held-out codes [N, C], and its effects without the projection (`raw`)."""
     table: dict[str, dict[str, Any]] = {}
     for name, vector in vectors.items():
         row = table[name] = measure_direction(name, vector, held_out, deviations, meter, STRENGTHS)
@@ -259,7 +259,7 @@ def shipped_set(
     """Return the directions that passed and were not rejected by eye.
 
     Raises:
-        DirectionError: none did.
+        DirectionError: no direction passed.
     """
     kept = [name for name in vectors if passes(table[name], name) and name not in rejected]
     if not kept:

@@ -1,13 +1,13 @@
-"""A direction from words: "a friendly smile" through any CLIP model.
+"""A direction from words, such as "a friendly smile", through any CLIP model.
 
-The global direction of StyleCLIP (Patashnik et al. 2021, section 6) asks how much each latent number moves a picture along the
-text's direction in CLIP space; here that is a ridge regression over rendered faces:
+The global direction of StyleCLIP (Patashnik et al. 2021, section 6) is the effect of each latent number on a picture along the
+text's direction in CLIP space; here it is estimated by a ridge regression over rendered faces:
 
     score_i = picture_i . (t / |t|),   t = text(prompt) - text(neutral)
 
-and then the same conditional projection as for labelled directions, with what is not ours to change (sex, ethnicity, skin tone,
-age) held still. It comes with the same table; whether the words were understood is for the table and the
-eye to say.
+followed by the conditional projection of labelled directions, which keeps protected attributes (sex, ethnicity, skin tone,
+age) constant. The result has the same table; whether the model understood the words must be checked in the table and
+by eye.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MEASURES = (*ATTRIBUTES, *PIXEL_MEASURES)
 
 
 class ImageTextModel(Protocol):
-    """A CLIP model: pictures [H, W, 3] uint8 and texts to unit vectors of one space, [B, D]."""
+    """A CLIP model: maps pictures [H, W, 3] uint8 and texts to unit vectors of one space, [B, D]."""
 
     def encode_images(self, images_u8: Sequence[np.ndarray]) -> np.ndarray:
         """Return [B, D]."""
@@ -47,10 +47,10 @@ class ImageTextModel(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class TextDirectionConfig:
-    """What to learn from.
+    """The input of a text direction.
 
-    prompt: what +1 should look more like. neutral: what it is compared with. num_samples: faces of the model's own prior to
-    render; four in five are learnt from. seed: of those faces.
+    prompt: description of strength +1. neutral: the text for comparison. num_samples: faces of the model's own prior to
+    render; four in five are used for training. seed: of those faces.
     """
 
     prompt: str
@@ -69,10 +69,10 @@ def learn_text_direction(
     config: TextDirectionConfig, codec: FaceCodec, clip: ImageTextModel, analyzer: FaceAnalyzer, *,
     known: DirectionSet | None = None, progress: Callable[[int, int], None] | None = None,
 ) -> DirectionSet:  # fmt: skip
-    """Learn one direction from a prompt and measure it on samples that it was not learnt from.
+    """Learn one direction from a prompt and measure it on held-out samples.
 
     Args:
-        known: labelled directions of the same face model, which know what must be held still.
+        known: labelled directions of the same face model, with the regressors of protected attributes.
         progress: called (done, total).
     Returns:
         A set of one, named after the prompt, with strengths -2..2 and `table[prompt]`.
@@ -98,7 +98,7 @@ def learn_text_direction(
 
 @torch.inference_mode()
 def sample_codes(codec: FaceCodec, num_samples: int, *, seed: int) -> np.ndarray:
-    """Return codes of faces that the model's own prior makes, encoded from their renders, [num_samples, C]."""
+    """Return codes of faces sampled from the model's own prior, encoded from their renders, [num_samples, C]."""
     generator = codec.face_model.generator
     z = torch.randn(num_samples, generator.config.z_dim, generator=torch.Generator().manual_seed(seed))
     renders = [decode_image(generator.synthesize(generator.map(batch, truncation=0.9))) for batch in z.split(16)]
@@ -108,7 +108,7 @@ def sample_codes(codec: FaceCodec, num_samples: int, *, seed: int) -> np.ndarray
 def _measure(
     vector: np.ndarray, codes: np.ndarray, codec: FaceCodec, clip: ImageTextModel, aim: np.ndarray, analyzer: FaceAnalyzer
 ) -> dict[str, Any]:
-    """Return what the direction does to faces it was not learnt from, by strength."""
+    """Return the effects of the direction on held-out faces, by strength."""
     scores, values = {}, {}
     for strength in STRENGTHS:
         renders = codec.render(codes + strength * vector)

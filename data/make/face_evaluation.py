@@ -40,7 +40,7 @@ NUM_IDENTITY_FACES = 64
 def encoder_error(face_model: FaceModel, faces: Tensor, *, size: int | None = None) -> float:
     """Return the mean absolute error of encode and render over faces [N, 3, S, S], on the scale -1..1.
 
-    size: of the renders that are compared; None is the generator's own.
+    size: of the compared renders; None is the generator's own.
     """
     size, side = face_model.generator.config.size if size is None else size, face_model.encoder.config.size
     errors = []
@@ -51,7 +51,7 @@ def encoder_error(face_model: FaceModel, faces: Tensor, *, size: int | None = No
 
 
 def _resized(faces: Tensor, size: int) -> Tensor:
-    """Return faces [N, 3, S, S] at another size, smoothed first where it is smaller."""
+    """Return faces [N, 3, S, S] at another size, antialiased."""
     if faces.shape[-1] == size:
         return faces
     return F.interpolate(faces, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
@@ -59,12 +59,12 @@ def _resized(faces: Tensor, size: int) -> Tensor:
 
 @torch.inference_mode()
 def sharpness(face_model: FaceModel, faces: Tensor) -> dict[str, dict[str, float]]:
-    """Compare renders of the full size with those of half of it, enlarged, over faces [N, 3, S, S] of the full size.
+    """Compare renders of the full size with enlarged renders of half of it, over faces [N, 3, S, S] of the full size.
 
     Returns:
         For `enlarged` and `full`: feature_distance, to the real face, of channel-normalised EfficientNet-Lite0 features (the
-        losses' perceptual distance); fine_detail, the energy of what a picture loses when it is made half as large and enlarged
-        again, over that of the real faces (1 is as much as they have).
+        losses' perceptual distance); fine_detail, the energy lost when a picture is halved and enlarged again, relative to
+        that of the real faces (1 is equal).
     """
     size, distance = (
         face_model.generator.config.size,
@@ -93,7 +93,7 @@ def sharpness(face_model: FaceModel, faces: Tensor) -> dict[str, dict[str, float
 
 
 def inversion_errors(face_model: FaceModel, faces: Tensor) -> tuple[dict[str, float], list[np.ndarray]]:
-    """Return mean errors after encoder, W+ optimisation and pivotal tuning with the seconds a face takes, and the renders."""
+    """Return mean errors after encoder, W+ optimisation and pivotal tuning with the seconds per face, and the renders."""
     started_s = time.perf_counter()
     results = [invert(face_model, face[None]) for face in faces]
     seconds = (time.perf_counter() - started_s) / len(faces)
@@ -112,10 +112,10 @@ def frechet_distance(left: np.ndarray, right: np.ndarray) -> float:
 
 
 def sample_quality(face_model: FaceModel, train: Tensor, held_out: Tensor, *, truncation: float = 0.8) -> dict[str, float]:
-    """Return Fréchet distances of as many samples and real faces to the held-out ones, in EfficientNet-Lite0's last features.
+    """Return Fréchet distances of samples and of real faces to the held-out ones, in EfficientNet-Lite0's last features.
 
-    Not comparable with published FIDs: another network, few pictures. Both figures use the same number of pictures, so the
-    second says what the first would be for perfect samples.
+    Not comparable with published FIDs: another network, few pictures. Both figures use the same number of pictures, so
+    the second is the value of the first for perfect samples.
     """
     num, features = len(held_out), PictureFeatures(torch.load(installed_backbone_path(), weights_only=True))
     z = torch.randn(num, face_model.generator.config.z_dim, generator=torch.Generator().manual_seed(1))
@@ -143,13 +143,13 @@ def rebuild(face_model: FaceModel, faces: Tensor) -> Tensor:
 
 
 class IdentityMeter:
-    """Compares aligned crops by code cosine, bone distance and, where installed, dlib's face distance."""
+    """Compares aligned crops by code cosine, bone distance and, if installed, dlib's face distance."""
 
     def __init__(self, codec: FaceCodec) -> None:
         self.codec, self.analyzer, self.recognizer = codec, FaceAnalyzer(), FaceRecognizer.installed()
 
     def compare(self, left: list[np.ndarray], right: list[np.ndarray]) -> dict[str, Any]:
-        """Return mean measures over pairs of crops, and the share of pairs that dlib takes for one person (None without it)."""
+        """Return mean measurements over pairs of crops, and the share of pairs that are one person to dlib (None: no dlib)."""
         ours, theirs = self.codec.encode(left), self.codec.encode(right)
         cosine = (ours * theirs).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
         bones = [
@@ -172,10 +172,10 @@ class IdentityMeter:
 def identity_figures(
     face_model: FaceModel, faces: Tensor, inverted: list[np.ndarray], directions: DirectionSet | None
 ) -> dict[str, Any]:
-    """Return how similar faces stay under inversion and edits, beside another person, and the code cosine at which one is lost.
+    """Return the similarity of faces after inversion and edits, of different people, and the code cosine at identity loss.
 
-    `floor`: walking from one face's code to another's, the cosine to the start below which dlib's distance of the renders
-    exceeds 0.6, as the 90th percentile over walks: nine walks in ten may go down to it and further.
+    `floor`: on a path from one face's code to another's, the cosine to the start below which dlib's distance of the renders
+    exceeds 0.6, as the 90th percentile over paths: nine paths in ten may go at least that far.
     """
     codec = FaceCodec(face_model)
     meter, originals = IdentityMeter(codec), list(decode_image(faces))
@@ -207,7 +207,7 @@ def identity_figures(
 
 @torch.inference_mode()
 def save_samples(face_model: FaceModel, path: Path, *, truncation: float = 0.8) -> None:
-    """Write a sheet of 64 samples of map(z), eight a row."""
+    """Write a sheet of 64 samples of map(z), eight per row."""
     z = torch.randn(64, face_model.generator.config.z_dim, generator=torch.Generator().manual_seed(1))
     tiles = decode_image(face_model.generator.synthesize(face_model.generator.map(z, truncation=truncation)))
     side = tiles.shape[1]

@@ -1,4 +1,4 @@
-"""A folder of aligned faces: which are trained on, which are held out, and their pixels."""
+"""A folder of aligned faces: its split into training and held-out faces, and their pixels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stylegan.images import encode_image
 def split_faces(image_paths: list[Path]) -> tuple[list[Path], list[Path]]:
     """Split face files into training and held-out ones by the hash of their bytes, about 9 to 1.
 
-    The side a face falls on depends on its content alone, so it never changes when files are added or renamed.
+    The part of a face depends on its content alone, so it does not change when files are added or renamed.
     """
     train_paths: list[Path] = []
     held_out_paths: list[Path] = []

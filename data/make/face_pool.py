@@ -29,7 +29,7 @@ from stylegan.networks.checkpoints import load_face_model
 
 ADULT_WORDS = {"adult", "man", "woman", "beard", "goatee", "mustache", "sideburns", "stubble", "makeup", "eyeliner", "lipstick"}
 CHILD_WORDS = {"baby", "child", "toddler", "teenager", "young", "month"}
-SPREAD = 1.1  # a mean of two codes lies nearer to the mean face than a code; this moves it back out
+SPREAD = 1.1  # the mean of two codes is closer to the mean face than a code; this factor compensates
 MAX_YAW_DEGREES = 15.0
 SHEET_COLUMNS = 10
 
@@ -54,13 +54,13 @@ def mix_codes(codes: np.ndarray, num: int, *, rng: np.random.Generator) -> np.nd
 
 
 def is_usable(attributes: np.ndarray) -> np.ndarray:
-    """Tell which rows [N, len(ATTRIBUTES)] show a nearly frontal face with open eyes."""
+    """Return the mask of rows [N, len(ATTRIBUTES)] with a nearly frontal face and open eyes."""
     yaw, eyes = attributes[:, ATTRIBUTES.index("head_yaw")], attributes[:, ATTRIBUTES.index("eyes_open")]
     return np.isfinite(attributes).all(axis=1) & (np.abs(yaw) < MAX_YAW_DEGREES) & (eyes > 0.15)
 
 
 def save_sheet(images: list[np.ndarray], path: Path) -> None:
-    """Write a contact sheet, ten faces a row, in order."""
+    """Write a contact sheet, ten faces per row, in order."""
     side = images[0].shape[0]
     rows = -(-len(images) // SHEET_COLUMNS)
     sheet = np.zeros((rows * side, SHEET_COLUMNS * side, 3), dtype=np.uint8)

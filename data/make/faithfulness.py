@@ -1,9 +1,9 @@
-"""Whether the reasons given for rates are true of the model: what they rank highest is deleted, and so are random others.
+"""Faithfulness of the reasons given for rates: deletion of the top-ranked parts is compared with deletion of random parts.
 
     a case = (creative, random set of as many words or cells);   won when the top-ranked set moves the log-odds more
 
-A fifth of a headline's words, or a tenth of a picture's cells, go at once, so that it is not the leave-one-out weights
-themselves that are compared. Intervals (95 %) draw whole creatives. Loads no torch until it is called.
+A fifth of a headline's words, or a tenth of a picture's cells, are deleted at once, so that the comparison differs from the
+leave-one-out weights themselves. Intervals (95 %) resample whole creatives. Loads no torch until it is called.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ LEAVE_ONE_OUT, GRADIENTS, OCCLUSION = "words, leave-one-out", "words, integrated
 def judge_words(
     creatives: Sequence[Creative], extractor: FeatureExtractor, predictor: Predictor, *, seed: int, progress: Count = uncounted
 ) -> dict[str, dict[str, float]]:
-    """Return method -> figures of `summarise_wins`, for the headlines of creatives; those under MIN_WORDS words are left out.
+    """Return method -> figures of `summarise_wins`, for the headlines of creatives with at least MIN_WORDS words.
 
-    Words are deleted for good: the shorter headline is read anew by every encoder.
+    Deleted words are removed completely: the shorter headline is encoded again by every encoder.
     """
     from adcreative.explain.perturbation import read_words, remove_words, weigh_words
     from adcreative.explain.word_gradients import has_gradients, integrate_words
@@ -73,7 +73,7 @@ def judge_words(
 def judge_heat(
     creatives: Sequence[Creative], extractor: FeatureExtractor, predictor: Predictor, *, seed: int, progress: Count = uncounted
 ) -> dict[str, dict[str, float]]:
-    """Return the figures of `summarise_wins` for the heat maps of creatives with a picture that can be read."""
+    """Return the figures of `summarise_wins` for the heat maps of creatives with a readable picture."""
     from adcreative.catalog.images import picture
     from adcreative.explain.perturbation import map_heat, occlusion_drops, shrink_picture
     from adcreative.explain.things import find_things
@@ -118,8 +118,8 @@ def _score(predictor: Predictor, creatives: Sequence[Creative], features: Sequen
 
 
 def top_ranked(weights: Sequence[float], num: int) -> list[int]:
-    """Return the `num` positions, rising, that an explanation ranks highest: those that raise the score most or those that
-    lower it most, whichever add up to more."""
+    """Return the `num` top-ranked positions, rising: those that raise the score most or those that lower it most, whichever
+    have the larger sum."""
     values = np.asarray(weights)
     order = np.argsort(-values, kind="stable")
     up, down = order[:num], order[len(order) - num :]
@@ -134,14 +134,14 @@ def deletion_wins(
     num_draws: int,
     rng: np.random.Generator,
 ) -> list[float]:
-    """Measure faithfulness: how often deleting the top-ranked items moves the score more than deleting random others.
+    """Measure faithfulness: how often deleting the top-ranked items changes the score more than deleting random others.
 
     Args:
-        weights: one list per explanation that is judged, one weight per item (word or cell); all face the same random sets.
+        weights: one list per explanation, one weight per item (word or cell); all are compared with the same random sets.
         drops: lists of positions that are deleted together -> log-odds lost, one for each list.
     Returns:
-        per explanation the share (0..1) of `num_draws` random sets of the same size, other than the top one, that move the
-        score less, up or down; a tie counts half.
+        for each explanation the share (0..1) of `num_draws` random sets of the same size, other than the top one, that change
+        the score less, up or down; a tie counts half.
     """
     num_items = len(weights[0])
     top = [top_ranked(one, num_deleted) for one in weights]

@@ -1,4 +1,4 @@
-"""Write a trained headline model with its model card: held-out figures, intervals, where the data come from, limits."""
+"""Export a trained headline model with its model card: held-out figures, intervals, origin of the data, limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CROSS_VALIDATED = "all tests, five-fold (heads fitted without the test and any t
 def export_model(
     model_dir: Path, net: HeadlineNet, held_out: HeadlineTests, notes: dict[str, Any]
 ) -> dict[str, dict[str, float]]:
-    """Save the network, judge the saved file on the held-out tests, write the card; returns the held-out figures."""
+    """Save the network, evaluate the saved file on the held-out tests, write the card; return the held-out figures."""
     notes = {"attribution": ATTRIBUTION, **notes}
     save_headline_net(model_dir, net, **notes)
     figures = evaluate_model(HeadlineModel.load(model_dir), held_out)

@@ -3,8 +3,8 @@
     minimise  sum over arms of weight * (centred log rate - slopes . centred features)^2 + ridge * |slopes|^2
     weight = 1 / (1 / clicks + overdispersion),   centred = minus the weighted mean of the arm's test
 
-Only differences within a test are explained. `overdispersion` is the variance of a log rate that no number of clicks
-removes: pictures and the chance of the day.
+Only differences within a test are explained. `overdispersion` is the variance of a log rate that remains at any number of
+clicks, from pictures and chance.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def fit_slopes(features: np.ndarray, tests: HeadlineTests, *, ridge: float, over
 
 
 def group_tests(tests: HeadlineTests) -> np.ndarray:
-    """Return a group number per test [T]: tests that show the same headline, directly or through others, share one."""
+    """Return a group number for each test [T]: tests that share a headline, directly or through others, have one group."""
     _, words = np.unique([normalise_headline(text) for text in tests.headlines], return_inverse=True)
     num_tests, num_words = len(tests.test_ids), int(words.max()) + 1
     shape = (num_tests + num_words, num_tests + num_words)
@@ -43,7 +43,7 @@ def group_tests(tests: HeadlineTests) -> np.ndarray:
 def cross_validate(
     features: np.ndarray, tests: HeadlineTests, *, ridge: float, overdispersion: float, num_folds: int = 5, seed: int = 0
 ) -> dict[str, float]:
-    """Return `evaluate_scores` of scores that each test got from a head fitted without it and its relatives."""
+    """Return `evaluate_scores` of cross-validated scores: each test is scored by a head fitted without its group."""
     groups = group_tests(tests)
     fold_of_group = np.random.default_rng(seed).integers(0, num_folds, groups.max() + 1)
     fold = fold_of_group[groups]  # [T]

@@ -1,10 +1,10 @@
-"""Real headline tests: arms, counts, splits, and how well a score ranks the arms of a test. No torch.
+"""Real headline tests: arms, counts, splits, and ranking accuracy of a score within tests. No torch.
 
-A test shows several packages (headline + picture) at random to the same audience, so only packages of one test can be
-compared. Packages of a test that share the headline are pooled, since their difference is the picture's.
+A test shows several packages (headline + picture) at random to the same audience, so only packages of one test are
+comparable. Packages of a test that share the headline are pooled, since they differ only in the picture.
 
 Split: the first 8 hex digits of sha256("headline-test:" + test id), modulo 10, give 0-7 tune, 8 calibrate, 9 held-out. The
-headline model is fitted on `tune` (and its one scale on `calibrate`); whatever is built on its scores is fitted on
+The headline model is fitted on `tune` (and its one scale on `calibrate`); models that use its scores are fitted on
 `calibrate` only, and figures are reported on `held-out` only.
 """
 
@@ -34,13 +34,13 @@ IMBALANCED_WEEKS = (201325, 201401)
 
 
 def part_of_test(test_id: str) -> str:
-    """Return which part of the split a test belongs to: "tune" (80 %), "calibrate" (10 %) or "held-out" (10 %)."""
+    """Return the part of the split of a test: "tune" (80 %), "calibrate" (10 %) or "held-out" (10 %)."""
     bucket = int(hashlib.sha256(f"headline-test:{test_id}".encode()).hexdigest()[:8], 16) % 10
     return PARTS[0] if bucket < 8 else PARTS[bucket - 7]
 
 
 def normalise_headline(headline: str) -> str:
-    """Return the words alone, lower case: two headlines that agree in this are the same headline to a reader."""
+    """Return the words alone, in lower case: headlines with equal words are the same headline to a reader."""
     return " ".join(re.findall(r"\w+", headline.lower()))
 
 
@@ -84,10 +84,10 @@ class HeadlineTests:
 
 
 def read_headline_tests(parquet_path: Path) -> HeadlineTests:
-    """Read the archive's packages and pool those of a test that share the headline; tests with one headline are left out.
+    """Read the archive's packages and pool those of a test with the same headline; tests with one headline are left out.
 
     Raises:
-        TrainingError: a needed column is missing, or no test compares two headlines.
+        TrainingError: a required column is missing, or no test compares two headlines.
     """
     packages = pd.read_parquet(parquet_path)
     missing = [name for name in COLUMNS if name not in packages.columns]
@@ -123,7 +123,7 @@ class Pairs:
 
 
 def build_pairs(tests: HeadlineTests) -> Pairs:
-    """List every pair of arms within a test, `first` being the arm that was clicked more; ties are left out.
+    """Return every pair of arms within a test, with the higher click rate first; ties are left out.
 
     significant: two-proportion |z| > 1.96,  z = (p1 - p2) / sqrt(p (1 - p) (1/n1 + 1/n2)) with the pooled rate p.
     """
@@ -145,10 +145,10 @@ def build_pairs(tests: HeadlineTests) -> Pairs:
 
 
 def evaluate_scores(tests: HeadlineTests, scores: np.ndarray, *, num_resamples: int = 1000) -> dict[str, float]:
-    """Return how often the arm clicked more has the higher score (an equal score counts half), with 95 % intervals.
+    """Return the share of pairs whose better arm has the higher score (an equal score counts half), with 95 % intervals.
 
     Keys: tests, pairs, pairs_significant, pairwise_accuracy, pairwise_accuracy_significant and both with _low and _high from
-    a bootstrap that draws whole tests, since pairs of one test are not independent.
+    a bootstrap over whole tests, since pairs of one test are not independent.
     """
     pairs = build_pairs(tests)
     right = (scores[pairs.first] > scores[pairs.second]) + 0.5 * (scores[pairs.first] == scores[pairs.second])

@@ -33,7 +33,7 @@ CHUNK = 512
 
 @dataclass(frozen=True, kw_only=True)
 class HeadlineTrainingConfig:
-    """Strength of the ridge, how much more than binomial clicks vary, and how much the surface features count."""
+    """Ridge penalty, overdispersion of clicks, and weight of the surface features."""
 
     ridge: float = 60_000.0
     overdispersion: float = 0.1
@@ -57,7 +57,7 @@ class ReadHeadlines:
 
 
 def read_headlines(model: HeadlineModel, headlines: Sequence[str], cache_path: Path | None = None) -> ReadHeadlines:
-    """Run both frozen models over headlines; `cache_path` keeps what was read, so that a stopped run goes on."""
+    """Run both frozen models over headlines; `cache_path` stores their outputs, so that a stopped run can be resumed."""
     name = hash_bytes("\n".join(headlines).encode())
     if cache_path is not None and cache_path.is_file() and name in (saved := load_file(cache_path)):
         done = {part: saved[part] for part in ("minilm", "language")}
@@ -78,7 +78,7 @@ def read_headlines(model: HeadlineModel, headlines: Sequence[str], cache_path: P
 
 
 def standardise(net: HeadlineNet, seen: ReadHeadlines) -> None:
-    """Set the scaling: of MiniLM's states by one number each, of the language model's, some of them huge, one by one."""
+    """Set the scaling: one number per state of MiniLM; one per dimension for the language model, which has huge ones."""
     net.pool_mean.copy_(seen.minilm.mean(0))
     net.pool_scale.copy_((seen.minilm - net.pool_mean).square().mean((0, 2)).sqrt()[:, None])
     net.language_mean.copy_(seen.language.mean(0))
@@ -88,7 +88,7 @@ def standardise(net: HeadlineNet, seen: ReadHeadlines) -> None:
 
 
 def head_features(net: HeadlineNet, seen: ReadHeadlines, config: HeadlineTrainingConfig) -> np.ndarray:
-    """Return what the heads read [N, states D + E + S] float64, standardised as `net` does, surface scaled for the ridge."""
+    """Return the heads' input [N, states D + E + S] float64, standardised as in `net`, with surface scaled for the ridge."""
     minilm = (seen.minilm - net.pool_mean) / net.pool_scale
     language = (seen.language - net.language_mean) / net.language_scale
     surface = (seen.surface - net.surface_mean) / net.surface_scale * config.surface_scale
@@ -111,12 +111,12 @@ def fit_heads(net: HeadlineNet, seen: ReadHeadlines, tests: HeadlineTests, confi
 
 @torch.no_grad()
 def score_seen(net: HeadlineNet, seen: ReadHeadlines) -> Tensor:
-    """Return scores [N] of headlines that were read."""
+    """Return scores [N] of encoded headlines."""
     return net.score_minilm(seen.minilm) + net.score_language(seen.language) + net.score_surface(seen.surface)
 
 
 def effective_clicks(tests: HeadlineTests, overdispersion: float) -> np.ndarray:
-    """Return clicks [N] shrunk test by test to what they are worth under overdispersed log rates."""
+    """Return clicks [N] reduced for each test to their effective number under overdispersed log rates."""
     num_tests = len(tests.test_ids)
     mean_clicks = np.bincount(tests.test_idx, tests.clicks, num_tests) / np.bincount(tests.test_idx, minlength=num_tests)
     return tests.clicks / (1 + overdispersion * mean_clicks)[tests.test_idx]
@@ -138,7 +138,7 @@ def multinomial_loss(scores: Tensor, log_impressions: Tensor, clicks: Tensor, te
 def set_scale(
     net: HeadlineNet, calibrate: tuple[ReadHeadlines, HeadlineTests], tune: ReadHeadlines, overdispersion: float
 ) -> float:
-    """Fit one factor on all scores by likelihood on `calibrate`, move the mean over `tune` to 0; returns the factor."""
+    """Fit one factor of all scores by likelihood on `calibrate`, shift the mean over `tune` to 0; return the factor."""
     seen, tests = calibrate
     scores = score_seen(net, seen)
     arguments = (
@@ -158,7 +158,7 @@ def set_scale(
 
 
 def without_shared_headlines(tune: HeadlineTests, others: list[HeadlineTests]) -> HeadlineTests:
-    """Drop the tests that show a headline which another part also shows: a headline may be tested twice."""
+    """Drop the tests that share a headline with another part, since a headline may be tested twice."""
     elsewhere = {normalise_headline(text) for part in others for text in part.headlines}
     shared = np.array([normalise_headline(text) in elsewhere for text in tune.headlines], bool)
     return tune.select(np.bincount(tune.test_idx, shared, len(tune.test_ids)) == 0)

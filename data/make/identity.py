@@ -1,9 +1,9 @@
-"""Is it still the same person: a face-recognition network where one is installed.
+"""Identity of a person by a face-recognition network, if one is installed.
 
-Three measures, because each is blind somewhere: dlib's ResNet (99.4 % on LFW) was trained to tell people apart but is an extra
-(`pip install dlib-bin face_recognition_models`); the mesh compares bones alone, whatever the light (`stylegan.faces.identity`);
-the cosine of latent codes (`FaceCodec`) is what the editor can afford for every candidate. `data.make.face_evaluation` reports
-all three on the same faces and gives the cosine at which the recognition network begins to see another person.
+Three measurements are used, because each has a weakness: dlib's ResNet (99.4 % on LFW) was trained to distinguish people but is
+an extra (`pip install dlib-bin face_recognition_models`); the mesh compares bones alone, independent of light
+(`stylegan.faces.identity`); the cosine of latent codes (`FaceCodec`) is fast enough for every candidate.
+`data.make.face_evaluation` reports all three on the same faces and the cosine at which the network sees another person.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class FaceRecognizer:
 
     @classmethod
     def installed(cls) -> FaceRecognizer | None:
-        """Load it from the packages dlib-bin and face_recognition_models, or return None when one is not installed."""
+        """Load it from the packages dlib-bin and face_recognition_models; return None if one is not installed."""
         spec = importlib.util.find_spec("face_recognition_models")
         if spec is None or spec.origin is None or importlib.util.find_spec("dlib") is None:
             return None

@@ -28,7 +28,7 @@ the product. Alone: whole, by itself. Part: less than the paper. `adcreative pap
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One claim. value, low and high are in `unit`; beside: what other ways reach in the same run; commit: the code."""
+    """One claim. value, low and high are in `unit`; beside: results of alternatives in the same run; commit: of the code."""
 
     area: str
     claim: str
@@ -52,7 +52,7 @@ def read_figures(path: Path = FOLDER / "measured.toml") -> tuple[Figure, ...]:
     """Return the figures in their order.
 
     Raises:
-        ConfigError: not such a file; the message names each fault.
+        ConfigError: an invalid file; the message names each error.
     """
     return load_config(Figures, path).figure
 

@@ -36,7 +36,7 @@ HEADLINES, ADS = "held-out headline tests", "simulated ads"
 PICTURES = {HEADLINES: "headlines.png", ADS: "simulated.png"}
 FIRST_MARKET, ADS_PER_MARKET = 20, 60
 REASONS_SEED = 7000
-SHOWN = ("mae", "mape", "ndcg_at_10", "ndcg_at_50", "kendall")  # beside Spearman
+SHOWN = ("mae", "mape", "ndcg_at_10", "ndcg_at_50", "kendall")  # shown in addition to Spearman
 COMMAND = "python -m data.make.model_card"
 
 Table = tuple[list[Creative], list[Any]]
@@ -61,10 +61,10 @@ def write_card(
     command: str,
     comparison: dict[str, Any] | None = None,
 ) -> None:
-    """Write README.md, evaluation.json and a plot for each data set into the model's folder, beside the weights.
+    """Write README.md, evaluation.json and a plot for each data set into the model's folder, next to the weights.
 
     Args:
-        comparison: `trim_comparison`; None: the one that the folder has, if any.
+        comparison: `trim_comparison`; None: the existing one of the folder, if any.
     """
     comparison = comparison or read_evaluation(folder).get("comparison")
     pictures = {data: PICTURES[data] for data in measured}
@@ -84,13 +84,13 @@ def write_card(
 
 
 def read_evaluation(folder: Path) -> dict[str, Any]:
-    """Return what evaluation.json of a model's folder holds; empty when there is none."""
+    """Return the content of evaluation.json in a model's folder; empty without one."""
     path = folder / "evaluation.json"
     return dict(json.loads(path.read_text())) if path.is_file() else {}
 
 
 def trim_comparison(path: Path) -> dict[str, Any]:
-    """Return what a card shows of the table that `adcreative benchmark adsee` wrote.
+    """Return the part of a table of `adcreative benchmark adsee` that a card shows.
 
     Raises:
         CatalogError: the file is no such table.
@@ -109,10 +109,10 @@ def trim_comparison(path: Path) -> dict[str, Any]:
 
 
 def rewrite_card(folder: Path, predictor: Predictor, comparison: dict[str, Any] | None) -> None:
-    """Write the card again from evaluation.json.
+    """Rewrite the card from evaluation.json.
 
     Raises:
-        CatalogError: it holds no figures, or those of another model.
+        CatalogError: the file has no figures, or the figures of another model.
     """
     found = read_evaluation(folder)
     if found.get("content_hash") != predictor.content_hash or "command" not in found:
@@ -136,7 +136,7 @@ def extract_ads(num: int) -> Table:
 
 
 def pick(creatives: Sequence[Creative], num: int) -> list[Creative]:
-    """Return `num` creatives spread evenly over the list."""
+    """Return `num` creatives at equal distances in the list."""
     step = max(1, len(creatives) // max(num, 1))
     return list(creatives[::step][:num])
 
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    predictors = {folder: Predictor.load(folder) for folder in given.folders}  # before the long work
+    predictors = {folder: Predictor.load(folder) for folder in given.folders}  # before the long work, so that errors come first
     try:
         comparison = None if given.benchmark is None else trim_comparison(given.benchmark)
         if given.data is None:

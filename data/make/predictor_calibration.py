@@ -1,6 +1,6 @@
 """Fit the calibration of a predictor (`adcreative.ctr.calibration`) to held-out groups: level, slope, extra variance, coverage.
 
-a, b and tau maximise the marginal likelihood, integrated on a grid, so binomial noise is not mistaken for variation. No torch.
+a, b and tau maximise the marginal likelihood, integrated on a grid, so binomial noise does not count as variation. No torch.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def fit_calibrator(scored: ScoredCounts, *, seed: int) -> Calibrator:
 
 
 def replace_logits(scored: ScoredCounts, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> ScoredCounts:
-    """Return the rows of `parts` as creatives that the network asked had not seen, for calibrating on every group.
+    """Return the rows of `parts` with logits of networks that have not seen them, for calibration on every group.
 
-    One tenth of a few hundred tests tells the level and the variation badly: tests share luck. Networks fitted without a part
-    of the groups at a time let every group speak.
+    A tenth of a few hundred tests estimates the level and the variation badly, since tests share luck. Networks fitted without
+    one part of the groups at a time allow the use of every group.
 
     Args:
-        scored: all creatives. parts: row numbers, and the logits [n] that a network without their groups gives them.
+        scored: all creatives. parts: row numbers, and logits [n] of a network fitted without their groups.
     """
     idx = np.concatenate([rows for rows, _ in parts])
     return replace(scored.index_select(idx), logit=np.concatenate([logits for _, logits in parts]))
@@ -47,11 +47,11 @@ def replace_logits(scored: ScoredCounts, parts: Sequence[tuple[np.ndarray, np.nd
 def match_coverage(calibrator: Calibrator, scored: ScoredCounts) -> Calibrator:
     """Return the calibrator with each domain's overdispersion set so that LEVEL of these creatives are covered.
 
-    Split-conformal in spirit: whatever the true law of the residuals, intervals of creatives exchangeable with these cover,
-    binomial noise accounted for. The creatives must not have been trained on and be of many groups; a domain with fewer than
-    MIN_DOMAIN_ROWS of them stays as it is. Found by bisection between a quarter and four times the fitted deviation; coverage
-    rises with it.
-    Source: Papadopoulos et al. 2002, normalised by what the model knows.
+    As in split-conformal prediction, intervals of creatives exchangeable with these have the coverage for any distribution of
+    the residuals, including binomial noise. The creatives must not be training data and must be of many groups; a domain with
+    fewer than MIN_DOMAIN_ROWS of them stays unchanged. Found by bisection between a quarter and four times the fitted
+    deviation; coverage increases with it.
+    Source: Papadopoulos et al. 2002, normalised by the model's own deviation.
     """
     domains = list(calibrator.domains)
     for number, domain in enumerate(domains):
@@ -79,10 +79,10 @@ def log_likelihood(mean: np.ndarray, sigma: np.ndarray, clicks: np.ndarray, impr
 
 
 def _widen_for_groups(counts: Counts, mean: np.ndarray, overdispersion: float) -> float:
-    """Return the extra deviation for a creative of a new group, from one fitted on G groups.
+    """Return the extra deviation for a creative of a new group, from a fit on G groups.
 
-    The intercept was fitted to these groups' luck, which hides part of it: with two brands, most. The variance between group
-    means is therefore taken with G - 1 degrees of freedom, drawn towards PRIOR_GROUP_STD while there are few groups:
+    The intercept was fitted to these groups, which hides a part of their variation: with two brands, most. The variance between
+    group means is therefore taken with G - 1 degrees of freedom, shrunk towards PRIOR_GROUP_STD for few groups:
         between = (G * population variance + k * prior) / (G - 1 + k);   total = extra - population + between * (1 + 1/G)
     """
     log_odds = mean[:, None] + overdispersion * GRID  # [N, grid]
@@ -111,7 +111,7 @@ def _fit(scored: ScoredCounts, rng: np.random.Generator) -> DomainCalibration:
         penalty = 0.5 * ((parameters[1] - 1) / 1.0) ** 2 + 50 * (parameters[1] - b) ** 2
         return penalty - float(log_likelihood(a + b * offset, sigma, clicks, impressions).sum())
 
-    from scipy import optimize  # a tenth of a second, which predictions need not wait for
+    from scipy import optimize  # the import takes a tenth of a second, which predictions do not need
 
     pooled = (clicks.sum() + 0.5) / (impressions.sum() + 1)
     start = [float(special.logit(pooled)), 1.0, np.log(0.3)]

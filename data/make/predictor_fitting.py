@@ -1,7 +1,7 @@
-"""Make a predictor from creatives with results: check, split by group, train the ensemble, calibrate, measure.
+"""Fit a predictor to creatives with results: check, split by group, train the ensemble, calibrate, measure.
 
-Four parts that share no group: training fits scalers, vocabularies and weights; validation stops the training; calibration
-fits rates and intervals; test only measures. Every refusal comes before anything is written.
+Four parts without common groups: training fits scalers, vocabularies and weights; validation stops the training; calibration
+fits rates and intervals; test only measures. All refusals come before anything is written.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ NUM_FOLDS = 4
 
 @dataclass(frozen=True)
 class _Trained:
-    """What training made and was made of, before calibration."""
+    """The result of training and its inputs, before calibration."""
 
     builder: FeatureBuilder
     members: list[CreativeNetwork]
@@ -69,14 +69,14 @@ def fit_predictor(
 
     Args:
         creatives, features: one of each; creatives without results are left out.
-        seed: decides the split and, with the member's number, each network; same seed, same predictor.
-        provenance: modality -> "measured", "simulated" or "none", optionally "grade: phrase" (see `evidence.py`).
-        start: a predictor to go on from (transfer learning): its encoding and, member by member, its weights, moved to the
-            base rate of these creatives. What few rows do not contradict stays as it was learnt elsewhere.
-        progress: told (epochs done, most epochs of all members).
+        seed: determines the split and, with the member's number, each network; the same seed gives the same predictor.
+            provenance: modality -> "measured", "simulated" or "none", optionally "grade: phrase" (see `evidence.py`).
+            start: a predictor to continue from (transfer learning): its encoding and, for each member, its weights, shifted to
+                the base rate of these creatives. Weights that few rows do not contradict stay unchanged.
+            progress: called with (epochs done, maximum epochs of all members).
     Raises:
-        TrainingError: too few creatives, groups or clicks, results that cannot be, no difference to learn, or stopped.
-        FeatureError: features are broken.
+        TrainingError: too few creatives, groups or clicks, impossible results, no difference to learn, or stopped.
+        FeatureError: features are invalid.
         ConfigError: unknown model name, modality or grade.
     """
     parse_provenance(provenance, tuple(MODALITIES))
@@ -115,7 +115,7 @@ def fit_predictor(
 
 @dataclass(frozen=True)
 class _Calibration:
-    """What is fitted to creatives that the networks have not seen; `scored` is what the ensemble says of all creatives."""
+    """The fits on creatives unseen by the networks; `scored` has the ensemble's scores of all creatives."""
 
     scored: ScoredCounts
     calibrator: Calibrator
@@ -123,7 +123,7 @@ class _Calibration:
 
 
 def _calibrate(trained: _Trained, splits: Sequence[np.ndarray], callbacks: Callbacks) -> _Calibration:
-    """Fit levels, intervals and changes on logits of networks trained without the creatives at hand."""
+    """Fit levels, intervals and changes on logits of networks trained without the creatives in question."""
     logits = np.stack([member.log_odds(trained.batch) for member in trained.members])
     scored = ScoredCounts(logits.mean(axis=0), logits.std(axis=0), domain_of(trained.batch), trained.counts)
     parts = _cross_fit(trained, splits, callbacks)
@@ -174,9 +174,9 @@ def _split(creatives: Sequence[Creative], config: PredictorConfig, seed: int) ->
 def _fit_changes(
     trained: _Trained, calibrator: Calibrator, scored: ScoredCounts, parts: Sequence[tuple[np.ndarray, list[CreativeNetwork]]]
 ) -> ChangeCalibration:
-    """Learn how far predicted changes come true, on creatives that the network asked had not seen, never on the test split.
+    """Fit the ratio of true to predicted changes, on creatives unseen by the network in question, never on the test split.
 
-    Creatives without a picture speak only where few have one.
+    Creatives without a picture are used only if few have one.
     """
     if sum((scored.domain[idx] == 1).sum() for idx, _ in parts) >= MIN_CHANGE_ROWS:
         parts = [(idx[scored.domain[idx] == 1], members) for idx, members in parts]
@@ -215,9 +215,9 @@ def _mean_logits(members: Sequence[CreativeNetwork], batch: FeatureBatch) -> np.
 def _cross_fit(
     trained: _Trained, splits: Sequence[np.ndarray], callbacks: Callbacks
 ) -> list[tuple[np.ndarray, list[CreativeNetwork]]]:
-    """Return (rows, a network that has not seen their groups) for NUM_FOLDS parts of all rows but the test split.
+    """Return (rows, a network that has not seen their groups) for NUM_FOLDS parts of all rows except the test split.
 
-    A tenth of the groups would tell level, variation and slopes badly, since a group shares its luck; so every group speaks.
+    A tenth of the groups would estimate level, variation and slopes badly, since a group shares its luck; so all are used.
     """
     rows = np.sort(np.concatenate(splits[:3]))
     counts = trained.counts
@@ -237,7 +237,7 @@ def _cross_fit(
 
 
 def _continue_config(config: PredictorConfig, start: Predictor) -> PredictorConfig:
-    """Return the settings of a fit that goes on from `start`: its networks, smaller steps."""
+    """Return the settings of a fit that continues from `start`: its networks, smaller learning rates."""
     rates = ("learning_rate", "embedding_learning_rate", "wide_learning_rate")
     slower = {name: getattr(config.training, name) * config.transfer_rate for name in rates}
     return replace(

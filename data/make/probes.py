@@ -1,8 +1,8 @@
-"""Probes learnt from captions: what a picture of a face shows beside what `data.make.appearance` measures.
+"""Probes learnt from captions: properties of a face picture that `data.make.appearance` does not measure.
 
-A probe reads pixels alone, so that it can say what an edit did to a render. It is a ridge regression of caption labels on
-features of EfficientNet-Lite0 as trained on ImageNet, fitted to the training faces and to their renders alike. Some probes
-exist only to be held still: nothing here is offered to infer or to change a person's sex, ethnicity or skin tone.
+A probe reads pixels alone, so that it can measure the effect of an edit on a render. It is a ridge regression of caption labels
+on features of EfficientNet-Lite0 trained on ImageNet, fitted to the training faces and to their renders. Some probes exist only
+to be kept constant: nothing here is offered to infer or to change a person's sex, ethnicity or skin tone.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ class PictureFeatures:
 
 @dataclass(frozen=True)
 class Probe:
-    """One caption label read off picture features.
+    """One caption label predicted from picture features.
 
-    auc: cross-validated over faces, 0.5 is chance. class_gap: cross-validated mean score of faces with it minus those without.
-    num_plus: faces with it.
+    auc: cross-validated over faces, 0.5 is chance. class_gap: cross-validated difference of mean scores of faces with and
+    without the label. num_plus: faces with it.
     """
 
     regression: Pipeline
@@ -81,7 +81,7 @@ class Probe:
     num_plus: int
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """Return [B] float64 for features [B, 6912]; larger is more of it, about -1..1."""
+        """Return [B] float64 for features [B, 6912]; larger means more of the property, about -1..1."""
         return self.regression.predict(features)
 
 
@@ -91,7 +91,7 @@ def fit_probe(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> P
     Args:
         features: [N, D]. labels: [N], +1, -1 or NaN (left out). groups: [N], equal for pictures of one face.
     Raises:
-        DirectionError: fewer than ten faces on a side.
+        DirectionError: fewer than ten faces with, or without, the label.
     """
     known = np.isfinite(labels)
     features, labels, groups = features[known], labels[known], groups[known]

@@ -1,4 +1,4 @@
-"""Directions from regressors: ridge regression, and the conditional projection that holds all other measures still.
+"""Directions from regressors: ridge regression, and the conditional projection that keeps all other measurements constant.
 
     v = S B (B^T S B)^-1 e_a        S: covariance of codes, B: regressors of all attributes and nuisances, one per column
 
@@ -34,8 +34,8 @@ def separate_directions(codes: np.ndarray, regressors: np.ndarray, num_wanted: i
 
     Args:
         codes: [N, C] training codes; their covariance is the metric, their spread the unit.
-        regressors: [A, C], wanted attributes first, then what must stay as it is.
-        num_wanted: how many of the first rows become directions.
+        regressors: [A, C], wanted attributes first, then attributes to be kept constant.
+        num_wanted: number of first rows that become directions.
     Returns:
         [num_wanted, C]; row k raises attribute k; regressors[j] @ row k is 0 for j != k (up to rounding).
     """
@@ -46,7 +46,7 @@ def separate_directions(codes: np.ndarray, regressors: np.ndarray, num_wanted: i
 
 
 def raw_directions(codes: np.ndarray, regressors: np.ndarray) -> np.ndarray:
-    """Return one direction per regressor without holding anything still: S b, in deviations. For comparison.
+    """Return one direction per regressor without any constraint: S b, in deviations. For comparison.
 
     Args:
         codes: [N, C]. regressors: [A, C].

@@ -1,4 +1,4 @@
-"""Draws what the app's first page shows of each sample brief: four ads that `compose` makes of it, side by side.
+"""Draws the pictures of the sample briefs for the app's first page: four ads made by `compose` for each, side by side.
 
     python -m data.make.sample_ads
 

@@ -38,7 +38,7 @@ PROVENANCE = {
     "faces": "simulated: ads of our market simulator, no real clicks",
     "context": "simulated: ads of our market simulator, no real clicks",
 }
-FIRST_MARKET = 100  # seeds below it are left to demonstrations, tests and benchmarks: no shipped model has seen them
+FIRST_MARKET = 100  # smaller seeds are reserved for demonstrations, tests and benchmarks: no shipped model has seen them
 MARKET_SCALE = 0.5
 CREATIVE_SEED = 100
 CHUNK = 64
@@ -59,9 +59,9 @@ def extract_words(creatives: Sequence[Creative]) -> tuple[list[Creative], list[A
 
 
 def extract_market(seed: int, num: int) -> tuple[list[Creative], list[Any]]:
-    """Make creatives of a market and their features, chunk by chunk, so that pictures do not pile up.
+    """Generate creatives of a market and their features, chunk by chunk, so that memory holds few pictures.
 
-    Brands and tests get the market's number: the same name in another market is another account.
+    Names of brands and tests include the market's number: the same name in another market is another account.
     """
     torch.set_num_threads(1)
     tools, market = load_tools(), load_market(seed)
@@ -77,7 +77,7 @@ def extract_market(seed: int, num: int) -> tuple[list[Creative], list[Any]]:
 
 
 def left_out(jobs: Sequence[Any], row: int) -> list[Any]:
-    """Return the jobs without every third one, starting at `row`: what model number `row` learns from."""
+    """Return the jobs without every third one, starting at `row`: the training data of model number `row`."""
     return [job for number, job in enumerate(jobs) if number % len(Judges._fields) != row]
 
 

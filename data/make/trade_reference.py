@@ -25,7 +25,7 @@ from adcreative.features.outcomes import fold
 from data.make.predictor_fitting import predict_rates
 from data.make.shipped_training import CHUNK, batched, extract
 
-MIN_ADS = 40  # of a category
+MIN_ADS = 40  # minimum ads of a category
 NUM_LINES = 600
 MARKET, NUM_ADS, MARKET_SEED, SCALE = 101, 1_080, 1, 0.3
 
@@ -36,7 +36,7 @@ def quantiles_of(rates: np.ndarray) -> list[float]:
 
 
 def quantiles_by_category(creatives: Sequence[Creative], rates: np.ndarray) -> dict[str, list[float]]:
-    """Return ALL, and each category with MIN_ADS ads -> quantiles."""
+    """Return the quantiles of ALL, and of each category with at least MIN_ADS ads."""
     categories = np.array([fold(creative.category) for creative in creatives])
     found = {ALL: quantiles_of(rates)}
     for category in sorted(set(categories) - {"", ALL}):
@@ -65,7 +65,7 @@ def build_trade(
     """Return trade.toml for a predictor.
 
     Args:
-        ads, lines: creatives and their features, with pictures and of words alone.
+        ads, lines: creatives and their features, with pictures and without.
     """
     with_picture = [row for row, one in enumerate(ads[1]) if one.image is not None]
     shown, features = [ads[0][row] for row in with_picture], [ads[1][row] for row in with_picture]
@@ -77,7 +77,7 @@ def build_trade(
 
 
 def extract_ads() -> tuple[list[Creative], list[Any]]:
-    """Return the ads of the market and their features, chunk by chunk, so that pictures do not pile up."""
+    """Return the ads of the market and their features, chunk by chunk, so that memory holds few pictures."""
     from adcreative.verbs.loading import load_market, load_tools
 
     creatives: list[Creative] = []

@@ -25,8 +25,8 @@ from adcreative.creative import Creative
 
 PENALTY = 30.0  # of the ridge, in units of an ad's weight times a squared embedding, per account of equal total weight
 MIN_CLICKS = 5
-NOISE = 0.15  # log-odds that ads of one group vary beyond their words, so that no ad owns the fit
-TOTAL_WEIGHT = 20_000.0  # of each account, so that none owns the fit of the others
+NOISE = 0.15  # log-odds: variation of ads in one group beyond their words, so that no ad dominates the fit
+TOTAL_WEIGHT = 20_000.0  # of each account, so that none dominates the fit of the others
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Account:
 def build_account(
     name: str, embeddings: np.ndarray, clicks: np.ndarray, impressions: np.ndarray, group: np.ndarray, *, is_real: bool
 ) -> Account:
-    """Return the ads that can be compared with another one of their group, centred there; the weights are inverse variances."""
+    """Return the ads with a comparable ad in their group, centred within groups; the weights are inverse variances."""
     kept = np.flatnonzero(clicks >= MIN_CLICKS)
     _, place, sizes = np.unique(group[kept], return_inverse=True, return_counts=True)
     kept, place = kept[sizes[place] > 1], place[sizes[place] > 1]
@@ -65,7 +65,7 @@ def build_account(
 
 
 def fit_words(accounts: Sequence[Account]) -> np.ndarray:
-    """Return the ridge's weights [D]; every account counts alike."""
+    """Return the ridge's weights [D]; all accounts have equal weight."""
     dim = accounts[0].embeddings.shape[1]
     gram, moment = PENALTY * len(accounts) * np.eye(dim), np.zeros(dim)
     for one in accounts:
@@ -87,7 +87,7 @@ def measure_slope(account: Account, weights: np.ndarray) -> tuple[float, float]:
 
 
 def pool(slopes: Sequence[float], errors: Sequence[float]) -> tuple[float, float, float]:
-    """Return mean, standard error and spread between accounts of slopes (DerSimonian & Laird 1986)."""
+    """Return mean, standard error and standard deviation between accounts of slopes (DerSimonian & Laird 1986)."""
     values, variances = np.array(slopes), np.square(errors)
     weights = 1 / variances
     mean = float(weights @ values / weights.sum())
@@ -139,7 +139,7 @@ def _account(name: str, creatives: Sequence[Creative], groups: Sequence[Any], *,
 
 
 def read_search(path: Path) -> Account:
-    """Read search ads; ads of one group and device are compared with each other."""
+    """Read search ads; comparisons are within a group and device."""
     table = pd.read_csv(path).fillna("")
     table = table.groupby(["ad_group", "device", "headline_1", "headline_2", "description"], as_index=False)[
         ["impressions", "clicks"]
@@ -167,7 +167,7 @@ def read_headline_tests(path: Path, num_tests: int) -> Account:
 
 
 def make_market(seed: int, num: int) -> Account:
-    """Make ads of a simulated market; those of one brand are compared with each other."""
+    """Generate ads of a simulated market; comparisons are within a brand."""
     from adcreative.verbs.loading import load_market
 
     ads = load_market(seed).make_creatives(num, seed=1)
@@ -175,7 +175,7 @@ def make_market(seed: int, num: int) -> Account:
 
 
 def tiny_accounts(num: int = 60) -> list[Account]:
-    """Return accounts of random embeddings that share one truth, for a run in which no figure means anything."""
+    """Return accounts of random embeddings with one common truth, for a test run with meaningless figures."""
     rng = np.random.default_rng(0)
     truth, found = rng.normal(size=8) / 4, []
     for number in range(3):

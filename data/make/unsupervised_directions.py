@@ -1,4 +1,4 @@
-"""Directions that nobody labelled: SeFa from the weights, GANSpace from samples. Both sorted, with a fixed sign."""
+"""Unlabelled directions: SeFa from the weights, GANSpace from samples. Both sorted, with a fixed sign."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stylegan.networks.generator import EqualLinear, Generator, SynthesisNetwork
 
 
 def row_layers(synthesis: SynthesisNetwork, row: int) -> list[EqualLinear]:
-    """Return the modulation layers that row `row` of a W+ latent drives, each w_dim -> C_in.
+    """Return the modulation layers driven by row `row` of a W+ latent, each w_dim -> C_in.
 
     Row 0 drives the 4-px convolution; row 2j+1 an up-sampling convolution and the ToRGB of the resolution below; row 2j+2 the
     second convolution; the last row the last ToRGB.
@@ -32,10 +32,10 @@ def row_layers(synthesis: SynthesisNetwork, row: int) -> list[EqualLinear]:
 
 
 def sefa(generator: Generator, rows: Sequence[int], *, num_directions: int) -> np.ndarray:
-    """Return the closed-form directions of chosen W+ rows: what changes most after the rows' modulation layers.
+    """Return the closed-form directions of chosen W+ rows: the largest changes after the rows' modulation layers.
 
     Args:
-        rows: W+ rows that the direction will be added to, see `row_layers`.
+        rows: W+ rows to which the direction will be added, see `row_layers`.
         num_directions: at most w_dim.
     Returns:
         [num_directions, w_dim], unit length, the strongest first; add it to the same rows of a latent.
@@ -51,7 +51,7 @@ def sefa_directions(modulation_weight: np.ndarray, *, num_directions: int) -> np
 
     Args:
         modulation_weight: [sum of C_in, w_dim], the affine weights of the chosen rows, stacked; rows are normalised here.
-        num_directions: how many, at most w_dim.
+        num_directions: at most w_dim.
     Returns:
         [num_directions, w_dim], unit length; the entry of largest magnitude is positive.
     Source:
@@ -67,7 +67,7 @@ def ganspace(generator: Generator, *, num_directions: int, num_samples: int = 10
     """Return the principal components of the generator's own latents, one standard deviation long.
 
     Args:
-        num_samples: how many z are mapped.
+        num_samples: number of mapped z.
     Returns:
         [num_directions, R, w_dim]; with one w for all rows, every row holds the same component. The largest variance first.
     Source:

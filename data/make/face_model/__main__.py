@@ -38,7 +38,7 @@ from stylegan.networks.checkpoints import load_face_model, save_face_model
 
 
 def save_sheet(trainer: FaceModelTrainer, train: Tensor, held_out: Tensor, sheet_path: Path) -> None:
-    """Write a contact sheet: held-out faces over their reconstructions, then samples of the fitted prior."""
+    """Write a contact sheet: held-out faces above their reconstructions, then samples of the fitted prior."""
     shown = held_out[:16]
     rebuilt = reconstruct(trainer, shown)
     prior = fit_prior(encode_all(trainer.ema_encoder, train))
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def train_until(trainer: FaceModelTrainer, train: Tensor, held_out: Tensor, run_dir: Path, *, stop_at_s: float) -> None:
-    """Train, logging a line and saving state and a sheet every few minutes, until the time or the images are used up."""
+    """Train, logging a line and saving state and a sheet every few minutes, until the time or number of images is reached."""
     last_save_s, window = time.monotonic(), []
     images_at_start = trainer.num_images_seen
     while trainer.num_images_seen < trainer.config.num_images and time.monotonic() < stop_at_s:

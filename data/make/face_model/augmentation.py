@@ -1,4 +1,4 @@
-"""Small random changes of training faces, so that the networks do not learn few faces by heart."""
+"""Small random changes of training faces, against memorisation of few faces."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 def jitter(images_f32: Tensor, *, generator: torch.Generator) -> Tensor:
-    """Mirror half of the faces, and move, scale, turn, brighten a little: 1,400 faces are few."""
+    """Mirror half of the faces, and slightly shift, scale, rotate and brighten all: 1,400 faces are few."""
     batch = images_f32.shape[0]
 
     def draw(spread: float) -> Tensor:

@@ -1,8 +1,8 @@
-"""Projected discriminator: judges pictures by the features of a frozen picture network; used by training only.
+"""Projected discriminator: judges pictures by the features of a frozen picture network; used in training only.
 
-A discriminator that learns its own features from 1,400 faces memorises them; on frozen features only small heads are left
-to learn. Source: Sauer et al. 2021 (Projected GANs converge faster): fixed random channel mixing, one head per level,
-spectral normalisation, hinge loss. The heads here keep a map of logits, so that every patch is judged.
+A discriminator that learns its own features from 1,400 faces memorises them; on frozen features only small heads are
+trained. Source: Sauer et al. 2021 (Projected GANs converge faster): fixed random channel mixing, one head per level,
+spectral normalisation, hinge loss. The heads here output a map of logits, so that every patch is judged.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class ProjectedDiscriminator(nn.Module):
 
 
 def hinge_loss(real_logits: list[Tensor], fake_logits: list[Tensor]) -> Tensor:
-    """Discriminator's loss, mean over levels: real logits above 1, fake ones below -1."""
+    """Return the discriminator's loss, mean over levels: real logits above 1, fake ones below -1."""
     losses = [F.relu(1.0 - r).mean() + F.relu(1.0 + f).mean() for r, f in zip(real_logits, fake_logits, strict=True)]
     return torch.stack(losses).mean()
 
 
 def generator_loss(fake_logits: list[Tensor]) -> Tensor:
-    """Generator's loss, mean over levels: the negative logit."""
+    """Return the generator's loss, mean over levels: the negative logit."""
     return -torch.stack([logits.mean() for logits in fake_logits]).mean()

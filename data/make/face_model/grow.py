@@ -41,9 +41,9 @@ NUM_SHOWN = 8
 
 @torch.no_grad()
 def make_renders(synthesis: SynthesisNetwork, w_plus: Tensor, folder: Path, real_u8: np.ndarray | None = None) -> Renders:
-    """Render latents [N, R, w_dim] of the grown model at the old size, into files of `folder`, or open what lies there.
+    """Render latents [N, R, w_dim] of the grown model at the old size into files of `folder`, or open existing files.
 
-    synthesis: any network that shares the old resolutions, grown or not.
+    synthesis: any network with the same lower resolutions, grown or not.
     """
     paths = folder / "features.npy", folder / "pictures.npy"
     size = 2 ** (w_plus.shape[1] // 2)  # R = 2 log2(grown size) - 2
@@ -64,7 +64,7 @@ def make_renders(synthesis: SynthesisNetwork, w_plus: Tensor, folder: Path, real
 def gather_renders(
     grown: FaceModel, start: FaceModel, train: Tensor, tuned: Tuned | None, folder: Path
 ) -> tuple[Renders | None, Renders]:
-    """Render what the block learns from: the tuned faces, or None, and the encoder's inversions with samples of the prior."""
+    """Render the training data of the block: the tuned faces, or None, and the encoder's inversions with prior samples."""
     encoder = grown.encoder
     assert isinstance(encoder, FaceEncoder)
     with torch.no_grad():
@@ -83,7 +83,7 @@ def gather_renders(
 
 @torch.no_grad()
 def save_sheet(trainer: GrowthTrainer, grown: FaceModel, held_out: Tensor, path: Path) -> None:
-    """Draw held-out faces: as they are, as the old model renders them, enlarged, and as the grown one does."""
+    """Draw held-out faces: originals, enlarged renders of the old model, and renders of the grown one."""
     trainer.write_into(grown.generator.synthesis)
     shown, size = held_out[:NUM_SHOWN], grown.generator.config.size
     w_plus = grown.encoder(F.avg_pool2d(shown, 2))
@@ -94,7 +94,7 @@ def save_sheet(trainer: GrowthTrainer, grown: FaceModel, held_out: Tensor, path:
 
 
 def train_until(trainer: GrowthTrainer, grown: FaceModel, held_out: Tensor, run_dir: Path, *, stop_at_s: float) -> None:
-    """Train until the crops or the time are used up; log a line, the time left and the state every minute."""
+    """Train until the number of crops or the time is reached; log a line, the time left and the state every minute."""
     started_s, seen_at_start = time.monotonic(), trainer.num_crops_seen
     last_save_s, window = started_s, list[dict[str, float]]()
     while trainer.num_crops_seen < trainer.config.num_crops and time.monotonic() < stop_at_s:

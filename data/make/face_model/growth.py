@@ -1,18 +1,18 @@
-"""Grow a trained face model by one resolution: a new synthesis block on top, everything below it left as it is.
+"""Grow a trained face model by one resolution: a new synthesis block on top, with everything below unchanged.
 
     grown(w_plus) = upsample(picture of the old model) + detail(its last features, w_plus)
 
 The new block starts with no detail, so that step 0 draws the old picture, enlarged; the picture of the old size never changes,
-and with it whatever was measured on it. What the block learns from, in crops so that one core gets far:
+nor does any measurement on it. The training data of the block, in crops to suit one core:
 
-    aligned faces    latents and weights fitted to some training faces (`joint_tuning.py`) render them nearly as they are, so
+    aligned faces    latents and weights fitted to some training faces (`joint_tuning.py`) render them almost exactly, so
                      the real picture of twice the size is the target:      2 L1 + 0.35 perceptual
-    other faces      the encoder's renders of the training faces and samples of the prior have no such target: made half as
-                     large again, they must be the old picture:             2 L1
+    other faces      the encoder's renders of the training faces and samples of the prior have no such target: reduced to
+                     half, they must equal the old picture:                 2 L1
     all              a discriminator on the same frozen features, with crops of real faces at the same place (Sauer et al. 2021)
 
-Knows networks and tensors; `grow.py` runs it over a folder. Source: progressive growing, Karras et al. 2018; here nothing fades
-in, since the block starts at zero.
+Knows networks and tensors; `grow.py` runs it over a folder. Source: progressive growing, Karras et al. 2018; without fading,
+since the block starts at zero.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from stylegan.networks.encoder import EncoderConfig, FaceEncoder
 from stylegan.networks.generator import Generator, GeneratorConfig, StyledConv, SynthesisNetwork
 from stylegan.networks.ops import modulated_conv2d, scaled_leaky_relu, upsample2x
 
-MARGIN = 4  # features around a crop that only feed its edge
+MARGIN = 4  # features around a crop that only affect its edge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +57,9 @@ class GrowthConfig:
 
 @dataclass(frozen=True)
 class Renders:
-    """What the old model makes of latents: features [N, C, s, s] and pictures [N, 3, s, s], float16, w_plus [N, R, w_dim].
+    """The old model's output for latents: features [N, C, s, s] and pictures [N, 3, s, s], float16, w_plus [N, R, w_dim].
 
-    real_u8 [N, 2s, 2s, 3]: the faces they render nearly as they are, for aligned faces only.
+    real_u8 [N, 2s, 2s, 3]: the faces that they render almost exactly, for aligned faces only.
     """
 
     features: np.ndarray
@@ -69,7 +69,7 @@ class Renders:
 
 
 def grow_generator(generator: Generator, *, channels: int, seed: int = 0) -> Generator:
-    """Return a generator of twice the size that draws the same pictures, enlarged; rows that it adds repeat the last one."""
+    """Return a generator of twice the size that draws the same pictures, enlarged; added rows repeat the last one."""
     config = generator.config
     num_added = 2 if config.mapping_rows > 1 else 0
     grown_config = GeneratorConfig(
@@ -93,7 +93,7 @@ def grow_generator(generator: Generator, *, channels: int, seed: int = 0) -> Gen
 
 
 def grow_encoder(encoder: FaceEncoder, num_rows: int) -> FaceEncoder:
-    """Return an encoder that writes `num_rows` rows, the added ones like the last; its input and its codes stay the same."""
+    """Return an encoder that writes `num_rows` rows, the added ones equal to the last; input and codes are unchanged."""
     config = EncoderConfig(**{**encoder.config.as_dict(), "num_rows": num_rows})
     grown, state = FaceEncoder(config), encoder.state_dict()
     for name in ("to_rows.weight", "to_rows.bias"):
@@ -109,7 +109,7 @@ def _with_rows_repeated(tensor: Tensor, num_rows: int, num_added: int) -> Tensor
 
 
 def grow_face_model(face_model: FaceModel, *, channels: int) -> FaceModel:
-    """Return the face model at twice the size, its new block untrained: it draws what it drew, enlarged."""
+    """Return the face model at twice the size, with an untrained new block: it renders the same pictures, enlarged."""
     generator = grow_generator(face_model.generator, channels=channels)
     encoder = face_model.encoder
     assert isinstance(encoder, FaceEncoder)
@@ -120,7 +120,7 @@ def with_grown_block(face_model: FaceModel, synthesis_state: dict[str, Tensor], 
     """Return `face_model` grown, with other weights below, such as tuned ones, and the averaged block of a growth run on top.
 
     Args:
-        synthesis_state: of a synthesis network of the model's own size. run_state: what `GrowthTrainer.state` returned.
+        synthesis_state: of a synthesis network of the model's own size. run_state: from `GrowthTrainer.state`.
     """
     ema = run_state["ema"]
     grown = grow_face_model(face_model, channels=int(ema["2.weight"].shape[1]))
@@ -140,11 +140,11 @@ class GrowthTrainer:
         self, synthesis: SynthesisNetwork, config: GrowthConfig, backbone_state: dict[str, Tensor], *,
         aligned: Renders | None, others: Renders, real_u8: np.ndarray,
     ) -> None:  # fmt: skip
-        """Take the grown network, of which only the last block is trained.
+        """Store the grown network, of which only the last block is trained.
 
         Args:
-            aligned: renders of faces that were fitted, None to do without. others: renders without a target.
-            real_u8: [N, 2s, 2s, 3], what the discriminator takes for real.
+            aligned: renders of fitted faces, None without them. others: renders without a target.
+            real_u8: [N, 2s, 2s, 3], real faces for the discriminator.
         """
         self.config, self.synthesis = config, synthesis
         self.aligned, self.others, self.real_u8 = aligned, others, real_u8
@@ -161,20 +161,20 @@ class GrowthTrainer:
         self.num_crops_seen = 0
 
     def state(self) -> dict[str, Any]:
-        """Return what a run goes on from."""
+        """Return the state for resuming a run."""
         names = ("block", "ema", "discriminator", "optimizer", "discriminator_optimizer")
         counters = {"rng": _as_numbers(self.rng), "num_crops_seen": self.num_crops_seen}
         return {name: getattr(self, name).state_dict() for name in names} | counters
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same settings."""
+        """Resume from a state of the same settings."""
         for name in ("block", "ema", "discriminator", "optimizer", "discriminator_optimizer"):
             getattr(self, name).load_state_dict(state[name])
         self.rng.bit_generator.state = {**self.rng.bit_generator.state, "state": {k: int(v) for k, v in state["rng"].items()}}
         self.num_crops_seen = int(state["num_crops_seen"])
 
     def step(self) -> dict[str, float]:
-        """Train on one batch: half of it aligned faces, where there are any."""
+        """Train on one batch, half of it aligned faces, if there are any."""
         config = self.config
         fall = 0.1 + 0.9 * 0.5 * (1 + float(np.cos(np.pi * min(self.num_crops_seen / config.num_crops, 1.0))))
         self.optimizer.param_groups[0]["lr"] = config.lr * fall * min(1.0, (self.num_crops_seen + 1) / 500)
@@ -214,7 +214,7 @@ class GrowthTrainer:
             part.load_state_dict(averaged.state_dict())
 
     def _render(self, renders: Renders, num: int, window: _Window) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return crops drawn by the block, the old pictures there (with margin), and the real faces where there are any."""
+        """Return crops drawn by the block, the old pictures there (with margin), and the real faces, if any."""
         rows = self.rng.integers(len(renders.features), size=num)
         y, x, side = window.top, window.left, window.side
         features = torch.from_numpy(renders.features[rows, :, y : y + side, x : x + side]).float()
@@ -249,7 +249,7 @@ class GrowthTrainer:
 
 @dataclass(frozen=True)
 class _Window:
-    """A crop of `crop` features, with a margin on each side that is not the picture's own edge: `side` in all."""
+    """A crop of `crop` features, with a margin on each side away from the picture's own edge: `side` in total."""
 
     top: int
     left: int
@@ -270,13 +270,13 @@ class _Window:
         return cls(top, left, crop, side, before(top), before(left))
 
     def inner(self, images: Tensor, *, factor: int = 1) -> Tensor:
-        """Cut the margin off images [B, C, factor * side, factor * side]."""
+        """Crop the margin off images [B, C, factor * side, factor * side]."""
         y, x, crop = factor * self.before_y, factor * self.before_x, factor * self.crop
         return images[:, :, y : y + crop, x : x + crop]
 
 
 def _convolve(conv: nn.Module, features: Tensor, w: Tensor) -> Tensor:
-    """What a `StyledConv` does to a crop, without its noise, which is laid out for whole pictures and 0 in a new block."""
+    """Apply a `StyledConv` to a crop, without its noise, which has the size of whole pictures and is 0 in a new block."""
     assert isinstance(conv, StyledConv)
     weight, style = conv.weight * conv.weight_gain, conv.affine(w)
     features = modulated_conv2d(features, weight, style, upsample=conv.upsample)
@@ -285,11 +285,11 @@ def _convolve(conv: nn.Module, features: Tensor, w: Tensor) -> Tensor:
 
 
 def _plain_distance(features: list[Tensor], target_features: list[Tensor]) -> Tensor:
-    """The distance of `losses.PerceptualDistance` without the weight of the face's middle: a crop may lie anywhere."""
+    """Return the distance of `losses.PerceptualDistance` without the weight of the face's middle: crops have any position."""
     pairs = zip(features, target_features, strict=True)
     return torch.stack([(F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(dim=1).mean() for a, b in pairs]).sum()
 
 
 def _as_numbers(rng: np.random.Generator) -> dict[str, str]:
-    """Return the two numbers of a PCG64 generator; written as text, since they have 128 bits."""
+    """Return the two numbers of a PCG64 generator, as text because of their 128 bits."""
     return {name: str(value) for name, value in rng.bit_generator.state["state"].items()}  # type: ignore[index]

@@ -1,10 +1,10 @@
-"""Fit one generator to a few dozen faces at once: a latent each, and one copy of the synthesis weights for all of them.
+"""Fit one generator to a few dozen faces at once: a latent for each face, and one copy of the synthesis weights for all.
 
     1. w_plus_i <- encoder(face_i), then a first share of the steps moves the latents alone
     2. the weights and, more slowly, the latents:
            minimise over both   2 L1(face_i, G(w_plus_i)) + 0.35 perceptual(face_i, G(w_plus_i)) + drift |w_plus_i - encoder|^2
 
-which is pivotal tuning (Roich et al. 2021) with many pivots. Between pivots the generator still draws faces, so people can be
+which is pivotal tuning (Roich et al. 2021) with many pivots. Between pivots the generator still renders faces, so people can be
 mixed and their expressions varied. Knows networks; no files, no ads.
 """
 
@@ -25,9 +25,9 @@ from stylegan.networks.checkpoints import FaceModel
 
 @dataclass(frozen=True, kw_only=True)
 class JointTuningConfig:
-    """One run. num_epochs: passes over the faces. latent_share: of the steps, in which the weights are held.
+    """One run. num_epochs: passes over the faces. latent_share: of the steps, with fixed weights.
 
-    Step sizes fall to a twentieth along a cosine; w_lr_later is that of the latents once the weights move.
+    Step sizes fall to a twentieth along a cosine; w_lr_later is that of the latents while the weights are trained.
     """
 
     num_epochs: int = 120
@@ -73,18 +73,18 @@ class JointTuner:
 
     @property
     def num_steps(self) -> int:
-        """Steps of the whole run."""
+        """Total steps of the run."""
         return max(1, self.config.num_epochs * len(self.faces) // self.config.batch_size)
 
     def state(self) -> dict[str, Any]:
-        """Return what a run goes on from."""
+        """Return the state for resuming a run."""
         return {
             "w_plus": self.w_plus.detach(), "synthesis": self.synthesis.state_dict(), "optimizer": self.optimizer.state_dict(),
             "rng": self.rng.get_state(), "num_steps_done": self.num_steps_done,
         }  # fmt: skip
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same faces and settings."""
+        """Resume from a state of the same faces and settings."""
         with torch.no_grad():
             self.w_plus.copy_(state["w_plus"])
         self.synthesis.load_state_dict(state["synthesis"])
@@ -93,9 +93,9 @@ class JointTuner:
         self.num_steps_done = int(state["num_steps_done"])
 
     def start_from(self, w_plus: Tensor, synthesis_state: dict[str, Tensor]) -> None:
-        """Begin with the latents and weights that another run found for the same faces, in order, instead of the encoder's.
+        """Start from the latents and weights of another run for the same faces, in order, instead of the encoder's.
 
-        The run may be of a smaller size: rows that it does not have repeat its last one, and blocks above it stay as they are.
+        The run may be of a smaller size: missing rows repeat its last one, and blocks above it stay unchanged.
 
         Raises:
             ShapeError: the latents are of other faces, or the weights of another network.
@@ -136,7 +136,7 @@ class JointTuner:
 
     @torch.no_grad()
     def render(self, rows: slice = slice(None)) -> Tensor:
-        """Render the faces as they are fitted so far, [N, 3, S, S] float32."""
+        """Render the faces as fitted so far, [N, 3, S, S] float32."""
         return torch.cat([self.synthesis(batch) for batch in self.w_plus.detach()[rows].split(16)])
 
     def error(self) -> float:

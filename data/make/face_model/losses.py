@@ -1,4 +1,4 @@
-"""What pictures are judged by in training: features of a frozen picture network, weighted towards the face; a discriminator."""
+"""Training losses of pictures: features of a frozen picture network, weighted towards the face; a discriminator."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PerceptualDistance(nn.Module):
         return self.network.feature_channels
 
     def features(self, images_f32: Tensor) -> list[Tensor]:
-        """Features of [B, 3, H, W], at strides 2, 4, 8 and 16."""
+        """Return features of [B, 3, H, W] at strides 2, 4, 8 and 16."""
         return self.network(images_f32)
 
     def forward(self, features: list[Tensor], target_features: list[Tensor]) -> Tensor:
@@ -39,7 +39,7 @@ class PerceptualDistance(nn.Module):
 def face_weight(size: int) -> Tensor:
     """Return [1, 1, size, size] with mean 1: four times the border's weight around eyes, nose and mouth of an aligned face.
 
-    The eyes themselves count seven times as much: a few pixels of colour that a discriminator would rather have light.
+    The eyes themselves count seven times as much: a few pixels of colour that a discriminator tends to lighten.
     """
     y, x = torch.meshgrid(torch.linspace(-1, 1, size), torch.linspace(-1, 1, size), indexing="ij")
     weight = 1.0 + 3.0 * torch.exp(-0.5 * ((x / 0.3).square() + ((y - 0.12) / 0.35).square()))
@@ -51,7 +51,7 @@ def face_weight(size: int) -> Tensor:
 def step_discriminator(
     discriminator: ProjectedDiscriminator, optimizer: torch.optim.Optimizer, real: list[Tensor], fake: list[Tensor]
 ) -> dict[str, float]:
-    """Train a discriminator on one batch of features, a level each; fake ones must be detached. Return its loss as "hinge"."""
+    """Train a discriminator on one batch of features per level; fake ones must be detached. Return its loss as "hinge"."""
     loss = hinge_loss(discriminator(real), discriminator(fake))
     optimizer.zero_grad(set_to_none=True)
     loss.backward()

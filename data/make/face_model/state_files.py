@@ -1,4 +1,4 @@
-"""The file that a training run goes on from."""
+"""The state file for resuming a training run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import torch
 
 
 def write_state(state: Mapping[str, Any], path: Path) -> None:
-    """Write a training state so that a kill leaves either the old or the new one."""
+    """Write a training state atomically: a kill leaves either the old or the new one."""
     temporary = path.with_suffix(".tmp")
     torch.save(dict(state), temporary)
     os.replace(temporary, path)
 
 
 def read_state(path: Path) -> dict[str, Any] | None:
-    """Read what `write_state` wrote, or return None where there is no such file yet."""
+    """Read the state written by `write_state`; None without a file."""
     return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None

@@ -1,6 +1,6 @@
 """One training run of the embedded face model: its settings, networks, optimisers and random state; `step` trains on a batch.
 
-Knows no files. `__main__.py` says which losses there are and runs it over a folder.
+Knows no files. `__main__.py` documents the losses and runs it over a folder.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ CHANNELS = {4: 256, 8: 256, 16: 192, 32: 128, 64: 64, 128: 32}
 class TrainingConfig:
     """One training run. Learning rates fall from their value to a tenth along a cosine over `num_images`.
 
-    An encoder_lr of 0 trains the generator alone: a finished encoder, trained further on few faces, only learns them by heart.
-    From `freeze_norm_from` on the encoder's batch norms use their running statistics, as they do when the model is used:
-    without this stage some three in a hundred faces get a code ten times too long.
+    An encoder_lr of 0 trains the generator alone: a finished encoder, trained further on few faces, only memorises them.
+    From `freeze_norm_from` on the encoder's batch norms use their running statistics, as in inference:
+    without this stage about three in a hundred faces get a code ten times too long.
     """
 
     size: int = 128
@@ -109,7 +109,7 @@ class FaceModelTrainer:
         self.num_images_seen, self.log = int(state["num_images_seen"]), list(state["log"])  # type: ignore[call-overload]
 
     def start_from(self, model: FaceModel) -> None:
-        """Take the weights of a finished model of the same sizes, live and averaged."""
+        """Load the weights of a finished model of the same sizes, live and averaged."""
         for encoder in (self.encoder, self.ema_encoder):
             encoder.load_state_dict(model.encoder.state_dict())
         for synthesis in (self.generator.synthesis, self.ema_synthesis):

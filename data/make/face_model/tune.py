@@ -32,7 +32,7 @@ SAVE_EVERY_S = 60.0
 
 @dataclass(frozen=True)
 class Tuned:
-    """A run: the faces' file names, latents [N, R, w_dim], the network that renders them, and the faces [N, S, S, 3] uint8."""
+    """A tuning run: the faces' file names, latents [N, R, w_dim], their synthesis network, and the faces [N, S, S, 3] uint8."""
 
     names: list[str]
     w_plus: Tensor
@@ -44,9 +44,9 @@ def read_tuned(run_dir: Path, face_paths: list[Path], *, size: int) -> Tuned:
     """Read a run and its faces at `size` px.
 
     Args:
-        face_paths: where to look for the faces; those of the run are taken, in its order.
+        face_paths: candidate files; the faces of the run are selected, in its order.
     Raises:
-        CheckpointError: the folder holds no run, or a face of it is not among the paths.
+        CheckpointError: the folder has no run, or a face of the run is not among the paths.
     """
     state, by_name = read_state(run_dir / "state.pt"), {path.name: path for path in face_paths}
     if state is None:
@@ -62,7 +62,7 @@ def read_tuned(run_dir: Path, face_paths: list[Path], *, size: int) -> Tuned:
 
 
 def tune_until(tuner: JointTuner, run_dir: Path, *, stop_at_s: float) -> None:
-    """Train until the steps or the time are used up; log a line and write the state every minute."""
+    """Train until the number of steps or the time is reached; log a line and write the state every minute."""
     started_s, done_at_start = time.monotonic(), tuner.num_steps_done
     last_save_s, window = started_s, list[dict[str, float]]()
     while tuner.num_steps_done < tuner.num_steps and time.monotonic() < stop_at_s:
@@ -79,7 +79,7 @@ def tune_until(tuner: JointTuner, run_dir: Path, *, stop_at_s: float) -> None:
 
 
 def save_sheet(tuner: JointTuner, path: Path, *, columns: int = 16) -> None:
-    """Draw every face over what was made of it, `columns` a row."""
+    """Draw every face above its render, `columns` per row."""
     renders, faces_u8 = decode_image(tuner.render()), decode_image(tuner.faces)
     side, strips = faces_u8.shape[1], []
     for start in range(0, len(faces_u8), columns):

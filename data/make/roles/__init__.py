@@ -1,1 +1,1 @@
-"""Makes the models that join lines of a picture to blocks and name their roles, from drawn ads."""
+"""Training of the models that join a picture's lines into blocks and name their roles, on drawn ads."""

@@ -24,13 +24,13 @@ from adcreative.lettering.reading.word_marks import MARKS
 from data.make.roles.drawn_ads import DrawnAd, draw_ad, font_files
 
 LINK_ROUNDS, ROLE_ROUNDS = 200, 110
-# Chosen on the labelled working half of real ads (`tests/real`), leaving makers out: where lines are joined, what lines of
-# different heights lose, how much less sure roles of real ads are, and how many blocks of each role these have (half of the
-# difference to drawn ads is made up for).
+# Chosen on the labelled working half of real ads (`tests/real`), with advertisers left out in turn: probability for joining
+# lines, penalty for different heights, flatness of role probabilities, and number of blocks of each role in real ads (half of
+# the difference from drawn ads is compensated).
 LEAST, PENALTY, FLATNESS, PRIOR_SHARE = 0.75, 0.8, 1.2, 0.5
 REAL_BLOCKS = {"headline": 66, "subline": 59, "offer": 24, "price": 10, "proof": 2, "badge": 6, "button": 6, "brand": 68,
                "product_print": 39, "legal": 22, "address": 35, "tag": 28}  # fmt: skip
-HIDDEN_WORDS = 0.2  # of drawn blocks whose known words are hidden: the words of real ads are not all known
+HIDDEN_WORDS = 0.2  # share of drawn blocks with hidden known words, since not all words of real ads are known
 SETTINGS = {"learning_rate": 0.08, "num_leaves": 8, "min_data_in_leaf": 40, "feature_fraction": 0.4,
             "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 5.0, "max_bin": 63, "verbose": -1,
             "num_threads": 1, "deterministic": True}  # fmt: skip
@@ -38,7 +38,7 @@ SETTINGS = {"learning_rate": 0.08, "num_leaves": 8, "min_data_in_leaf": 40, "fea
 
 @dataclass(frozen=True)
 class Sample:
-    """A drawn ad as the models are told of it: lines measured in its pixels, block of each (-1: of none), roles of blocks."""
+    """A drawn ad as input of the models: lines measured in its pixels, block of each (-1: none), roles of blocks."""
 
     lines: list[TextBlock]
     block: list[int]
@@ -47,7 +47,7 @@ class Sample:
 
 
 def sample_of(ad: DrawnAd) -> Sample:
-    """Measure a drawn ad's lines as the reader does, and find the block of each by its place."""
+    """Measure a drawn ad's lines like the reader, and find the block of each by position."""
     lines = measure_lines(ad.image_u8, ad.lines)
     blocks = []
     for line in lines:
@@ -58,16 +58,16 @@ def sample_of(ad: DrawnAd) -> Sample:
 
 
 def draw_samples(num: int, *, seed: int, photos: Sequence[np.ndarray], first: int = 0) -> Iterator[Sample]:
-    """Yield `num` drawn ads from the one of a number on, without those that have a single line or lines outside."""
+    """Yield `num` drawn ads from number `first` on, without ads that have a single line or lines outside."""
     for number in range(first, first + num):
         ad = draw_ad(np.random.default_rng((seed, number)), photos)
         (height, width), middles = ad.image_u8.shape[:2], np.array([line.quad_xy_px.mean(axis=0) for line in ad.lines])
-        if len(ad.lines) > 1 and (middles > 0).all() and (middles < (width, height)).all():  # a tilted one may run out
+        if len(ad.lines) > 1 and (middles > 0).all() and (middles < (width, height)).all():  # a tilted one may leave it
             yield sample_of(ad)
 
 
 def link_data(samples: Iterable[Sample]) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows of pairs [P, F], and whether both are of one block [P]."""
+    """Return features of pairs [P, F], and whether both lines are in one block [P]."""
     rows, truth = [], []
     for sample in samples:
         pieces = [line.piece for line in sample.lines]
@@ -79,7 +79,7 @@ def link_data(samples: Iterable[Sample]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def role_data(samples: Iterable[Sample], models: RoleModels | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows of blocks [B, F] and the numbers of their roles [B]: true blocks, or those that `models` join."""
+    """Return features of blocks [B, F] and the indices of their roles [B]: true blocks, or blocks joined by `models`."""
     rows, truth = [], []
     for sample in samples:
         groups = models.join([line.piece for line in sample.lines], sample.size)[0] if models else _true_groups(sample)
@@ -101,7 +101,7 @@ def _true_groups(sample: Sample) -> list[list[int]]:
 
 
 def hide_words(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return rows of blocks with the marks of known words taken from a share of them."""
+    """Return features of blocks with the marks of known words removed from a share of the blocks."""
     known = [place for place, name in enumerate(BLOCK_FEATURES) if name in MARKS and name.startswith("known ")]
     hidden = rows.copy()
     hidden[np.ix_(np.flatnonzero(rng.random(len(rows)) < HIDDEN_WORDS), np.array(known))] = 0.0
@@ -152,7 +152,7 @@ def train(samples: Sequence[Sample], *, seed: int) -> dict[str, np.ndarray]:
 
 
 def prior_shift(numbers: np.ndarray) -> np.ndarray:
-    """Return what scores of ROLES are raised by [K], where real ads have a role more often than drawn ones do."""
+    """Return the offset of the scores of ROLES [K], for roles that are more frequent in real ads than in drawn ones."""
     drawn = np.bincount(numbers, minlength=len(ROLES)) + 1.0
     real = np.array([REAL_BLOCKS[role] for role in ROLES], float)
     shift: np.ndarray = PRIOR_SHARE * np.log(real / real.sum() / (drawn / drawn.sum()))
@@ -160,13 +160,13 @@ def prior_shift(numbers: np.ndarray) -> np.ndarray:
 
 
 def read_photos(folder: Path) -> list[np.ndarray]:
-    """Return the photographs of a folder [H, W, 3] uint8, in the order of their names."""
+    """Return the photographs of a folder [H, W, 3] uint8, sorted by name."""
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     return [np.asarray(Image.open(path).convert("RGB")) for path in paths]
 
 
 def hash_files(paths: Iterable[Path]) -> str:
-    """Return a sum of the names and the bytes of files, in the order of their names."""
+    """Return a hash of the names and contents of files, sorted by name."""
     ordered = sorted(paths, key=lambda path: path.name)
     return hash_bytes(*(part for path in ordered for part in (path.name.encode(), path.read_bytes())))
 

@@ -1,8 +1,8 @@
-"""Draws ads of which every line, block and role is known: many layouts, scripts and fonts, over photographs or drawn grounds.
+"""Draws ads with known lines, blocks and roles: many layouts, scripts and fonts, over photographs or drawn grounds.
 
-Words come from `phrases.json`, ours; fonts are those of this machine and of the extra "picture". Photographs are the caller's:
-who trains what ships names pictures of open licence. Drawn ads are for training alone: what models are worth is measured on
-real ones (`tests/real`).
+Words come from `phrases.json`, our own; fonts are those of this machine and of the extra "picture". The caller provides the
+photographs, with open licences for shipped models. Drawn ads are for training alone: models are evaluated on real ones
+(`tests/real`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SHAPES = (
 )  # width / height
 UNSPACED = ("Han", "kana", "Thai")
 RIGHT_TO_LEFT = ("Arabic", "Hebrew")
-# role -> share of ads that have such blocks apart from the column, and how many at most
+# role -> share of ads with such blocks outside the column, and their maximum number
 ASIDE = (("badge", 0.18, 1), ("offer", 0.12, 1), ("tag", 0.1, 1), ("brand", 0.12, 3), ("subline", 0.2, 3))
 LEAST_ROUND_PX = 24
 Colour = tuple[int, int, int]
@@ -43,7 +43,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class DrawnAd:
-    """image_u8 [H, W, 3]; lines as the reader finds them, with its usual faults; block: of each line; roles: of each block."""
+    """image_u8 [H, W, 3]; lines in the reader's form, with its usual errors; block: of each line; roles: of each block."""
 
     image_u8: np.ndarray
     lines: list[TextLine]
@@ -53,7 +53,7 @@ class DrawnAd:
 
 @dataclass
 class Row:
-    """A row of letters: runs of text with their colours, its height in shares of the block's, and the font file."""
+    """A row of letters: runs of text with their colours, its height relative to the block's, and the font file."""
 
     runs: list[tuple[str, Colour]]
     scale: float
@@ -66,7 +66,7 @@ class Row:
 
 @dataclass
 class Element:
-    """A block before it is placed: rows, height of its letters in px, and the plate below it."""
+    """A block before placement: rows, height of its letters in px, and the plate behind it."""
 
     role: str
     rows: list[Row]
@@ -111,7 +111,7 @@ def read_phrases() -> dict[str, Any]:
 
 @cache
 def _fonts(script: str) -> tuple[Path, ...]:
-    """Return font files for a script; those of Latin where the machine has none: their boxes are as wide as letters are."""
+    """Return font files for a script, or Latin fonts if the machine has none, whose boxes have a similar width."""
     latin = [one.path for one in typefaces() if one.path is not None]
     try:
         own = [Path(one) for one in fonts_with(script)]
@@ -121,7 +121,7 @@ def _fonts(script: str) -> tuple[Path, ...]:
 
 
 def font_files() -> list[Path]:
-    """Return the font files that ads are drawn in on this machine: other fonts, other ads."""
+    """Return the font files used on this machine: the drawn ads depend on them."""
     scripts = {"Latin", *(language["script"] for language in read_phrases()["languages"].values())}
     return sorted({path for script in scripts for path in _fonts(script)})
 
@@ -132,7 +132,7 @@ def _face(path: Path, size: int) -> ImageFont.FreeTypeFont:
 
 
 def draw_ad(rng: np.random.Generator, photos: Sequence[np.ndarray]) -> DrawnAd:
-    """Return an ad; the same for the same state of the generator, photographs [H, W, 3] uint8 and fonts."""
+    """Return an ad; deterministic for a state of the generator, photographs [H, W, 3] uint8 and fonts."""
     shares = np.array([share for _, share in SHAPES])
     ratio = SHAPES[int(rng.choice(len(SHAPES), p=shares / shares.sum()))][0] * float(rng.uniform(0.9, 1.1))
     unit = int(rng.integers(320, 600)) if 0.5 < ratio < 2 else int(rng.integers(200, 360))
@@ -169,7 +169,7 @@ def _light(colour: Sequence[float]) -> float:
 
 
 def _ink_on(sheet: _Sheet, ground: Colour) -> Colour:
-    """Return a colour that can be read on another."""
+    """Return a colour that is readable on another."""
     for _ in range(12):
         ink: Colour = sheet.pick([(255, 255, 255), (20, 20, 25), _colour(sheet), _colour(sheet, calm=True)])
         if abs(_light(ink) - _light(ground)) > 85:
@@ -178,7 +178,7 @@ def _ink_on(sheet: _Sheet, ground: Colour) -> Colour:
 
 
 def _paint_ground(sheet: _Sheet, photos: Sequence[np.ndarray]) -> tuple[tuple[float, float, float, float], Colour]:
-    """Paint the ground; return the part where words go, in px, and its colour."""
+    """Paint the ground; return the region for words, in px, and its colour."""
     width, height = sheet.image.size
     ground = _colour(sheet, calm=sheet.chance(0.6))
     kind = sheet.rng.random()
@@ -188,7 +188,7 @@ def _paint_ground(sheet: _Sheet, photos: Sequence[np.ndarray]) -> tuple[tuple[fl
         _scatter(sheet, ground)
         return (0, 0, width, height), ground
     photo = Image.fromarray(sheet.pick(photos))
-    if kind < 0.5:  # a photograph all over
+    if kind < 0.5:  # a full-size photograph
         sheet.image.paste(_cover(sheet, photo, (width, height)))
         if sheet.chance(0.6):
             dim = sheet.between(0.3, 0.75)
@@ -237,7 +237,7 @@ def _paint_gradient(sheet: _Sheet, ground: Colour) -> None:
 
 
 def _scatter(sheet: _Sheet, ground: Colour) -> None:
-    """Draw a few shapes as ads are decorated with."""
+    """Draw a few decorative shapes."""
     draw = ImageDraw.Draw(sheet.image)
     for _ in range(int(sheet.rng.integers(0, 6))):
         x, y = sheet.between(0, sheet.image.width), sheet.between(0, sheet.image.height)
@@ -248,7 +248,7 @@ def _scatter(sheet: _Sheet, ground: Colour) -> None:
 
 
 def _print_on(sheet: _Sheet, place: tuple[int, int, int, int]) -> None:
-    """Print letters on what a photograph shows, as labels of products and signs are."""
+    """Print letters on objects in a photograph, like labels of products and signs."""
     for _ in range(int(sheet.rng.choice([0, 0, 1, 1, 2, 3]))):
         tone = tuple(np.asarray(sheet.image.crop(place).resize((1, 1)))[0, 0])
         size = sheet.unit * float(np.exp(sheet.between(np.log(0.015), np.log(0.16))))
@@ -264,7 +264,7 @@ def _print_on(sheet: _Sheet, place: tuple[int, int, int, int]) -> None:
         x, y = place[0] + x0 * (place[2] - place[0]), place[1] + y0 * (place[3] - place[1])
         is_free = _is_free(sheet, (x - size, y - size, x + width + size, y + height + size)) or not sheet.roles
         if place[2] > x + width and place[3] > y + height and is_free:
-            if sheet.chance(0.25):  # on the thing's own label
+            if sheet.chance(0.25):  # on the object's own label
                 rim = 0.5 * size
                 ImageDraw.Draw(sheet.image).rectangle(
                     (x - rim, y - rim, x + width + rim, y + height + rim), fill=_ground_for(ink)
@@ -300,7 +300,7 @@ def _say(sheet: _Sheet, role: str, script_of: str = "") -> str:
 
 
 def _wrap(text: str, num: int, script: str) -> list[str]:
-    """Return a text in at most `num` lines of nearly the same length."""
+    """Return a text in at most `num` lines of similar length."""
     if script in UNSPACED and " " not in text:
         step = max(2, -(-len(text) // num))
         return [text[start : start + step] for start in range(0, len(text), step)]
@@ -361,7 +361,7 @@ def _make(sheet: _Sheet, role: str, size: float, ground: Colour, width: float) -
 
 
 def _emphasise(sheet: _Sheet, rows: list[Row], accent: Colour) -> None:
-    """Give a row or a word of a headline another colour, another size or another font, as ads do."""
+    """Give a row or a word of a headline another colour, size or font, as in real ads."""
     if sheet.chance(0.35):
         row = sheet.pick(rows)
         words = row.text.split(" ")
@@ -381,7 +381,7 @@ def _emphasise(sheet: _Sheet, rows: list[Row], accent: Colour) -> None:
 
 
 def _measure(row: Row, size: float) -> tuple[float, float, float]:
-    """Return width, top and bottom of a row's letters from the top of its font, px."""
+    """Return width, top and bottom of a row's letters relative to the top of its font, px."""
     face = _face(row.font, max(6, round(size * row.scale)))
     box = face.getbbox(row.text.strip() or "x")
     return float(face.getlength(row.text.strip())), float(box[1]), float(box[3])
@@ -400,7 +400,7 @@ def _shrink(element: Element, width: float) -> None:
 
 
 def _put(sheet: _Sheet, element: Element, x: float, y: float, *, angle: float = 0.0) -> None:
-    """Draw an element whose letters begin at a corner, and note its lines."""
+    """Draw an element with its letters starting at a corner, and record its lines."""
     width, height = _extent(element)
     draw = ImageDraw.Draw(sheet.image)
     if element.plate is not None:
@@ -455,7 +455,7 @@ def _draw_plate(sheet: _Sheet, draw: ImageDraw.ImageDraw, element: Element, box:
         return
     grown = (x0 - pad_x, y0 - pad_y, x1 + pad_x, y1 + pad_y)
     radius = sheet.pick([0, 0.15, 0.45]) * (grown[3] - grown[1])
-    radius = radius if grown[3] - grown[1] > LEAST_ROUND_PX else 0.0  # Pillow draws no outline around smaller round ones
+    radius = radius if grown[3] - grown[1] > LEAST_ROUND_PX else 0.0  # Pillow draws no outline around smaller round plates
     if element.outline:
         draw.rounded_rectangle(grown, radius, outline=element.plate, width=max(2, sheet.unit // 250))
     else:
@@ -476,7 +476,7 @@ def _lay_out(sheet: _Sheet, region: tuple[float, float, float, float], ground: C
     column = _choose_column(sheet, head, ground, width)
     align = sheet.pick(["left", "centre", "centre", "right" if sheet.language["script"] in RIGHT_TO_LEFT else "left"])
     tight = sheet.between(0.08, 0.5)
-    is_close = sheet.chance(0.5)  # to the smaller neighbour's letters, as designers set what belongs under a large line
+    is_close = sheet.chance(0.5)  # to the smaller neighbour's letters, like designers place text below a large line
     below = [*column[1:], column[-1]]
     gaps = [
         min(one.size, after.size) * sheet.between(0.2, 1.0) if is_close else head * sheet.between(tight, 0.7)
@@ -524,7 +524,7 @@ def _padded(element: Element) -> float:
 
 
 def _choose_column(sheet: _Sheet, head: float, ground: Colour, width: float) -> list[Element]:
-    """Return what stands in the column of the headline, from top to bottom."""
+    """Return the content of the headline's column, from top to bottom."""
     order: list[tuple[str, float]] = []
     if sheet.chance(0.25):
         order.append((sheet.pick(["tag", "tag", "subline", "badge", "brand"]), sheet.between(0.25, 0.5)))
@@ -580,7 +580,7 @@ def _is_free(sheet: _Sheet, box: tuple[float, float, float, float]) -> bool:
 
 
 def _put_partners(sheet: _Sheet, ground: Colour, margin: float) -> None:
-    """Put a row of brands at the foot, as those who pay for an event have it."""
+    """Draw a row of brands at the bottom, like the sponsors of an event."""
     width, height = sheet.image.size
     size = sheet.unit * sheet.between(0.025, 0.06)
     x, y = margin, height - margin - size * 1.6
@@ -596,7 +596,7 @@ def _put_partners(sheet: _Sheet, ground: Colour, margin: float) -> None:
 
 
 def _put_aside(sheet: _Sheet, role: str, head: float, ground: Colour) -> None:
-    """Place a block where ads have it apart from the column: logos in corners, small print at the foot."""
+    """Place a block outside the column at its usual position: logos in corners, small print at the bottom."""
     width, height = sheet.image.size
     share = {"brand": (0.3, 0.9), "legal": (0.12, 0.24), "address": (0.15, 0.35), "badge": (0.25, 0.5), "offer": (0.35, 1.0),
              "tag": (0.15, 0.35), "subline": (0.2, 0.4)}[role]  # fmt: skip
@@ -642,7 +642,7 @@ def _put_aside(sheet: _Sheet, role: str, head: float, ground: Colour) -> None:
 
 
 def _misread(sheet: _Sheet) -> tuple[list[TextLine], list[int]]:
-    """Return lines and their blocks with a reader's usual faults: lines missed, cut in two, blanks lost, letters mistaken."""
+    """Return lines and their blocks with a reader's usual errors: missed or split lines, lost spaces, misread letters."""
     lines, blocks = [], []
     for line, number in zip(sheet.lines, sheet.block, strict=True):
         if sheet.chance(0.03):

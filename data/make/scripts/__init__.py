@@ -1,1 +1,1 @@
-"""Makes the classifier of scripts: lines of made-up words in open fonts, and the network that names their script."""
+"""Training of the script classifier: lines of random words in open fonts, and the network that names their script."""

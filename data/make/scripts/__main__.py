@@ -53,7 +53,7 @@ class ScriptNetwork(nn.Module):
 
 
 def train(num: int, epochs: int, seed: int) -> tuple[ScriptNetwork, float]:
-    """Return the network after `epochs` over `num` drawn lines, and its share of right answers on lines of another seed."""
+    """Return the network after `epochs` over `num` drawn lines, and its accuracy on lines of another seed."""
     torch.manual_seed(seed)
     rng, started = np.random.default_rng(seed), time.monotonic()
     network = ScriptNetwork()

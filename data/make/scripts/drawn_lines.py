@@ -1,7 +1,7 @@
-"""Draws lines of made-up words in any of the scripts that are told apart, over drawn grounds, as a detector would cut them out.
+"""Draws lines of random words in each classified script, over drawn grounds, cropped like a detector's output.
 
-Words are letters of a script in an order that its readers could pronounce at best: what is learnt is shapes, so that no text of
-anybody is needed. Fonts are those of the machine that hold all letters of a line (Debian: fonts-noto-core, fonts-noto-cjk and
+Words are random, roughly pronounceable sequences of a script's letters: only shapes are learnt, so no real text is needed.
+Fonts are those of the machine with all letters of a line (Debian: fonts-noto-core, fonts-noto-cjk and
 others under open licences).
 """
 
@@ -28,7 +28,7 @@ def _letters(first: int, last: int) -> str:
     return "".join(map(chr, range(first, last + 1)))
 
 
-# script -> (openers of a syllable, what follows an opener, signs that may follow); made-up words are runs of syllables
+# script -> (initials of a syllable, possible continuations, optional signs); random words are runs of syllables
 SYLLABLES: Mapping[str, tuple[str, str, str]] = {
     "Cyrillic": ("бвгджзклмнпрстфхцчшщй", "аеиоуыэюяіїєёьъ", "нлмрстй"),
     "Greek": ("βγδζθκλμνξπρστφχψ", "αεηιουωάέήίόύώ", "νςσ"),
@@ -48,27 +48,27 @@ _SIGNS = ("%", "€", "$", "-", "+", "/", ",", ".", ":", "!", "₹", "£", "*")
 
 @dataclass(frozen=True)
 class DrawnLine:
-    """A line of text as it is cut out of a picture: grey levels [HEIGHT_PX, W] uint8, and the number of its script."""
+    """A line of text cropped from a picture: grey levels [HEIGHT_PX, W] uint8, and the index of its script."""
 
     grey_u8: np.ndarray
     script: int
 
 
 def draw_lines(num: int, *, seed: int) -> Iterator[DrawnLine]:
-    """Yield `num` lines, each script equally often, the same for the same seed and fonts."""
+    """Yield `num` lines, each script equally often; deterministic for a seed and fonts."""
     rng = np.random.default_rng(seed)
     for number in range(num):
         script = SCRIPTS[number % len(SCRIPTS)]
         text = make_text(script, rng)
         fonts = [Path(one) for one in rng.permutation(fonts_with(script))]
-        if rng.random() < MODERN_SHARE:  # as ads are set: Noto's come first, which have no loops and no serifs in most scripts
+        if rng.random() < MODERN_SHARE:  # as in ads: Noto's come first, which have no loops and no serifs in most scripts
             fonts.sort(key=lambda one: not one.name.startswith("Noto"))
         font = next((one for one in fonts if all(ord(char) in _letters_of(one) for char in text)), fonts[0])
         yield DrawnLine(_draw(text, font, rng), number % len(SCRIPTS))
 
 
 def make_text(script: str, rng: np.random.Generator) -> str:
-    """Return one to five made-up words of a script; digits and signs for "none"."""
+    """Return one to five random words of a script; digits and signs for "none"."""
     if script == "none":
         parts = [_number(_DIGITS, rng) for _ in range(rng.integers(1, 3))]
         return " ".join(f"{rng.choice(_SIGNS) if rng.random() < 0.5 else ''}{one}" for one in parts) + str(rng.choice(_SIGNS))
@@ -110,10 +110,10 @@ def _word(script: str, rng: np.random.Generator) -> str:
 
 @cache
 def fonts_with(script: str, folder: Path = FONT_FOLDER) -> tuple[str, ...]:
-    """Return the font files of this machine that hold the letters of a script.
+    """Return the font files of this machine with the letters of a script.
 
     Raises:
-        FileNotFoundError: none does.
+        FileNotFoundError: no font has them.
     """
     sample = (
         "Aé" if script == "Latin" else _DIGITS if script == "none" else "".join("".join(part[:6] for part in SYLLABLES[script]))
@@ -134,7 +134,7 @@ def _letters_of(path: Path) -> frozenset[int]:
 
 
 def _draw(text: str, font: Path, rng: np.random.Generator) -> np.ndarray:
-    """Return a line in a random size, ink, ground and softness, cut as loosely as a detector cuts, [HEIGHT_PX, W]."""
+    """Return a line in a random size, ink, ground and blur, cropped as loosely as by a detector, [HEIGHT_PX, W]."""
     size = int(rng.integers(18, 64))
     face = ImageFont.truetype(str(font), size, layout_engine=ImageFont.Layout.RAQM)
     left, top, right, bottom = face.getbbox(text, stroke_width=0)
@@ -164,7 +164,7 @@ def _tones(rng: np.random.Generator) -> tuple[int, int]:
 
 
 def _ground(height: int, width: int, tone: int, rng: np.random.Generator) -> np.ndarray:
-    """Return an even ground, a gradient, or soft blobs as in a photograph out of focus, [height, width] uint8."""
+    """Return a uniform ground, a gradient, or soft blobs like an unfocused photograph, [height, width] uint8."""
     kind, plain = rng.random(), np.full((height, width), float(tone))
     if kind < 0.35:
         plain += np.linspace(-1, 1, width)[None, :] * rng.uniform(-40, 40)
