@@ -9,8 +9,8 @@ Importing this package does not import torch; the verbs in `pipeline` load their
 import os
 
 # By default, an OpenMP thread spins while it waits for its team: on a busy machine it blocks the core that the others need. A
-# thread # that sleeps costs a small network up to twice its time on an idle machine, and saves most of it on a busy one; the
-# number of # threads, on which the last digits depend, is unchanged. Read when torch is first loaded.
+# thread that sleeps costs a small network up to twice its time on an idle machine, and saves most of it on a busy one; the
+# number of threads, on which the last digits depend, is unchanged. Read when torch is first loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "1.0.0"

@@ -41,7 +41,7 @@ _KINDS = "JPEG, PNG, WebP, GIF, BMP, TIFF or HEIC" if HAS_HEIF else "JPEG, PNG, 
 _DECODER_ERRORS = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, MemoryError, AttributeError,
     NotImplementedError, Warning, struct.error, zlib.error,
-)  # fmt: skip  # all of these come out of Pillow for damaged files
+)  # fmt: skip  # raised by Pillow for damaged files
 _OURS_BY_MAGIC = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _FOREIGN_MAGIC = {
     b"%PDF": "a PDF", b"8BPS": "a Photoshop file", b"%!PS": "PostScript", b"PK\x03\x04": "a zip archive",

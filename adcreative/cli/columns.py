@@ -53,7 +53,7 @@ class Results(Numbers):
         and reuse. sheet and name_pattern are written to the file too, and number formats as in `keep`.
 
         Raises:
-            ConfigError: nobody agreed; the message names the written file. Or as `keep`.
+            ConfigError: the user did not agree; the message names the written file. Or as `keep`.
             CatalogError: the table cannot be read, or lists no ads.
         """
         if pipeline.is_log_model(model):

@@ -22,7 +22,7 @@ from adcreative.features.batch import CreativeFeatures
 
 MIN_RIGHT = 0.8  # least accuracy and precision of a word attribute on hand-labelled real ads
 SEGMENTS = ("age", "gender", "placement", "device", "country", "asset")
-MAX_CONCEPTS = 8  # that are told apart by segment, those with the most ads; with MAX_VALUES of a column, 96 at most
+MAX_CONCEPTS = 8  # concepts compared by segment, those with the most ads; with MAX_VALUES of a column, 96 at most
 MAX_VALUES, MIN_SAME = 12, 2  # values per part of the names; ads that must share a value, else the value is a name
 
 
@@ -99,9 +99,9 @@ def name_attributes(creatives: Sequence[Creative], pattern: NamePattern) -> list
 
 
 def see_segments(creatives: Sequence[Creative], concept: np.ndarray, labels: Sequence[str]) -> list[SeenFeature]:
-    """Return each concept in each segment it was shown to, where its export is broken down.
+    """Return each concept in each of its segments as an attribute, for an export with breakdowns.
 
-    What a segment and a concept are worth by themselves is known beside it, so its worth is what the two make of each other.
+    Segment and concept have effects of their own in the model, so the effect of this attribute is their interaction.
     concept: [N] numbers of the rows' concepts.
     """
     found = []

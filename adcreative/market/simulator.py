@@ -143,7 +143,7 @@ class Market:
         Composed ads have results, too, and are the last of the earlier ads; as many of the others are left out.
 
         The new ads are of the same brands (`showcase`): with people, with products only, in another language. Their folder is
-        written last, so that its completeness implies that of both.
+        written last, so that a complete new folder implies two complete folders.
 
         Returns:
             The path of the truth of the new ads.

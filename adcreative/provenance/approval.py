@@ -31,7 +31,7 @@ COVERS = 2  # version of the covered content; version 1 covered no picture
 _APPROVED = (
     "row", "status", "file_name", "ad_name", "original_image", "edited_image", "headline_original", "headline_edited",
     "description_original", "description_edited", "cta_edited", "edits", "consent_id",
-)  # fmt: skip  # what an approval covers beside the pictures: all that an edit delivers, and on whose consent
+)  # fmt: skip  # covered by an approval in addition to the pictures: delivered fields and consent
 _REMEDY = "look at report.html and say who approves: --approved-by NAME (approved_by in Python)"
 
 

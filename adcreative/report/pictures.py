@@ -22,7 +22,7 @@ PREVIEW_PX = 720
 _DAMAGED = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, MemoryError, AttributeError,
     NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError,
-)  # fmt: skip  # all of these come out of Pillow for damaged files
+)  # fmt: skip  # raised by Pillow for damaged files
 CLOSEUP_PX = 360
 KINDS = ("original", "edited", "control")
 _DIFFERENCE_CELL_PX = 8

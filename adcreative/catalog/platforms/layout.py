@@ -68,12 +68,12 @@ def _parts() -> Mapping[str, str]:
 
 
 def find_part(asset_type: str) -> str:
-    """Return which part of an ad an asset is: headline, description, image; "" for another kind, such as a sitelink."""
+    """Return the part of an ad that an asset is: headline, description, image; "" for other kinds, such as a sitelink."""
     return _parts().get(asset_type.casefold(), "")
 
 
 def _read_asset(part: str, text: str) -> dict[str, str]:
-    """Return a part as an ad of its own: its words, or the id of its picture, which is the end of its address."""
+    """Return a part as a separate ad: its words, or the id of its picture, which is the end of the picture's address."""
     text = " ".join(text.split())
     return {"ad_name": text, part: text} if part != "image" else {"ad_name": (name := text.rpartition("/")[2]), "ad_id": name}
 

@@ -83,7 +83,7 @@ def describe_product(
 
 
 def _backed(raw: Sequence[str], plain: PlainForm, brand: str, others: Sequence[str], limit: int) -> tuple[list[str], str]:
-    """Return the candidates supported by the sure words of the record, and the unsupported words of the first other one."""
+    """Return the candidates supported by the sure words of the record, and the unsupported words of the first rejected one."""
     from adcreative.copywriter.products.prose import unsupported
 
     record = ". ".join([plain.title, brand, *(f"{name}: {said}" for name, said in plain.facts)])
