@@ -57,6 +57,9 @@ Words = Annotated[
     Path | None, typer.Option("--words", help="What adcreative read wrote, corrected: the words of these pictures.")
 ]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+WordEncoder = Annotated[
+    str, typer.Option("--text-encoder", help="In place of the shipped one: multilingual-e5-small, a folder, a hub id.")
+]
 Run = Annotated[Path, typer.Argument(help="Folder that optimize wrote.")]
 Campaign = Annotated[str, typer.Option(help="Campaign the ads will run in; part of their ids.")]
 Export = Annotated[Path, typer.Argument(help="Export of an ad platform (CSV, Excel), or a table with such columns.")]

@@ -14,14 +14,21 @@ import typer
 from adcreative import pipeline
 from adcreative.cli.commands import Done, in_group, shown
 from adcreative.cli.terminal import say, say_json
-from adcreative.options import CsvAndJson, Data, Dates, LogModel, Overwrite, Seed
+from adcreative.options import CsvAndJson, Data, Dates, LogModel, Overwrite, Seed, WordEncoder
 from adcreative.pipeline import PlaceSettings, RotateSettings
 
 PANEL = "Research"
 commands = typer.Typer(rich_markup_mode="rich")
-group = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
+group = typer.Typer(rich_markup_mode="rich", invoke_without_command=True)
 commands.add_typer(group, name="papers", rich_help_panel=PANEL, help="Published systems off the main way.")
 paper = in_group(group, commands)
+
+
+@group.callback()
+def show(context: typer.Context) -> None:
+    """List every published system, without a command of the group."""
+    if context.invoked_subcommand is None:
+        list_systems()
 
 
 @group.command("list")
@@ -64,6 +71,7 @@ def extend(
     title: Annotated[str, typer.Option(help="Words of the set, instead of or beside seeds.")] = "",
     num: Annotated[int, typer.Option(help="Items to name.")] = 20,
     creatives: Annotated[Path | None, typer.Option(help="Ads whose words describe items of the same ad_name.")] = None,
+    text_encoder: WordEncoder = "",
     seed: Seed = 0,
     restart: Overwrite = False,
     **told: Any,
@@ -73,8 +81,9 @@ def extend(
     Example: adcreative papers extend sets.csv --seeds "Ad 1" --seeds "Ad 2" --out more.csv
     """
     summary = pipeline.extend(
-        library, out, seeds=tuple(seeds or ()), title=title, num=num, creatives=creatives, seed=seed, restart=restart, **told
-    )
+        library, out, seeds=tuple(seeds or ()), title=title, num=num, creatives=creatives, text_encoder=text_encoder, seed=seed,
+        restart=restart, **told,
+    )  # fmt: skip
     return summary, "item{s} named"
 
 
@@ -124,6 +133,7 @@ def target_by_encoder(
     index: Annotated[Path, typer.Option(help="Folder to save the encoder's index into, where the encoder is best.")],
     num: Annotated[int, typer.Option(help="How many labels for each ad.")] = 10,
     pictures: Annotated[bool, typer.Option(help="Read pictures beside the words.")] = True,
+    text_encoder: WordEncoder = "",
     seed: Seed = 0,
     restart: Overwrite = False,
     **told: Any,
@@ -133,8 +143,9 @@ def target_by_encoder(
     Example: adcreative papers target ads.csv --labels pairs.csv --index index/ --out targets.csv
     """
     summary = pipeline.target(
-        ads, out, labels=labels, num=num, index=index, use_pictures=pictures, seed=seed, restart=restart, **told
-    )
+        ads, out, labels=labels, num=num, index=index, use_pictures=pictures, text_encoder=text_encoder, seed=seed,
+        restart=restart, **told,
+    )  # fmt: skip
     return summary, "creative{s} targeted"
 
 

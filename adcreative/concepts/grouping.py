@@ -90,6 +90,12 @@ UNRELATED = (
 UNRELATED_APART = 0.94
 
 
+def find_stretch(unrelated: np.ndarray) -> float:
+    """Return by what to multiply an encoder's distances (1 - cosine), from its vectors [12, D] of UNRELATED."""
+    apart = (1 - unrelated @ unrelated.T)[np.triu_indices(len(unrelated), 1)]
+    return UNRELATED_APART / max(float(apart.mean()), 1e-3)
+
+
 def see(lines: Sequence[str], features: Sequence[CreativeFeatures], encoder: EncodesWords | None = None) -> Seen:
     """Return the comparable features of N ads.
 
@@ -98,9 +104,7 @@ def see(lines: Sequence[str], features: Sequence[CreativeFeatures], encoder: Enc
     """
     words, stretch = None, 1.0
     if encoder is not None:
-        words, unrelated = encoder.encode(lines), encoder.encode(UNRELATED)
-        apart = (1 - unrelated @ unrelated.T)[np.triu_indices(len(UNRELATED), 1)]
-        stretch = UNRELATED_APART / max(float(apart.mean()), 1e-3)
+        words, stretch = encoder.encode(lines), find_stretch(encoder.encode(UNRELATED))
         shown = [replace(one, body=None) for one in features]
     else:
         known = [detect_language(line) in ("en", "") for line in lines]

@@ -6,13 +6,15 @@ The only module that chooses the device and the number of threads; all other cod
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, NamedTuple, cast
+
+import numpy as np
 
 from adcreative.artifacts import read_kind
 from adcreative.copywriter import Copywriter, build_copywriter
@@ -25,6 +27,7 @@ from adcreative.encoders.faces import LatestFaces, load_face_analyzer
 from adcreative.encoders.headline import HeadlineModel
 from adcreative.encoders.inpainting import InpaintingModel
 from adcreative.encoders.packing import sharing_states
+from adcreative.encoders.text_encoder import TextEncoder
 from adcreative.encoders.weights import embedded_dir
 from adcreative.features.cache import FeatureCache, cache_dir
 from adcreative.features.extraction import FeatureExtractor
@@ -160,6 +163,18 @@ class Judges(NamedTuple):
     def hashes(self) -> dict[str, str]:
         """Role -> content hash of the model."""
         return {name: model.content_hash for name, model in self._asdict().items()}
+
+
+def load_words(text_encoder: str = "") -> Callable[[Sequence[str]], np.ndarray]:
+    """Return what reads N texts as unit vectors [N, D], zeros for blank ones: the shipped encoder, or the one that is named.
+
+    Raises:
+        ConfigError: it cannot be loaded.
+    """
+    if not text_encoder:
+        return load_tools().clip.encode_texts
+    found = TextEncoder.load(text_encoder)
+    return lambda texts: np.nan_to_num(found.encode(texts))
 
 
 def load_click_model(folder: Path) -> ClickModel:

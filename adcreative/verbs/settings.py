@@ -29,6 +29,7 @@ from adcreative.options import (
     Rates,
     ReadPictures,
     Seed,
+    WordEncoder,
     Words,
 )
 
@@ -220,9 +221,7 @@ class ConceptsSettings:
     impressions: Annotated[
         int | None, typer.Option(help="What a test of a brief may show each ad; else what an ad of the account usually gets.")
     ] = None
-    text_encoder: Annotated[
-        str, typer.Option(help="Encoder of words in place of the shipped one: a folder, a package, a hub id.")
-    ] = ""
+    text_encoder: WordEncoder = ""
     seed: Seed = 0
     features: Path | None = None
 

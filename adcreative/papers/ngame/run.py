@@ -29,7 +29,7 @@ SENTENCE_LABELS = 20_000  # more labels are read by their n-grams alone
 @takes(ReadSettings)
 def target(
     ads: Path, out: Path, settings: ReadSettings, *, labels: Path, num: int = 10, index: Path | None = None,
-    use_pictures: bool = True, seed: int = 0, restart: bool = False, progress: Progress = silent,
+    use_pictures: bool = True, text_encoder: str = "", seed: int = 0, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
     """Rank queries, keywords or interests for each creative, as `verbs.target` does; with `index` by the encoder, too.
@@ -37,6 +37,7 @@ def target(
     Args:
         ads, settings, labels, num: as for `verbs.target`.
         index: folder to save the encoder's index into, where the encoder beats the floors. use_pictures: it reads pictures.
+        text_encoder: its sentence vectors are those of this one, such as "multilingual-e5-small"; "": of the shipped one.
     Raises:
         CatalogError: ads or labels cannot be used. ConfigError: a setting, too few known pairs for the encoder, stopped, or
             files of others in the way. ArtifactError: `index` holds a model of another kind.
@@ -56,9 +57,8 @@ def target(
     def also(creatives: list[Creative], names: list[str], task: Task) -> Mapping[str, Method]:
         if len(task.known) < MIN_POINTS:
             raise ConfigError(f"an index needs a trained encoder, and that needs known pairs of {MIN_POINTS} creatives")
-        trained.append(
-            _Encoder(creatives, names, use_pictures, seed, count_stage(progress, "training the encoder"), should_stop)
-        )
+        dense = _read_dense(creatives, names, use_pictures, text_encoder)
+        trained.append(_Encoder(names, dense, seed, count_stage(progress, "training the encoder"), should_stop))
         return {"encoder": trained[0]}
 
     summary = product.target(
@@ -79,10 +79,9 @@ class _Encoder:
     """The method: trains anew for each question. indexes: of the trainings so far."""
 
     def __init__(
-        self, creatives: list[Creative], names: list[str], use_pictures: bool, seed: int, count: Count, should_stop: ShouldStop
+        self, names: list[str], dense: tuple[np.ndarray, np.ndarray], seed: int, count: Count, should_stop: ShouldStop
     ) -> None:
-        self._names, self._seed, self._count, self._should_stop = names, seed, count, should_stop
-        self._dense = _read_dense(creatives, names, use_pictures)
+        self._names, self._dense, self._seed, self._count, self._should_stop = names, dense, seed, count, should_stop
         self.indexes: list[LabelIndex] = []
 
     def __call__(self, task: Task, asked: np.ndarray, learn: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray]:
@@ -100,20 +99,20 @@ class _Encoder:
         return self.indexes[-1].search(encoder.encode(points.take(asked)), num)
 
 
-def _read_dense(ads: list[Creative], names: list[str], use_pictures: bool) -> tuple[np.ndarray, np.ndarray]:
+def _read_dense(ads: list[Creative], names: list[str], use_pictures: bool, text_encoder: str) -> tuple[np.ndarray, np.ndarray]:
     """Return sentence and picture vectors of creatives [N, K] and labels [L, K], as far as they are used."""
     point_parts, label_parts = [np.zeros((len(ads), 0), np.float32)], [np.zeros((len(names), 0), np.float32)]
     has_pictures = use_pictures and any(one.has_image for one in ads)
-    if len(names) <= SENTENCE_LABELS or has_pictures:
-        from adcreative.features.vectors import encode_pictures
-        from adcreative.verbs import loading
+    from adcreative.verbs import loading
 
-        clip = loading.load_tools().clip
-        if len(names) <= SENTENCE_LABELS:
-            point_parts.append(clip.encode_texts([f"{one.headline} {one.body} {one.brand} {one.category}" for one in ads]))
-            label_parts.append(clip.encode_texts(names))
-        if has_pictures:
-            vectors = encode_pictures(ads, clip)
-            point_parts.append(vectors)
-            label_parts.append(np.zeros((len(names), vectors.shape[1]), np.float32))
+    if len(names) <= SENTENCE_LABELS:
+        encode = loading.load_words(text_encoder)
+        point_parts.append(encode([f"{one.headline} {one.body} {one.brand} {one.category}".strip() for one in ads]))
+        label_parts.append(encode(names))
+    if has_pictures:
+        from adcreative.features.vectors import encode_pictures
+
+        vectors = encode_pictures(ads, loading.load_tools().clip)
+        point_parts.append(vectors)
+        label_parts.append(np.zeros((len(names), vectors.shape[1]), np.float32))
     return np.hstack(point_parts), np.hstack(label_parts)

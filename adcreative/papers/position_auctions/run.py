@@ -70,7 +70,7 @@ def place(
     if settings.maximise == "revenue" and not market.has_bids:
         raise ConfigError("revenue needs bids: a column bid in the table of ads")
     progress("reading ads and text", 0, 2)
-    fit = _measure_fit(market, places)
+    fit = _measure_fit(market, places, settings.text_encoder)
     if should_stop():
         raise ConfigError("stopped before the result was complete; nothing was written")
     progress("placing", 1, 2)
@@ -164,14 +164,16 @@ def _number(value: Any, name: str, what: str) -> float | None:
     return number
 
 
-def _measure_fit(market: _Market, places: SponsoredText) -> np.ndarray:
-    """Return [n, m] cosines between the words of ads and those around places."""
+def _measure_fit(market: _Market, places: SponsoredText, text_encoder: str) -> np.ndarray:
+    """Return [n, m] cosines between the words of ads and those around places, on the scale of the shipped encoder."""
+    from adcreative.concepts.grouping import UNRELATED, find_stretch
     from adcreative.verbs import loading
 
-    encoder = loading.load_tools().clip
-    ads = encoder.encode_texts([f"{one.headline} {one.body}".strip() for one in market.ads])
-    around = encoder.encode_texts([places.around(gap) for gap in places.gaps])
-    fit: np.ndarray = ads.astype(np.float64) @ around.astype(np.float64).T
+    encode = loading.load_words(text_encoder)
+    stretch = find_stretch(encode(UNRELATED)) if text_encoder else 1.0
+    ads = encode([f"{one.headline} {one.body}".strip() for one in market.ads])
+    around = encode([places.around(gap) for gap in places.gaps])
+    fit: np.ndarray = 1 - stretch * (1 - ads.astype(np.float64) @ around.astype(np.float64).T)
     return fit
 
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from adcreative.options import WordEncoder
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceSettings:
@@ -19,4 +21,5 @@ class PlaceSettings:
     past_bids: Annotated[Path | None, typer.Option(help="CSV with a column bid of earlier auctions, for revenue.")] = None
     min_fit: Annotated[float, typer.Option(help="Cosine between ad and text below which it does not stand there.")] = 0.15
     label: Annotated[str, typer.Option(help="What marks an ad as paid for.")] = "Sponsored"
+    text_encoder: WordEncoder = ""
     fit_weight: float = 3.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ MIN_MEASURED = 20
 
 def extend(
     library: Path, out: Path, *, seeds: Sequence[str] = (), title: str = "", num: int = 20, creatives: Path | None = None,
-    seed: int = 0, restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
+    text_encoder: str = "", seed: int = 0, restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
     """Continue a set: rank the items of a library that belong to the seeds, or to a title; write `out` (CSV, JSON beside it).
 
@@ -45,6 +45,7 @@ def extend(
         library: CSV or parquet, a row an item of a set: set, item, and title where sets have one.
         seeds: items that the set begins with. title: words of a set; at least one of both is needed.
         creatives: folder or table of ads, whose words describe items of the same ad_name; others by their own words.
+        text_encoder: reads titles and items in place of their n-grams, such as "multilingual-e5-small".
     Raises:
         CatalogError: the library cannot be used. ConfigError: an unknown seed, nothing to continue, stopped.
     """
@@ -59,12 +60,11 @@ def extend(
     unknown = [one for one in seeds if one not in items]
     if unknown:
         raise ConfigError(f'"{unknown[0][:60]}" is no item of {Path(library).name}. {did_you_mean(unknown[0], list(items))}')
-    from adcreative.delivery.targeting.features import read_grams, weigh_grams
     from adcreative.papers.set_continuation.model import Library, fit_extender
 
-    grams = read_grams(_describe(list(items), creatives))
-    words = weigh_grams(grams, grams)
-    title_words = weigh_grams(read_grams(titles), grams)
+    described = _describe(list(items), creatives)
+    read = _find_reader(described, text_encoder)
+    words, title_words = read(described), read(titles)
     if should_stop():
         raise ConfigError("stopped before the result was complete; nothing was written")
     figures = _measure(members, words, title_words, seed, progress)
@@ -75,7 +75,7 @@ def extend(
     )  # fmt: skip
     asked = csr_matrix((np.ones(len(seeds)), ([0] * len(seeds), [items[one] for one in seeds])), shape=(1, len(items)))
     asked.data[:] = 1.0
-    found = extender.extend(asked, weigh_grams(read_grams([title]), grams), num)[0]
+    found = extender.extend(asked, read([title]), num)[0]
     names, popularity = list(items), extender.retriever.library.popularity
     rows = [{"rank": rank, "item": names[at], "popularity": int(popularity[at])} for rank, at in enumerate(found, 1)]
     with own_outputs((out, sheet), (library, creatives), restart=restart):
@@ -130,6 +130,19 @@ def _describe(names: list[str], creatives: Path | None) -> list[str]:
         else {one.name: one for one in reversed(read_catalog(Path(creatives), with_days=False).creatives)}
     )
     return [f"{known[name].headline} {known[name].body} {known[name].category}" if name in known else name for name in names]
+
+
+def _find_reader(described: Sequence[str], text_encoder: str) -> Callable[[Sequence[str]], csr_matrix]:
+    """Return what reads N texts as rows [N, V] of length 1: n-grams by how rare they are among the items, or an encoder."""
+    if text_encoder:
+        from adcreative.verbs.loading import load_words
+
+        encode = load_words(text_encoder)
+        return lambda texts: csr_matrix(encode(texts))
+    from adcreative.delivery.targeting.features import read_grams, weigh_grams
+
+    grams = read_grams(described)
+    return lambda texts: weigh_grams(read_grams(texts), grams)
 
 
 def _measure(

@@ -8,6 +8,6 @@ Knowledge Discovery 2022, sections 3 and 4, and its published code.
     run          `adcreative papers slates`: `rotate` with slates for each reader
 Differs: place effects; the likelihood at temperature 1, where the code has 0.01, so that spreads mean what is not known; every
 slate without a click counts, not one in ten.
-When: readers come back many times. On planted readers the running mean ("linear") does as well as the GRU; those who came once
-are better served by `rotate` itself.
+When: readers come back many times; `rotate` with several slots asks by itself and follows where slates left out say so. The
+running mean ("linear") is as good as the GRU where readers drift, the GRU better where a click turns them to what comes next.
 """

@@ -15,11 +15,13 @@ import torch
 from adcreative.delivery.rotation.slate_model import Slates, fit_slate_model
 from adcreative.papers.slate_readers.histories import NOTHING, ReaderHistories
 from adcreative.papers.slate_readers.model import STATES, ReaderConfig, ReaderNetwork, fit_readers, score_slates
+from adcreative.papers.slate_readers.settings import ALIKE
 from adcreative.progress import Count, ShouldStop, never, uncounted
 
-ALIKE = "alike"  # all readers, as in `rotate`
 HELD_SHARE = 0.25  # of each reader's slates, the last ones
 NUM_JUDGING_DRAWS, JUDGED_TOGETHER = 64, 256
+MAX_JUDGED = 20_000  # slates, of readers at equal distances; so many tell differences of 0.01 for certain
+PARTS = ("slates", "chosen", "reader", "before")  # of histories, by slate
 SURE = 2.0  # standard errors by which following readers more closely has to gain
 
 
@@ -46,6 +48,8 @@ def choose_state(
         groups: [N] int, the family of each creative. config: how the model learns; its state is not read.
     """
     learnt, held = hold_out(histories)
+    is_judged = held.reader % -(-len(held.slates) // MAX_JUDGED) == 0
+    held = replace(held, **{name: getattr(held, name)[is_judged] for name in PARTS})
     chances = {ALIKE: score_alike(learnt, held, groups)}
     for number, state in enumerate(reversed(STATES)):  # the simple one first
         progress(number, len(STATES))
@@ -67,9 +71,8 @@ def hold_out(histories: ReaderHistories) -> tuple[ReaderHistories, ReaderHistori
     size = np.bincount(histories.reader, minlength=len(histories.names))
     place = np.arange(len(histories.reader)) - (np.cumsum(size) - size)[histories.reader]
     is_held = place >= np.ceil((1 - HELD_SHARE) * size)[histories.reader]
-    parts = ("slates", "chosen", "reader", "before")
     learnt, held = (
-        replace(histories, **{name: getattr(histories, name)[rows] for name in parts}) for rows in (~is_held, is_held)
+        replace(histories, **{name: getattr(histories, name)[rows] for name in PARTS}) for rows in (~is_held, is_held)
     )
     known = np.bincount(learnt.reader, learnt.chosen != NOTHING, len(histories.names))
     known = np.where(np.arange(histories.clicks.shape[1]) < known[:, None], histories.clicks, NOTHING)

@@ -17,15 +17,16 @@ from adcreative.catalog.event_log import EventLog
 from adcreative.delivery.rotation.plan import PLAN_COLUMNS, SLATE_COLUMNS, Account, Plan, join_rows, plan_rotation
 from adcreative.delivery.rotation.policies import check_policy
 from adcreative.delivery.rotation.slate_choice import SLATE_POLICIES, choose_slates, find_kinds, place_shares
-from adcreative.errors import ConfigError
+from adcreative.errors import ConfigError, TrainingError
 from adcreative.options import takes
-from adcreative.papers.slate_readers.settings import AUTO, RotateSettings
+from adcreative.papers.slate_readers.settings import ALIKE, AUTO, RotateSettings
 from adcreative.progress import Count, Progress, ShouldStop, count_stage, never, silent, uncounted
 from adcreative.runs.batch import RunSummary
 from adcreative.verbs import rotate as product
 
 READER_COLUMNS = ("user", *SLATE_COLUMNS)
 MAX_READERS, NUM_SLATES = 200, 200
+MIN_OWN_CLICKS = 2.0  # of a reader on average, to follow by itself: one to tell a taste, one to be judged by
 
 
 def plan_reader_slates(
@@ -36,26 +37,35 @@ def plan_reader_slates(
 
     Args:
         policy: see `slate_choice`. slots: creatives shown together, at least 2. state: "gru" or "linear", see `model`; "auto":
-            the one that tells slates left out best, and the plan of `rotate` where neither tells more than all readers alike.
+            the one that tells slates left out best, and the plan of `rotate` where neither tells more than all readers alike;
+            "": as auto, and that plan too where the log follows no readers who come back.
     Returns:
         shares by place over all planned readers, slates under READER_COLUMNS.
     Raises:
         CatalogError: no row of the log is of this account. ConfigError: a setting, or a log without users or slates.
         TrainingError: too few readers or clicks.
     """
-    from adcreative.papers.slate_readers.choice import ALIKE, choose_state
+    from adcreative.papers.slate_readers.choice import choose_state
     from adcreative.papers.slate_readers.histories import NOTHING, read_histories
     from adcreative.papers.slate_readers.model import ReaderConfig, ReaderView, fit_readers, iter_click_chances
 
     check_policy(policy, SLATE_POLICIES)
-    config = ReaderConfig() if state == AUTO else ReaderConfig(state=state)
+    config = ReaderConfig() if state in ("", AUTO) else ReaderConfig(state=state)
     num = len(account.names)
-    if not 2 <= slots <= num:
+    if state and not 2 <= slots <= num:
         raise ConfigError(f"readers are followed for slates of 2 to {num} places (as many as there are creatives), got {slots}")
     rows, warnings = join_rows(account, log)
-    histories = read_histories(rows, num)
     said: tuple[str, ...] = ()
-    if state == AUTO:
+    try:
+        histories = read_histories(rows, num)
+        is_worth_asking = bool(state) or (slots <= num and histories.num_clicks.mean() >= MIN_OWN_CLICKS)
+    except (ConfigError, TrainingError):
+        if state:
+            raise
+        is_worth_asking = False
+    if not is_worth_asking:
+        return plan_rotation(account, log, policy=policy, slots=slots, seed=seed)
+    if state in ("", AUTO):
         choice = choose_state(histories, account.groups, config, seed=seed, progress=progress, should_stop=should_stop)
         said = (str(choice),)
         if choice.state == ALIKE:
@@ -135,7 +145,7 @@ def rotate(
     account: Path, out: Path, settings: RotateSettings, *, log: Path, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Plan tomorrow's share of impressions as `verbs.rotate` does; with `readers`, slates for each reader who comes back.
+    """Plan tomorrow's share of impressions as `verbs.rotate` does; slates for each reader who comes back, where that pays.
 
     Raises:
         CatalogError: as `verbs.rotate`. ConfigError: as `verbs.rotate`, or the log names no users.
@@ -149,9 +159,11 @@ def rotate(
         )  # fmt: skip
 
     readers = settings.readers
-    if readers and (settings.explore or settings.half_life_days):
+    is_plain = settings.slots < 2 or settings.explore or settings.half_life_days is not None
+    are_alike = readers == ALIKE or (not readers and is_plain)
+    if not are_alike and (settings.explore or settings.half_life_days):
         raise ConfigError("explore and a half-life are not for readers: in-slate sampling explores, clicks follow the time")
     return product.rotate(
-        account, out, settings, log=log, plan_by=plan if readers else None, restart=restart, progress=progress,
+        account, out, settings, log=log, plan_by=None if are_alike else plan, restart=restart, progress=progress,
         should_stop=should_stop,
     )  # fmt: skip

@@ -200,6 +200,22 @@ def test_an_index_is_saved_where_the_encoder_is_used(quick: Path, monkeypatch: p
     assert not (quick / "other").exists()
 
 
+def test_a_named_encoder_stands_in_for_the_shipped_one(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = {True: [1.0, 0.0, 0.0], False: [np.nan] * 3}
+    found = SimpleNamespace(encode=lambda texts: np.array([vectors[bool(text)] for text in texts], np.float32))
+    monkeypatch.setattr(loading.TextEncoder, "load", lambda name: {"many-languages": found}[name])
+    dense: list[tuple[int, int]] = []
+    plain = model.train_encoder
+    monkeypatch.setattr(
+        model, "train_encoder", lambda points, labels, *rest, **told: (
+            dense.append((points.dense.shape[1], labels.dense.shape[1])), plain(points, labels, *rest, **told)
+        )[1],
+    )  # fmt: skip
+    for name in ("", "many-languages"):
+        run(quick, f"index{name}", text_encoder=name, restart=True)
+    assert set(dense) == {(2, 2), (3, 3)}
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "labels.jsonl"])
 def test_an_index_is_not_saved_over_files_of_others(quick: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(ranking, "MIN_GAIN", -2.0)

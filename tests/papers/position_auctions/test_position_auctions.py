@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import combinations, permutations
 from pathlib import Path
 from types import SimpleNamespace
@@ -250,6 +251,25 @@ def test_ads_stand_where_they_fit_and_pay_at_most_their_bid(desk: Path) -> None:
     assert "exact for welfare, VCG payments" in summary.lines[-1]
     without = "\n\n".join(block for block in text.strip().split("\n\n") if not block.startswith("> **Sponsored"))
     assert without == ARTICLE.strip()  # the text itself is untouched
+
+
+def test_a_named_encoder_of_other_cosines_places_the_same_ads(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose unrelated texts have a cosine of 0.8, as that of many languages: by itself every ad would fit everywhere."""
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        rows = WordCounts().encode_texts(list(texts))
+        rows = np.where(rows.max(axis=1, keepdims=True) > 0.5, rows, [[0.0] * len(TOPICS)])  # words of no topic
+        rest = np.eye(len(texts))[:, :, None].reshape(len(texts), -1) * (rows.sum(axis=1, keepdims=True) == 0)
+        rest = np.pad(rest, ((0, 0), (0, 64 - rest.shape[1])))
+        return np.hstack([np.sqrt(0.2) * rows, np.sqrt(0.2) * rest, np.full((len(texts), 1), np.sqrt(0.8))])
+
+    monkeypatch.setattr(loading.TextEncoder, "load", lambda name: SimpleNamespace(encode=encode))
+    sheets = []
+    for name in ("", "many-languages"):
+        pipeline.place(desk / "article.md", desk / f"placed{name}.md", creatives=desk / "ads.csv", max_ads=2, text_encoder=name)
+        sheets.append(json.loads((desk / f"placed{name}.json").read_text())["placed"])
+    assert [row["creative"] for row in sheets[0]] == [row["creative"] for row in sheets[1]] == ["Mattress", "Shoes"]
+    assert [row["fit"] for row in sheets[1]] == pytest.approx([row["fit"] for row in sheets[0]], abs=0.1)
 
 
 def test_own_products_pay_nothing(desk: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from adcreative import pipeline
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.metrics.continuation import list_ndcg
 from adcreative.papers.set_continuation.model import Extender, Hidden, Library, Retriever, fit_extender, fold_in, hide_items
+from adcreative.verbs import loading
 
 NUM_TASTES = 12
 
@@ -114,6 +116,22 @@ def test_folding_in_solves_the_weighted_least_squares_problem() -> None:
     wanted[[2, 7]] = 1
     expected = np.linalg.solve((factors.T * confidence) @ factors + 10 * np.eye(3), factors.T @ (confidence * wanted))
     assert fold_in(row, factors, factors.T @ factors)[0] == pytest.approx(expected)
+
+
+def test_a_title_in_another_language_is_read_by_a_named_encoder(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics = (("shoe", "running"), ("pan", "kitchen", "cuisine"), ("pillow", "bedroom"))
+
+    def encode(texts: list[str]) -> np.ndarray:
+        rows = np.array([[float(any(word in text for word in words)) for words in topics] for text in texts])
+        return np.where(rows.sum(axis=1, keepdims=True) > 0, rows, np.nan)
+
+    monkeypatch.setattr(loading.TextEncoder, "load", lambda name: SimpleNamespace(encode=encode))
+    pipeline.extend(library, tmp_path / "more.csv", title="la cuisine", num=10, text_encoder="many-languages")
+    assert pd.read_csv(tmp_path / "more.csv").item.str.startswith("pan").all()
+    pipeline.extend(library, tmp_path / "plain.csv", title="la cuisine", num=10)
+    assert not pd.read_csv(tmp_path / "plain.csv").item.str.startswith("pan").all()
 
 
 def test_the_same_seed_gives_the_same_lists() -> None:

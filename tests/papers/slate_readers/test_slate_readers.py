@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -295,7 +296,7 @@ def reader_log(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "readers", [pytest.param("gru", marks=pytest.mark.slow), "linear", pytest.param("auto", marks=pytest.mark.slow)]
+    "readers", [pytest.param("gru", marks=pytest.mark.slow), "linear", pytest.param("", marks=pytest.mark.slow)]
 )
 def test_each_reader_gets_slates_of_their_own(
     account: Path,  # noqa: F811
@@ -315,7 +316,7 @@ def test_each_reader_gets_slates_of_their_own(
     assert ((plan.ctr_low <= plan.ctr) & (plan.ctr <= plan.ctr_high)).all()
     assert "New edit" in set(plan.creative)  # never shown, but of the family of the first three
     assert summary.lines[0].startswith("60 readers get slates of their own")
-    assert ("log-chance of a slate left out, of 120: alike -" in " ".join(summary.lines)) is (readers == "auto")
+    assert ("log-chance of a slate left out, of 120: alike -" in " ".join(summary.lines)) is (not readers)
 
 
 @pytest.mark.slow
@@ -327,8 +328,23 @@ def test_readers_who_are_all_alike_get_the_plan_of_rotate(
     rows, rng = pd.read_csv(reader_log), np.random.default_rng(7)
     rows["click"] = rows.groupby("slate")["position"].transform(lambda one: np.arange(1, 4) == rng.integers(0, 4)).astype(int)
     rows.to_csv(tmp_path / "alike.csv", index=False)
-    summary = pipeline.rotate(account, tmp_path / "plan.csv", log=tmp_path / "alike.csv", slots=2, readers="auto")
+    summary = pipeline.rotate(account, tmp_path / "plan.csv", log=tmp_path / "alike.csv", slots=2)
     assert summary.lines[0].endswith("; alike is used")
+    assert "user" not in pd.read_csv(tmp_path / "plan.slates.csv")
+
+
+@pytest.mark.parametrize("settings", [{"readers": "alike"}, {"half_life_days": 0.0}, {}])
+def test_the_rotation_follows_nobody_where_it_is_told_so_or_readers_seldom_come_back(
+    account: Path,  # noqa: F811
+    reader_log: Path,
+    tmp_path: Path,
+    settings: dict[str, Any],
+) -> None:
+    if not settings:
+        rows = pd.read_csv(reader_log)
+        rows.assign(user=rows["user"] + rows["time"].astype(str)).to_csv(reader_log, index=False)  # a reader for each slate
+    summary = pipeline.rotate(account, tmp_path / "plan.csv", log=reader_log, slots=2, **settings)
+    assert not any("left out" in line for line in summary.lines)
     assert "user" not in pd.read_csv(tmp_path / "plan.slates.csv")
 
 
