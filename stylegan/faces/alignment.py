@@ -92,7 +92,7 @@ class Alignment:
         return transform_points(self.matrix(size), points_xy)
 
     def outside_fraction(self, height: int, width: int) -> float:
-        """Return the share (0..1) of the square's area that lies outside a picture of this size."""
+        """Return the share (0..1) of the square's area outside a picture of this size."""
         steps = (np.arange(64) + 0.5) / 64
         u, v = np.meshgrid(steps, steps)
         x, y = self.to_picture(np.stack([u.ravel(), v.ravel()], axis=1)).T
@@ -120,7 +120,7 @@ class Alignment:
         return crop_affine(image_u8, self.matrix(size), size)
 
     def aligned_grid(self, box: Box) -> np.ndarray:
-        """Return where each pixel centre of a picture box lies in the square, [h, w, 2] float32, square = 0..1."""
+        """Return the position of each pixel centre of a picture box in the square, [h, w, 2] float32, square = 0..1."""
         x0, y0, x1, y1 = box
         affine = self.inverse_matrix()
         x, y = np.arange(x0, x1) + 0.5, (np.arange(y0, y1) + 0.5)[:, None]
@@ -193,7 +193,7 @@ def _mirrored_region(image_u8: np.ndarray, low: np.ndarray, high: np.ndarray) ->
         return np.ascontiguousarray(image_u8[low[1] : high[1], low[0] : high[0]])
     columns, rows = _mirror(np.arange(low[0], high[0]), width), _mirror(np.arange(low[1], high[1]), height)
     top, bottom = int(rows.min()), int(rows.max()) + 1
-    source = image_u8[top:bottom]  # a row or column is copied as it lies where it need not be mirrored
+    source = image_u8[top:bottom]  # a row or column without mirroring is copied as a slice
     inside = slice(*np.clip((low[0], high[0]), 0, width) - low[0])
     region = np.empty((bottom - top, len(columns), 3), np.uint8)
     region[:, inside] = source[:, slice(*np.clip((low[0], high[0]), 0, width))]

@@ -26,7 +26,7 @@ READER = "stylegan.foreign.reading_process"  # by name: if imported here, runpy 
 
 @dataclass(frozen=True, kw_only=True)
 class ConversionSummary:
-    """What was converted.
+    """The result of a conversion.
 
     path: the face-model folder. source_format: rosinality, nvlabs, tensorflow, e4e or safetensors. source_sha256: of the
     source file. size_px: side of the generator's pictures. has_encoder: whether the model can also encode faces.

@@ -6,8 +6,8 @@
 
 Each step can be skipped; the result has the error after each. It ends once the face, an ellipse in the middle of the square,
 is accurate enough: hair and ground are not edited. The feature distance uses the embedded encoder's own picture tower, which
-was trained on faces; with a foreign generator it is a distance of blurred copies. Tuning omits it: that saves two thirds of a
-step, and it does not lower the error. Without an encoder (a generator-only checkpoint) the mean latent is the start.
+was trained on faces; with a foreign generator it is a distance of blurred copies. Tuning omits this distance, a third of a
+step, which does not lower the error. Without an encoder (a generator-only checkpoint) the mean latent is the start.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The picture tower is EfficientNet-Lite0 (levels at strides 8, 16 and 32), pooled to 4x4 and squeezed into a code of
 `code_dim` numbers, normalised per dimension. Noise on the code during training keeps the latent space smooth, so that
-neighbours of a code are faces too; the same normalised codes are what the mapping network samples (see `prior.py`).
+neighbours of a code are faces too; the mapping network samples the same normalised codes (see `prior.py`).
 Knows no files; `checkpoints.py` reads and writes it.
 """
 

@@ -81,12 +81,12 @@ def find_room(
         free[cut_box(box, height, width)] = False
     side_px, below_px = (round(THRESHOLDS.bearing * size), round(THRESHOLDS.descent * size)) if plate is None else (0, 0)
     side_px, below_px = max(rim_px, side_px), max(rim_px, below_px)
-    # beside a short line a thing may stand, which is seen there
+    # an object beside a short line is visible there, so only the lines themselves are free
     is_ragged = plate is None and block.residual <= INK.flat_residual
     for a0, b0, a1, b1 in [line.box for line in block.lines] if is_ragged else [(x0, y0, x1, y1)]:
         free[cut_box((a0 - side_px, b0 - side_px, a1 + side_px, b1 + below_px), height, width)] = True
     for box in _obstacles(THRESHOLDS.bearing * size if plate is None else THRESHOLDS.margin * size, others, faces_xyxy_px):
-        free[cut_box(box, height, width)] = False  # so near stand only letters in the place of old ones
+        free[cut_box(box, height, width)] = False  # letters may be this close only at the place of old ones
     dx, dy = round(THRESHOLDS.safe_margin * width), round(THRESHOLDS.safe_margin * height)
     rim = np.ones_like(free)
     rim[min(dy, y0) : max(height - dy, y1), min(dx, x0) : max(width - dx, x1)] = False

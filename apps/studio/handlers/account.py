@@ -62,7 +62,7 @@ class Accounts(LongWork[AccountScreen]):
         """Read a platform's export, and compare its results with the predictions of a package; yield a screen at each change.
 
         Args:
-            picture_paths: pictures of the ads, or zips of them, shown beside ads of the same name.
+            picture_paths: pictures of the ads, or zips of them, shown next to ads of the same name.
             metric: the ranking criterion: "ctr", "cpc", "cost_per_conversion" or "roas".
             columns: our names ("ad_name", "impressions", "clicks", "day") to columns of the export, and the names of WRITTEN to
                 the format of the table; empty: detected.

@@ -24,7 +24,7 @@ from adcreative.lettering.reading.word_marks import MARKS
 from data.make.roles.drawn_ads import DrawnAd, draw_ad, font_files
 
 LINK_ROUNDS, ROLE_ROUNDS = 200, 110
-# Chosen on the labelled working half of real ads (`tests/real`), with advertisers left out in turn: probability for joining
+# Chosen on the labelled working half of real ads (`tests/real`), with makers left out in turn: probability for joining
 # lines, penalty for different heights, flatness of role probabilities, and number of blocks of each role in real ads (half of
 # the difference from drawn ads is compensated).
 LEAST, PENALTY, FLATNESS, PRIOR_SHARE = 0.75, 0.8, 1.2, 0.5
