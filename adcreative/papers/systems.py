@@ -1,4 +1,4 @@
-"""The table of the 28 published systems, as data: what each claims, what a toy would fail, what was measured, what differs."""
+"""The table of the 28 published systems, as data: claim, acceptance test, measured figure, and differences of each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TABLE = Path(__file__).parents[1] / "docs" / "systems.toml"
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    """One system, as it stands. where: its command or module. bar: what a toy fails, held by `tests` (file::function).
+    """One system. where: its command or module. bar: a criterion that a toy fails, checked by `tests` (file::function).
 
     figure: ours, of `data`. verdict: joined (whole, used by the product), alone (whole, by itself), part (less than the paper).
     """
@@ -45,6 +45,6 @@ def list_systems() -> tuple[System, ...]:
     """Return the systems in the order of their stages.
 
     Raises:
-        ConfigError: not such a file; the message names each fault.
+        ConfigError: the table is invalid; the message names each fault.
     """
     return load_config(Systems, TABLE).system

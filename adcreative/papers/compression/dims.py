@@ -1,15 +1,13 @@
-"""Which numbers of a table are worth keeping: a soft choice of dimensions by blocks of frequency, learnt on rows held out.
+"""Pruning of table numbers by a budget: soft weights of dimensions per block of frequency, learnt on held-out rows.
 
-    e~_v = e_v * alpha_block(v),  alpha [S, D] in 0..1, values sorted into S blocks by how often training has them
-    by turns: weights on a batch of training rows, alpha on a batch of the rows to choose by (first order)
-    alpha's gradient is divided by its mean size within each block: frequent blocks would get nearly all of it otherwise
+    e~_v = e_v * alpha_block(v),  alpha [S, D] in 0..1, values sorted into S blocks by training frequency
+    in turns: weights on a batch of training rows, alpha on a batch of the `choose` rows (first order)
+    alpha's gradient is divided by its mean size within each block: otherwise frequent blocks would get nearly all of it
     then alpha is multiplied into the table, the smallest numbers become 0 until the budget is met exactly, the rest is tuned
 
-Numbers count from the mean vector of their field: a value all of whose numbers are 0 then is an average rare value, not one
-that training never saw. On a log whose rare values are hardly ever clicked, that is the difference between knowing and not
-knowing it.
-Dimensions stay D, so that products need no projection; zeros are held while tuning.
-Source:
+Numbers are differences from the mean vector of their field: a value whose numbers are all 0 then is an average rare value, not
+an unknown one. In a log whose rare values are hardly ever clicked, that keeps the information that the value is known.
+Dimensions stay D, so that products need no projection; zeros are kept while tuning. Source:
     Cheng et al., Differentiable neural input search (DNIS), arXiv 2006.04466, from its equations. Differs: the mean
     (`is_centred`), one vector a field.
 """
@@ -36,8 +34,8 @@ MEAN_SHARE = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class DimsConfig:
-    """budget: share of the tables' numbers that stay. block_shares: of the values, most frequent first. penalty: pull of alpha
-    towards 0, on gradients of mean size 1 (0.01 to 0.1 is felt). alpha_learning_rate: of plain gradient steps.
+    """budget: share of the tables' numbers to keep. block_shares: of the values, most frequent first. penalty: decay of alpha
+    towards 0, on gradients of mean size 1 (0.01 to 0.1 is noticeable). alpha_learning_rate: of plain gradient steps.
     """
 
     budget: float = 0.25
@@ -58,7 +56,7 @@ class DimsConfig:
 
 
 class SoftTable(nn.Module):
-    """A table each of whose blocks of rows has a weight for each dimension.
+    """A table with a weight per dimension for each block of rows.
 
     Args:
         blocks: of each row [V] int64.
@@ -84,7 +82,7 @@ class SoftTable(nn.Module):
             return plain_table(self(torch.arange(len(self.weight))))
 
     def shrink(self, *, is_centred: bool = False) -> SmallTable:
-        """Return the table with alpha multiplied in; is_centred: as what differs from the mean of its values.
+        """Return the table with alpha multiplied in; is_centred: as difference from the mean of its values.
 
         Mean and basis are numbers too: a table in which they would be more than MEAN_SHARE of all is not centred.
         """
@@ -94,7 +92,7 @@ class SoftTable(nn.Module):
             return SmallTable(weight, self.dim)
         mean = weight[FIRST:].mean(dim=0)
         centred = weight - mean
-        centred[0] = 0.0  # padding, whose vector is zero in any case
+        centred[0] = 0.0  # padding has a zero vector in any case
         return SmallTable(centred, self.dim, basis=torch.eye(self.dim, width), mean=F.pad(mean, (0, self.dim - width)))
 
     def penalised_weights(self) -> list[Tensor]:
@@ -117,7 +115,7 @@ def normalise_rows(gradient: Tensor) -> Tensor:
 
 
 def search_alpha(network: nn.Module, tables: list[SoftTable], work: Work, config: DimsConfig) -> None:
-    """Learn weights on training rows and alpha on rows to choose by, by turns.
+    """Learn weights on training rows and alpha on `choose` rows, in turns.
 
     Raises:
         StoppedError: asked to stop.
@@ -157,7 +155,7 @@ def prune_to_budget(tables: dict[str, SmallTable], budget: float) -> dict[str, T
     """Set the smallest numbers of all tables to 0 in place, so that exactly floor(budget * all) are left; return the masks.
 
     Raises:
-        ConfigError: fewer than that are there to keep.
+        ConfigError: the tables have fewer non-zero numbers.
     """
     flat = torch.cat([table.weight.detach().abs().flatten() for table in tables.values()])
     most = int(budget * flat.numel())
@@ -177,12 +175,12 @@ def prune_to_budget(tables: dict[str, SmallTable], budget: float) -> dict[str, T
 
 
 def compress_dims(model: LogModel, work: Work, config: DimsConfig) -> dict[str, Any]:
-    """Set most numbers of a model's tables to zero, those that held-out rows miss least, then tune it with the zeros held.
+    """Set most numbers of a model's tables to zero, by least loss on held-out rows, then tune it with the zeros kept.
 
     Returns:
-        the numbers that are left, and of all, and how many numbers a value keeps on average in each block of frequency.
+        the numbers kept and in total, and the mean numbers kept per value in each block of frequency.
     Raises:
-        ConfigError: the tables have no row for each value any more, or the budget cannot be met.
+        ConfigError: the tables no longer have a row for each value, or the budget cannot be met.
     """
     network: nn.Module = model.network
     counts = count_values(model, work)

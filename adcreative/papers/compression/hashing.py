@@ -1,16 +1,15 @@
-"""Fewer rows for ids: a row for each cluster of ids that meet, or, to compare with, for each remainder of a hash.
+"""Fewer rows for ids: a row for each cluster of co-clicked ids, or, for comparison, for each remainder of a hash.
 
     bipartite graph of training clicks;  Q = 1/E sum_ui (A_ui - g k_u k_i / E) [c_u = c_i]     Barber's modularity, resolution g
     graph          id -> its cluster                      double-graph   cluster and a universal hash, both rows summed
     modulo         id mod K                               double-hash    two universal hashes, both rows summed
     frequency      the most frequent ids own half of the K rows, the others share the rest
 
-All kinds get the K that the graph's resolution led to. Rows 0 (padding) and 1 (unknown values) keep places of their own, so
-that an id that training did not know still has a vector. Ids that training showed and nobody clicked share a row of their own:
-the graph of clicks does not know them, and a hash would put them, of all ids, among those that are clicked.
-Source:
+All kinds get the K of the graph's resolution. Rows 0 (padding) and 1 (unknown values) stay separate, so that an id unknown in
+training still has a vector. Ids seen in training but never clicked share a separate row: they are not in the graph of clicks,
+and a hash would mix them with clicked ids. Source:
     Wu et al., GraphHash, WWW 2025, from its equations; Louvain by scikit-network. Differs: here a trained table is compressed,
-    each new row starting at the mean of the rows that it stands for, weighed by how often they were seen.
+    each new row starting at the frequency-weighted mean of the rows that it replaces.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ NUM_SEARCHED, NUM_SHOWN = 12, 20
 
 @dataclass(frozen=True, kw_only=True)
 class HashConfig:
-    """kind: one of KINDS. budget: most rows that are left, as a share of those of the two fields. fields: the two categorical
-    fields whose ids are clustered by who meets whom; () = the two with most values. resolution: of the clustering; 0 = found so
-    that the budget is met.
+    """kind: one of KINDS. budget: most rows to keep, as a share of the rows of the two fields. fields: the two categorical
+    fields whose ids are clustered by co-clicks; () = the two with most values. resolution: of the clustering; 0 = chosen to
+    meet the budget.
     """
 
     kind: str = "graph"
@@ -61,7 +60,7 @@ class HashConfig:
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """Cluster of each id of two fields, [V_a] and [V_b] without padding and unknown, -1 = never met; the resolution used."""
+    """Cluster of each id of two fields, [V_a] and [V_b] without padding and unknown, -1 = no clicks; the resolution used."""
 
     first: np.ndarray
     second: np.ndarray
@@ -69,12 +68,12 @@ class Clusters:
 
     @property
     def num_rows(self) -> int:
-        """Rows that both tables need, one for ids that were never clicked included."""
+        """Rows needed by both tables, including one for ids without clicks."""
         return sum(len(np.unique(np.maximum(one, -1))) for one in (self.first, self.second))
 
 
 def cluster_ids(graph: sparse.csr_matrix, resolution: float, *, seed: int) -> Clusters:
-    """Return the clusters of a graph [V_a, V_b] of how often two ids met, by Louvain on bipartite modularity."""
+    """Return the clusters of a co-click graph [V_a, V_b], by Louvain on bipartite modularity."""
     found = Louvain(resolution=resolution, modularity="dugue", random_state=seed, shuffle_nodes=True)
     found.fit(graph, force_bipartite=True)
     labels = (np.asarray(found.labels_row_).copy(), np.asarray(found.labels_col_).copy())
@@ -107,10 +106,10 @@ def find_clusters(graph: sparse.csr_matrix, most_rows: int, *, seed: int) -> Clu
 def place_ids(kind: str, clusters: np.ndarray, counts: np.ndarray, *, rng: np.random.Generator) -> tuple[np.ndarray, int]:
     """Return places [k, V + 2] of a field's ids, padding and unknown first, and the number of rows of the table.
 
-    By the graph, ids without a cluster that were seen share the last row; those that were never seen go by the universal hash.
+    By the graph, seen ids without a cluster share the last row; unseen ids use the universal hash.
 
     Args:
-        clusters: of each id [V], -1 = none. counts: how often training saw each id [V].
+        clusters: of each id [V], -1 = none. counts: training frequency of each id [V].
     """
     known, renumbered = np.unique(clusters[clusters >= 0], return_inverse=True)
     is_shunned = (clusters < 0) & (counts > 0)
@@ -141,7 +140,7 @@ def _hash(ids: np.ndarray, num_rows: int, rng: np.random.Generator) -> np.ndarra
 
 
 def shrink_table(table: SmallTable, places: np.ndarray, num_rows: int, counts: np.ndarray) -> SmallTable:
-    """Return a table whose rows start at the mean of the vectors that they stand for, weighed by counts [V + 2].
+    """Return a table whose rows start at the mean of the vectors that they replace, weighed by counts [V + 2].
 
     Where a vector is the sum of k rows each of them starts at its share, 1/k.
     """
@@ -159,7 +158,8 @@ def shrink_table(table: SmallTable, places: np.ndarray, num_rows: int, counts: n
 
 
 def compress_hash(model: LogModel, work: Work, config: HashConfig) -> dict[str, Any]:
-    """Give two fields of a model's network tables of fewer rows, then tune it; return sizes and the largest clusters by name.
+    """Replace the tables of two fields of a model's network by tables of fewer rows, then tune it; return sizes and the largest
+    clusters by name.
 
     Raises:
         ConfigError: the log has no two categorical fields, or the budget cannot be met.
@@ -191,7 +191,7 @@ def compress_hash(model: LogModel, work: Work, config: HashConfig) -> dict[str, 
 
 
 def read_graph(work: Work, columns: list[int], sizes: list[int]) -> tuple[sparse.csr_matrix, list[np.ndarray]]:
-    """Return how often two fields' known values were clicked together, [V_a, V_b], and how often each value was seen."""
+    """Return the co-click counts of two fields' known values, [V_a, V_b], and the frequency of each value."""
     parts: list[tuple[np.ndarray, np.ndarray]] = []
     counts = [np.zeros(size, np.int64) for size in sizes]
     for rows in work.rows.train.iter_batches(65_536):
@@ -210,7 +210,7 @@ def read_graph(work: Work, columns: list[int], sizes: list[int]) -> tuple[sparse
 def describe_clusters(
     clusters: Clusters, fields: tuple[str, ...], vocabularies: Mapping[str, tuple[str, ...]], counts: list[np.ndarray]
 ) -> list[dict[str, Any]]:
-    """Return the largest clusters as values that a person can read, the most frequent first; hashed fields have none."""
+    """Return the largest clusters as readable values, the most frequent first; hashed fields have none."""
     labels = dict(zip(fields, (clusters.first, clusters.second), strict=True))
     mass: dict[int, int] = {}
     for of_field, count in zip(labels.values(), counts, strict=True):

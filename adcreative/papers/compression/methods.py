@@ -1,4 +1,4 @@
-"""Every method that `papers compress --method` takes: those of this folder, and the product's."""
+"""All methods of `papers compress --method`: methods of this folder and of the product."""
 
 from __future__ import annotations
 

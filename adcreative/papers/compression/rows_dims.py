@@ -1,20 +1,19 @@
-"""Rows by a threshold and a width for each field: what is below is dropped, what is beyond is cut.
+"""A threshold for rows and a width for each field: rows below the threshold are dropped, numbers beyond the width are cut.
 
     row v is kept iff ||e_v - m||_1 / s > t_f;  the step has the surrogate derivative  2 - 4|x| for |x| <= 0.4,  0.4 up to 1,
-        else 0;  m is the field's mean vector and s the mean distance from it, by how often rows were seen
+        else 0;  m is the field's mean vector and s the mean distance from it, weighed by row frequency
     loss + alpha * sum_f exp(-t_f), alpha growing with the steps;  thresholds by plain gradient steps, all else by Adam
     for each field, of its thresholds on that path, the one that drops most and whose loss on held-out rows, with the model's
         own weights, is not surely above the least
-    then every row of a batch draws a width for each field, 1..D, and sees only its first numbers: one supernet for all
+    then every row of a batch draws a width for each field, 1..D, and reads only its first numbers: one supernet for all
     widths by evolution: parents = best by validation AUC of the supernet, children by mutation and crossover (DEAP)
-    then rows and widths stay, weights go back to those of the model, and the rest is tuned
+    then rows and widths are fixed, weights are reset to the model's, and the rest is tuned
 
-Dropped rows have the mean vector m of their field. Padding and the row of unknown values are never dropped.
-Source:
+Dropped rows get the mean vector m of their field. Padding and the row of unknown values are never dropped. Source:
     Lyu et al., OptEmbed, CIKM 2022, from its equations; its authors say that their results cannot be reproduced as published.
-    Differs: the weights that it goes back to are those of the trained model. Distances count from the mean and in its units,
-    since rows of noise have a common vector that the layers above rely on; thresholds come before widths. One alpha for all
-    fields, as published, drops all rows or none. `size_weight` is ours: AUC alone has no pull to small widths, so a number of
+    Differs: weights are reset to the trained model's. Distances are relative to the mean and in its units,
+    since rows of noise have a common vector that later layers rely on; thresholds come before widths. One alpha for all
+    fields, as published, drops all rows or none. `size_weight` is ours: AUC alone does not favour small widths, so a number of
     width costs that much AUC.
 """
 
@@ -46,11 +45,11 @@ Widths = tuple[int, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class RowsDimsConfig:
-    """alpha: pull of the thresholds upwards at the first step; it grows by the factor alpha_growth over threshold_epochs.
+    """alpha: upward pull on the thresholds at the first step; it grows by the factor alpha_growth over threshold_epochs.
 
-    threshold_learning_rate: an epoch of steps moves a threshold by so many times its mean gradient. num_thresholds: of each
-    field, to choose among. size_weight: AUC that one number of width is worth; 0 = as published. num_choose: most rows by which
-    widths are told apart.
+    threshold_learning_rate: an epoch of steps moves a threshold by this multiple of its mean gradient. num_thresholds:
+    candidates per field. size_weight: AUC that one number of width is worth; 0 = as published. num_choose: most rows used to
+    compare widths.
     """
 
     alpha: float = 1e-2
@@ -99,9 +98,9 @@ class BinaryStep(torch.autograd.Function):
 class ThresholdTable(nn.Module):
     """A table with a threshold, whose rows show a drawn number of dimensions in training and `width` of them otherwise.
 
-    mask: [V] of 0 and 1, which rows are kept once that is decided; None: the threshold says it.
+    mask: [V] of 0 and 1, the kept rows once decided; None: decided by the threshold.
     Args:
-        seen: how often each row was seen [V]; None: all alike.
+        seen: frequency of each row [V]; None: all equal.
     """
 
     def __init__(self, table: SmallTable, generator: torch.Generator, seen: np.ndarray | None = None) -> None:
@@ -122,7 +121,7 @@ class ThresholdTable(nn.Module):
         return self.weight.shape[1]
 
     def keeps(self) -> Tensor:
-        """Return 1 for each row that is kept, 0 for the others, [V]."""
+        """Return 1 for each kept row, 0 for the others, [V]."""
         if self.mask is not None:
             return self.mask
         step: Any = BinaryStep.apply
@@ -142,7 +141,7 @@ class ThresholdTable(nn.Module):
         return F.pad(vectors, (0, self.dim - self.max_width))
 
     def fold(self) -> nn.Embedding:
-        """Return the plain table with the vectors that eval mode gives."""
+        """Return the plain table with the vectors of eval mode."""
         with torch.no_grad():
             was_training = self.training
             self.eval()
@@ -161,7 +160,7 @@ class ThresholdTable(nn.Module):
 
 
 def mutate_widths(widths: Widths, most: Sequence[int], prob: float, rng: random.Random) -> Widths:
-    """Return a copy in which each width is drawn anew, 1 to the most, with a probability; at least one is."""
+    """Return a copy in which each width is redrawn, 1 to the most, with a probability; at least one is."""
     drawn = [rng.randint(1, high) if rng.random() < prob else width for width, high in zip(widths, most, strict=True)]
     if tuple(drawn) == widths:
         place = rng.randrange(len(drawn))
@@ -170,7 +169,7 @@ def mutate_widths(widths: Widths, most: Sequence[int], prob: float, rng: random.
 
 
 def cross_widths(one: Widths, two: Widths, rng: random.Random) -> Widths:
-    """Return the first fields of one and the others of two, cut between fields."""
+    """Return the first fields of one and the remaining fields of two, cut between fields."""
     cut = rng.randint(1, max(len(one) - 1, 1))
     return (*one[:cut], *two[cut:])
 
@@ -181,7 +180,7 @@ def evolve_widths(
 ) -> tuple[Widths, list[float]]:  # fmt: skip
     """Return the fittest widths and the best fitness after each generation; larger is better.
 
-    The full widths are among the first. Half of each generation are mutants, half are crossings, of parents that stay.
+    The full widths are in the first generation. Half of each generation are mutants, half are crossings; parents are kept.
     Raises:
         StoppedError: asked to stop.
     """
@@ -216,7 +215,7 @@ def evolve_widths(
 
 
 def creator_of_scores() -> type:
-    """Return DEAP's class of a tuple with a fitness that is to grow; made once."""
+    """Return DEAP's class of a tuple with a maximised fitness; created once."""
     if not hasattr(creator, "WidthFitness"):
         creator.create("WidthFitness", base.Fitness, weights=(1.0,))
         creator.create("WidthChoice", tuple, fitness=creator.WidthFitness)
@@ -227,7 +226,7 @@ def creator_of_scores() -> type:
 def learn_thresholds(
     network: nn.Module, tables: Mapping[str, ThresholdTable], work: Work, config: RowsDimsConfig
 ) -> list[dict[str, Tensor]]:
-    """Train a network and its thresholds while alpha grows; return which rows of each table were kept along the way, [V] each.
+    """Train a network and its thresholds while alpha grows; return the kept rows of each table along the path, [V] each.
 
     The first keeps all rows.
     """
@@ -240,7 +239,7 @@ def learn_thresholds(
         alpha = config.alpha * config.alpha_growth ** (done / num_steps)
         return alpha * torch.exp(-torch.stack(thresholds)).sum()
 
-    def move(step: int) -> None:  # plain steps: Adam's momentum would run away with them
+    def move(step: int) -> None:  # plain steps: Adam's momentum would diverge
         nonlocal done
         done = step
         for threshold in thresholds:
@@ -260,8 +259,8 @@ def learn_thresholds(
 def choose_rows(
     network: nn.Module, tables: Mapping[str, ThresholdTable], path: Sequence[Mapping[str, Tensor]], work: Work
 ) -> None:
-    """Set the mask of each table, one after another: of those on the path the one that keeps fewest rows, and whose loss on the
-    rows to choose by is at most a standard error above the least.
+    """Set the mask of each table in turn: the mask on the path with fewest rows whose loss on the `choose` rows is at most a
+    standard error above the least.
 
     Raises:
         StoppedError: asked to stop.
@@ -284,10 +283,10 @@ def choose_rows(
 
 
 def compress_rows_dims(model: LogModel, work: Work, config: RowsDimsConfig) -> dict[str, Any]:
-    """Drop rows by thresholds and cut widths by evolution, then tune the model; return what each field keeps.
+    """Drop rows by thresholds and cut widths by evolution, then tune the model; return the sizes kept per field.
 
     Raises:
-        ConfigError: the tables have no row for each value any more.
+        ConfigError: the tables no longer have a row for each value.
     """
     network: nn.Module = model.network
     start, generator, counts = copy.deepcopy(network.state_dict()), work.generator(), count_values(model, work)

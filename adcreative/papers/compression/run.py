@@ -1,4 +1,4 @@
-"""The verb `compress` with all methods. Loads no torch until called."""
+"""The verb `compress` with all methods. Imports no torch until called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb `select`: which values and which pairs of a log are worth keeping, as tables and as a schema to train with."""
+"""The verb `select`: the values and pairs of a log that are worth keeping, as tables and as a schema to train with."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def select(
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:
-    """Say which values of each field, and which pairs of fields, a network of this log needs.
+    """Select the values of each field, and the pairs of fields, that a network of this log needs.
 
-    Values pass gates that a trained model learns (OptFS); pairs are memorised, factorised or dropped by a search of its own
-    (OptInter), and those of them that tell no more than by chance are named noise (permutation test).
-    `out` gets values.csv, pairs.csv, a schema.toml without the fields that keep nothing, and optinter.toml with the choices:
+    Values are selected by gates that a trained model learns (OptFS); pairs are memorised, factorised or dropped by a separate
+    search (OptInter), and kept pairs without information beyond chance are marked as noise (permutation test).
+    `out` gets values.csv, pairs.csv, a schema.toml without fields that keep no value, and optinter.toml with the choices:
     train LOG --schema out/schema.toml --network optinter --settings out/optinter.toml.
 
     Args:
@@ -98,7 +98,7 @@ def select(
 
 
 def _choose_values(model: LogModel, work: Work, config: Any) -> dict[str, list[dict[str, Any]]]:
-    """Return, for each categorical or multi-valued field, its values, how often they were seen and whether they are kept."""
+    """Return, for each categorical or multi-valued field, its values with frequency and whether they are kept."""
     from adcreative.ctr.inputs.log_encoding import FIRST
     from adcreative.ctr.inputs.small_tables import SmallTable
     from adcreative.papers.compression.values import compress_values
@@ -124,7 +124,7 @@ def _choose_values(model: LogModel, work: Work, config: Any) -> dict[str, list[d
 
 
 def _choose_pairs(files: Mapping[str, Any], seed: int, progress: Progress, should_stop: ShouldStop) -> dict[str, str] | None:
-    """Return what a search does with each pair of categorical fields; None when it was stopped, {} where there is no pair."""
+    """Return the search's choice for each pair of categorical fields; None when stopped, {} without pairs."""
     from adcreative.ctr.networks.optinter import OptInterConfig
     from adcreative.ctr.training.log_training import Settings, encode_log, train_network
     from adcreative.ctr.training.streamed import TrainConfig
@@ -145,7 +145,7 @@ def _choose_pairs(files: Mapping[str, Any], seed: int, progress: Progress, shoul
 
 
 def _name_noise(choices: Mapping[str, str], work: Work) -> dict[str, str]:
-    """Return the choices, NOISE in the place of those that keep a pair which tells no more than by chance."""
+    """Return the choices, with NOISE for kept pairs without information beyond chance."""
     from adcreative.ctr.inputs.log_encoding import join_rows
     from adcreative.metrics.information import find_noise_pairs
 

@@ -1,12 +1,11 @@
-"""Which values of a field are worth a row: a gate for each, hardened step by step; what is shut is dropped from the table.
+"""Selection of field values: a gate for each value, hardened step by step; values with a closed gate are dropped.
 
     e'_v = g_v e_v,   g_v = s(t c_v) / s(c_0),   s the sigmoid, c_0 = 0.5: g = 1 at t = 1, and 0 or 1 / s(c_0) as t grows
     t runs from 1 to `final_temperature` in equal factors;  loss + strength / V * sum over all V values of s(t c_v)
-    afterwards the weights go back to those of the model, mask_v = [c_v > 0] stays, and the rest is tuned again
+    afterwards the weights are reset to the model's, mask_v = [c_v > 0] is fixed, and the rest is tuned again
 
-Padding and the row of unknown values have no gate. Dropping a value drops its interactions.
-Source:
-    Lyu et al., OptFS, WWW 2023. Differs: the weights that the search starts from and is rewound to are those of the trained
+Padding and the row of unknown values have no gate. Dropping a value drops its interactions. Source:
+    Lyu et al., OptFS, WWW 2023. Differs: the search starts from, and is reset to, the weights of the trained
     model; the penalty is divided by the number of values, so that one strength suits tables of all sizes; kept rows are used
     with gate 1, without the factor 1 / s(c_0).
 """
@@ -34,7 +33,7 @@ START = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class ValuesConfig:
-    """strength of the pull on all gates together; epochs of the search; gate_learning_rate of Adam, for gates alone."""
+    """strength of the penalty on all gates together; epochs of the search; gate_learning_rate of Adam, for gates alone."""
 
     strength: float = 0.3
     final_temperature: float = 200.0
@@ -51,7 +50,7 @@ class ValuesConfig:
 
 
 class GatedTable(nn.Module):
-    """A table whose rows pass a gate each; `temperature` is set from outside."""
+    """A table with a gate per row; `temperature` is set by the caller."""
 
     def __init__(self, table: SmallTable) -> None:
         super().__init__()
@@ -89,7 +88,7 @@ class GatedTable(nn.Module):
             return plain_table(self(torch.arange(len(self.weight))))
 
     def shrink(self) -> SmallTable:
-        """Return the table without the rows that are shut; only once it is hard."""
+        """Return the table without rows of closed gates; only after `harden`."""
         return drop_rows(self.weight, self.dim, self.mask.numpy() > 0)
 
     def penalised_weights(self) -> list[Tensor]:
@@ -98,10 +97,10 @@ class GatedTable(nn.Module):
 
 
 def compress_values(model: LogModel, work: Work, config: ValuesConfig) -> dict[str, Any]:
-    """Drop the values that are not worth a row from a model's tables, then tune it; return how many a field keeps, and which.
+    """Drop the values that need no row from a model's tables, then tune it; return the number kept per field, and their names.
 
     Raises:
-        ConfigError: the tables have no row for each value any more.
+        ConfigError: the tables no longer have a row for each value.
     """
     network: nn.Module = model.network
     start = copy.deepcopy(network.state_dict())
@@ -136,7 +135,7 @@ def compress_values(model: LogModel, work: Work, config: ValuesConfig) -> dict[s
 
 
 def rewind(network: nn.Module, start: dict[str, Tensor]) -> None:
-    """Set all weights that a network had at `start` back to what they were; wrapped tables by their weight."""
+    """Reset all weights of a network to those in `start`; wrapped tables by their weight."""
     own = network.state_dict()
     kept = {name: value for name, value in start.items() if name in own and own[name].shape == value.shape}
     network.load_state_dict(kept, strict=False)

@@ -1,4 +1,4 @@
-"""Put a table in training around every table of a network, and take it out again; for methods that learn what to keep."""
+"""Wrap every table of a network in a training table, and unwrap it; for methods that learn what to keep."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Wrapped = TypeVar("Wrapped", bound=nn.Module)
 
 
 def iter_tables(network: nn.Module) -> Iterator[tuple[str, EmbeddingTables, str]]:
-    """Yield the name of a field's table, the group that holds it, and the field; tables of crossed pairs are left out."""
+    """Yield the name of a field's table, the group that contains it, and the field; tables of crossed pairs are left out."""
     for place, group in find_tables(network):
         for name in group.sizes:
             if name != CROSSED_FIELD:
@@ -28,10 +28,10 @@ def iter_tables(network: nn.Module) -> Iterator[tuple[str, EmbeddingTables, str]
 
 
 def wrap_tables(network: nn.Module, make: Callable[[str, SmallTable], Wrapped]) -> dict[str, Wrapped]:
-    """Put what `make` returns for a field's name and table in the place of each table; return them by name.
+    """Replace each table by `make` of its field's name and table; return the replacements by name.
 
     Raises:
-        ConfigError: there is no table, or one stands for several ids already.
+        ConfigError: there is no table, or a table is shared by several ids already.
     """
     wrapped: dict[str, Wrapped] = {}
     for key, group, name in list(iter_tables(network)):
@@ -49,13 +49,13 @@ def wrap_tables(network: nn.Module, make: Callable[[str, SmallTable], Wrapped]) 
 
 
 def unwrap_tables(network: nn.Module, shrink: Callable[[str, nn.Module], SmallTable]) -> None:
-    """Put the small table that `shrink` makes of each table's name and module in its place."""
+    """Replace each table by `shrink` of its name and module."""
     for key, group, name in list(iter_tables(network)):
         group.replace(name, shrink(key, group.table(name)))
 
 
 def count_values(model: LogModel, work: Work) -> dict[str, np.ndarray]:
-    """Return how often the training rows have each id of a categorical or multi-valued field, [V] each."""
+    """Return the training frequency of each id of a categorical or multi-valued field, [V] each."""
     spec = model.encoding.spec
     counts = {name: np.zeros(size, np.int64) for name, size in {**spec.categorical, **spec.multi_valued}.items()}
     for rows in work.rows.train.iter_batches(65_536):
@@ -67,7 +67,7 @@ def count_values(model: LogModel, work: Work) -> dict[str, np.ndarray]:
 
 
 def drop_rows(weight: Tensor, dim: int, is_kept: np.ndarray, rest: Tensor | None = None) -> SmallTable:
-    """Return a table of the kept rows of weight [V, W]; every other id has the vector `rest` [W], or zero, that of padding."""
+    """Return a table of the kept rows of weight [V, W]; every other id has the vector `rest` [W], or zero, as padding."""
     is_kept = is_kept.copy()
     is_kept[0] = False
     places = np.zeros((1, len(is_kept)), np.int64)

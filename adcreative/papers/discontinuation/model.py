@@ -1,12 +1,12 @@
-"""Two discrete hazards over one trunk: the chance that an ad is cut out while young, and that it wears out later.
+"""Two discrete hazards over one trunk: an ad is stopped early, or it wears out later.
 
     q_l = chance to end on a day of interval l, given that it ran until then;    S(t) = product over days to t of (1 - q)
     hazard h_l = P(t_{l-1} < T <= t_l | T > t_{l-1}) = 1 - (1 - q_l)^(t_l - t_{l-1})
     loss of a head = -sum_n w_n [ended_n log q_l(n) + sum over intervals (days survived within) log(1 - q_l)]
     total = lam * short + (1 - lam) * long,     w = 1 + smoothed click rate / mean, at most 5, of mean 1
 
-Short: days 0 to 10; long: from day 10, given that it lived so long. One risk score for both would have to be a compromise,
-since what makes an ad fail early is not what makes it tire. The trunk reads counts and categories as they are, and sentence and
+Short: days 0 to 10; long: from day 10, given survival until then. One risk score for both would be a compromise,
+since early failure and later wear-out have different causes. The trunk reads counts and categories directly, and sentence and
 picture vectors each through a narrow tower of its own.
 """
 
@@ -31,8 +31,8 @@ PSEUDO_DAYS = 50.0
 
 @dataclass(frozen=True, kw_only=True)
 class HazardConfig:
-    """Width of the trunk and of each tower, part of units and of a vector's numbers dropped, share lam of the short head,
-    learning rate, epochs at most, ads a batch."""
+    """Widths of the trunk and of each tower, dropout rates of units and of a vector's numbers, share lam of the short head,
+    learning rate, most epochs, batch size."""
 
     hidden_dim: int = 48
     tower_dim: int = 8
@@ -49,10 +49,10 @@ class HazardConfig:
 def interval_targets(durations: np.ndarray, ended: np.ndarray, edges: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return event [N, L], 0 or 1, and survived [N, L], days, of intervals (edges[l], edges[l + 1]].
 
-    event: it ended within. survived: how many days of the interval it ran and went on; the day of its end is none of them.
+    event: the ad ended within. survived: days of the interval that the ad survived, without the day of its end.
 
     Args:
-        durations: [N] whole days. ended: [N] bool; False: cut off after that day. edges: whole days.
+        durations: [N] whole days. ended: [N] bool; False: censored after that day. edges: whole days.
     """
     low, high = np.array(edges[:-1]), np.array(edges[1:])
     lived = np.asarray(durations, np.float64)[:, None]
@@ -72,7 +72,7 @@ def hazard_loss(logits: Tensor, event: Tensor, survived: Tensor, weights: Tensor
 
 
 def click_rate_weights(clicks: np.ndarray, impressions: np.ndarray, pseudo: float = 200.0) -> np.ndarray:
-    """Return [N] weights that count ads that earn more: 1 + smoothed rate over the mean, at most 5, scaled to mean 1."""
+    """Return [N] weights that favour ads with a higher rate: 1 + smoothed rate over the mean, at most 5, scaled to mean 1."""
     base = clicks.sum() / max(float(impressions.sum()), 1.0)
     rate = (clicks + pseudo * base) / (impressions + pseudo)
     weights = np.minimum(1 + rate / max(base, 1e-12), MAX_WEIGHT)
@@ -102,9 +102,9 @@ class _TwoTerm(nn.Module):
 
 
 class TwoTermHazard:
-    """The fitted model: an average of a few networks that were started differently.
+    """The fitted model: an average of a few networks with different initial weights.
 
-    survival: [N, T] at any times, by constant hazards within intervals; beyond the last edge the last hazard goes on.
+    survival: [N, T] at any times, by constant hazards within intervals; beyond the last edge the last hazard continues.
     """
 
     def __init__(self, networks: list[_TwoTerm], mean: np.ndarray, scale: np.ndarray) -> None:
@@ -125,9 +125,9 @@ class TwoTermHazard:
         return interpolate_survival(self.hazards(features), self.edges, times)
 
     def risks(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return [N] short and long risk: the chance to end before day 10, and after it given that it lived so long."""
+        """Return [N] short and long risk: the chance to end before day 10, and after it given survival until then."""
         hazards, num_short = self.hazards(features), len(SHORT_EDGES) - 1
-        lived = np.cumprod(1 - hazards[:, num_short:], axis=1)  # minus the expected number of intervals lived uses all of it
+        lived = np.cumprod(1 - hazards[:, num_short:], axis=1)  # minus its sum, the expected lifetime, uses all
         return 1 - np.prod(1 - hazards[:, :num_short], axis=1), -lived.sum(axis=1)
 
 
@@ -143,11 +143,11 @@ def fit_two_term(
     features: np.ndarray, durations: np.ndarray, ended: np.ndarray, weights: np.ndarray, *, seed: int,
     towers: Sequence[int] = (), config: HazardConfig | None = None, progress: Count = uncounted,
 ) -> TwoTermHazard:  # fmt: skip
-    """Fit the two hazards; each member stops when a sixth of the ads, which it does not learn from, says so.
+    """Fit the two hazards; each member uses early stopping on a held-out sixth of the ads.
 
     Args:
         features: [N, K], known when the forecast is made. durations: [N] days. ended: [N]. weights: [N].
-        towers: widths of the vectors that the last columns of `features` are, each read through a tower.
+        towers: widths of the vectors in the last columns of `features`, each read through a tower.
     """
     config = config or HazardConfig()
     scale = features.std(axis=0)
@@ -168,8 +168,7 @@ def fit_two_term(
 
 
 def daily_logits(event: np.ndarray, survived: np.ndarray) -> np.ndarray:
-    """Return [L] log-odds to end on a day of each interval, over all ads; an interval that few ads reached is near the one
-    before it.
+    """Return [L] log-odds to end on a day of each interval, over all ads; intervals with few ads are shrunk to the one before.
 
     Args:
         event, survived: [N, L] as `interval_targets`.
@@ -184,12 +183,12 @@ def daily_logits(event: np.ndarray, survived: np.ndarray) -> np.ndarray:
 
 
 def _begin(num_plain: int, towers: Sequence[int], config: HazardConfig, start: list[Tensor], seed: int) -> _TwoTerm:
-    """Return a network that gives the hazards of all ads to each."""
+    """Return a network that predicts the hazards of all ads for each ad."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _TwoTerm(num_plain, towers, config)
     for head, logits in zip((network.short, network.long), start, strict=True):
-        nn.init.zeros_(head.weight)  # what no ad reached stays where all ads are
+        nn.init.zeros_(head.weight)  # intervals without ads keep the overall hazard
         head.bias.data.copy_(logits)
     return network
 

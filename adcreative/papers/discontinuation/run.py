@@ -27,8 +27,8 @@ def forecast_two_terms(
     account: Path, out: Path, settings: ReadSettings, *, creatives: Path | None = None, seed: int = 0, restart: bool = False,
     progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Forecast as `verbs.forecast` does, with the two-term hazard beside its models; arguments and errors are the same. It
-    alone reads pictures and whole sentences of `creatives`."""
+    """Forecast as `verbs.forecast`, with the two-term hazard as a further model; arguments and errors are the same. Only this
+    model reads pictures and whole sentences of `creatives`."""
     return product.forecast(
         account, out, settings, creatives=creatives, seed=seed, also=read_ads, restart=restart, progress=progress,
         should_stop=should_stop,
@@ -36,7 +36,7 @@ def forecast_two_terms(
 
 
 def read_ads(ads: Sequence[Creative | None]) -> tuple[np.ndarray, Mapping[str, FitsLives]]:
-    """Return sentence and picture vectors of ads [N, V], as far as there are any, and the model that reads them."""
+    """Return the available sentence and picture vectors of ads [N, V], and the model that reads them."""
     from adcreative.features.vectors import encode_pictures
 
     words = [f"{one.headline} {one.body}".strip() if one else "" for one in ads]
@@ -53,7 +53,7 @@ def read_ads(ads: Sequence[Creative | None]) -> tuple[np.ndarray, Mapping[str, F
 
 
 def fit(lives: Lifetimes, features: np.ndarray, seed: int, towers: Sequence[int] = ()) -> TwoTermHazard:
-    """Fit the two hazards to lives with features [N, K], of which the last columns are vectors of widths `towers`."""
+    """Fit the two hazards to lives with features [N, K], whose last columns are vectors of widths `towers`."""
     from adcreative.papers.discontinuation.model import click_rate_weights, fit_two_term
 
     weights = click_rate_weights(lives.clicks, lives.impressions)

@@ -1,8 +1,8 @@
-"""Encode one picture better, decoder untouched: anneal its latents by stochastic Gumbel annealing before they are rounded.
+"""Better encoding of one picture with the same decoder: stochastic Gumbel annealing of its latents before rounding.
 
 Each symbol is drawn from its two neighbouring whole numbers, the nearer one more probably, by a differentiable draw whose
 temperature falls; the latents of this one picture follow the gradient of its rate-distortion cost. Slow: a step costs about
-three encodings, and nothing of it is left in the decoder.
+three encodings, and decoding is not affected.
 
     p(floor) ~ exp(-atanh(v - floor(v)) / t),   p(ceil) ~ exp(-atanh(ceil(v) - v) / t),   t = min(0.5, 0.5 exp(-2 (k/K - 0.35)))
 
@@ -34,7 +34,7 @@ def anneal(model: CodecModel, image_u8: np.ndarray, rate: int, *, generator: tor
     Args:
         image_u8, rate: as for `encode`, of at most MAX_ANNEALED_PIXELS.
         generator: draws the symbols.
-        num_steps: gradient steps; the paper takes 2,000.
+        num_steps: gradient steps; the paper uses 2,000.
     Raises:
         ConfigError: as `encode`, or a picture too large.
     """
@@ -50,13 +50,13 @@ def anneal(model: CodecModel, image_u8: np.ndarray, rate: int, *, generator: tor
 
 
 def rate_distortion_cost(model: CodecModel, image_u8: np.ndarray, coded: Encoded, rate: int) -> float:
-    """Return bits a pixel of the stream + lambda * mean squared error on the scale 0..255: what the model is trained on."""
+    """Return bits per pixel of the stream + lambda * mean squared error on the scale 0..255: the training loss of the model."""
     error = np.square(coded.image_u8.astype(np.float64) - image_u8[..., :3]).mean()
     return 8 * len(coded.content) / (image_u8.shape[0] * image_u8.shape[1]) + model.config.lambdas[rate] * float(error)
 
 
 def temperature(step: int, num_steps: int) -> float:
-    """Return how freely symbols are drawn at a step of `num_steps`: 0.5 at first, then falling."""
+    """Return the temperature of the draws at a step of `num_steps`: 0.5 at first, then falling."""
     return min(0.5, 0.5 * math.exp(-2.0 * (step / num_steps - 0.35)))
 
 

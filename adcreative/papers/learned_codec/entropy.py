@@ -1,15 +1,15 @@
-"""How probable symbols are, and what they are predicted from; the same bits on every machine.
+"""Symbol probabilities and their context models; bit-identical on every machine.
 
-Grid: the decoder must compute exactly the means and scales that the encoder computed, or the range coder loses step.
+Grid: the decoder must compute exactly the encoder's means and scales, otherwise the range coder loses synchronisation.
 Weights are multiples of 2^-14, activations of 2^-10 and at most 1024: products and sums of a convolution are then exact in
-float64 (53 bits) in any order of addition. What is not exact (exp, tanh) is rounded to the grid at once. In float32, for
+float64 (53 bits) in any order of addition. Inexact functions (exp, tanh) are rounded to the grid at once. In float32, for
 training, nothing is rounded. The aim is that of Balle et al. 2019, "Integer Networks"; torch convolves no integers on a CPU.
 
-Probabilities: Gaussians on a table of scales for y, a mixture of logistics for each channel of z. A coder works with integer
+Probabilities: Gaussians on a table of scales for y, a mixture of logistics for each channel of z. A coder uses integer
 frequencies that add up to 2^24, none of them zero; tables are made once, when a model is saved.
 
-Contexts: each slice is coded in two passes. Anchors, the positions with (row + column) odd, see the hyper latents and decoded
-slices; the others see the anchors as well, near ones by attention in 5x5 windows and all of them by linear attention.
+Contexts: each slice is coded in two passes. Anchors, the positions with (row + column) odd, use the hyper latents and decoded
+slices; the others use the anchors as well, near ones by attention in 5x5 windows and all of them by linear attention.
 
 Shapes: B pictures, c channels of a slice, C context channels, H W latent positions.
 """
@@ -31,7 +31,7 @@ WEIGHT_STEPS = 2.0**14
 MAX_ACTIVATION = 1024.0
 MAX_WEIGHT = 8.0
 PRECISION = 24
-MAX_Z = 48  # symbols of z lie in -48..48
+MAX_Z = 48  # symbols of z are in -48..48
 LOG_MIN = math.log(MIN_SCALE)
 LOG_STEP = (math.log(MAX_SCALE) - LOG_MIN) / (NUM_SCALES - 1)
 _LEAST = 2.0**-PRECISION
@@ -39,7 +39,7 @@ WINDOW = 5
 
 
 def snap(values: Tensor) -> Tensor:
-    """Round float64 activations to the grid and cut them to its range; leave float32 as it is."""
+    """Round float64 activations to the grid and clip them to its range; leave float32 unchanged."""
     if values.dtype != torch.float64:
         return values
     return (values * ACTIVATION_STEPS).round().div(ACTIVATION_STEPS).clamp(-MAX_ACTIVATION, MAX_ACTIVATION)
@@ -76,7 +76,7 @@ def gaussian_table(idx: int) -> np.ndarray:
 
 
 def to_frequencies(probabilities: np.ndarray) -> np.ndarray:
-    """Return integer frequencies of at least 1 that add up to 2^24; what rounding leaves goes to the most probable symbol."""
+    """Return integer frequencies of at least 1 that add up to 2^24; the rounding remainder goes to the most probable symbol."""
     counts = np.maximum(np.round(probabilities / probabilities.sum() * 2**PRECISION), 1).astype(np.int64)
     counts[counts.argmax()] += 2**PRECISION - counts.sum()
     return counts.astype(np.uint32)
@@ -141,7 +141,7 @@ class HyperAnalysis(nn.Module):
 
 
 class HyperSynthesis(nn.Module):
-    """z [B, hyper_channels, H/64, W/64] -> what the entropy model reads of it, [B, 2 context_channels, H/16, W/16]; exact."""
+    """z [B, hyper_channels, H/64, W/64] -> input of the entropy model, [B, 2 context_channels, H/16, W/16]; exact."""
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
@@ -163,9 +163,9 @@ def anchor_mask(latents: Tensor) -> Tensor:
 
 
 def symbol_sizes(latents: Tensor, steps: Tensor) -> Tensor:
-    """Return how many rounding steps [B, c, 1, 1] from zero latents [B, c, H, W] lie, at most 8, halved.
+    """Return the distance from zero in rounding steps [B, c, 1, 1] of latents [B, c, H, W], at most 8, halved.
 
-    Scales are predicted from sizes of neighbours, and a mean over neighbours of both signs would tell nothing of them.
+    Scales are predicted from sizes of neighbours, since a mean over neighbours of both signs would carry no information.
     """
     return snap((latents.abs() / steps).clamp(max=8.0) / 2)
 
@@ -175,7 +175,7 @@ def _leaky(values: Tensor) -> Tensor:
 
 
 class LocalContext(nn.Module):
-    """Attention of each position over the anchors in the 5x5 window around it.
+    """Attention of each position over the anchors in its 5x5 window.
 
     score(q, k, d) = q . R(d) k / sqrt(c), where R(d) rotates the i-th pair of channels by the angle d . f_i for the offset d
     = (rows, columns) in the window; the frequencies f are learnt.
@@ -220,8 +220,8 @@ class LocalContext(nn.Module):
 class GlobalContext(nn.Module):
     """Linear attention of every position over all anchors: softmax over positions for keys, over channels for queries.
 
-    Queries and keys come from `guide`, which is known before the slice: the hyper latents for slice 0, the decoded slice before
-    it (with the hyper latents) for the others; values are the anchors of this slice. Linear in the number of positions.
+    Queries and keys come from `guide`, which is known before the slice: the hyper latents for slice 0, the previously decoded
+    slice (with the hyper latents) for the others; values are the anchors of this slice. Linear in the number of positions.
     """
 
     def __init__(self, guide_channels: int, slice_channels: int, context_channels: int) -> None:
@@ -245,7 +245,7 @@ class GlobalContext(nn.Module):
 
 
 class Reweighting(nn.Module):
-    """Weigh the channels of the joined contexts by the picture as a whole, and gate them by position."""
+    """Weigh the channels of the concatenated contexts by the whole picture, and gate them by position."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -253,7 +253,7 @@ class Reweighting(nn.Module):
         self.gate = nn.Conv2d(channels, channels, 1, groups=4)
 
     def forward(self, contexts: Tensor) -> Tensor:
-        """Return [B, C, H, W] of the same shape; weights lie in 0..1 (piecewise linear, exact on the grid)."""
+        """Return [B, C, H, W] of the same shape; weights are in 0..1 (piecewise linear, exact on the grid)."""
         pooled = snap(contexts.mean(dim=(2, 3), keepdim=True))
         channel = snap(functional.hardsigmoid(snap(self.excite(_leaky(snap(self.squeeze(pooled)))))))
         gate = snap(functional.hardsigmoid(snap(self.gate(contexts))))
@@ -261,7 +261,7 @@ class Reweighting(nn.Module):
 
 
 class SliceContext(nn.Module):
-    """Mean and log standard deviation of one slice's latents, pass by pass, and what was lost by rounding them."""
+    """Mean and log standard deviation of one slice's latents, pass by pass, and the predicted rounding residual."""
 
     def __init__(self, config: CodecConfig, slice_idx: int) -> None:
         super().__init__()
@@ -283,10 +283,10 @@ class SliceContext(nn.Module):
         self.residual_net = _parameter_net(known + channels, width, channels, num_out=1)
 
     def known(self, hyper: Tensor, decoded: list[Tensor], sizes: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return what is known before the slice, [B, K, H, W], and what guides attention, [B, G, H, W].
+        """Return the inputs known before the slice, [B, K, H, W], and the guide of attention, [B, G, H, W].
 
         Args:
-            decoded, sizes: of every slice before it, [B, c, H, W] each.
+            decoded, sizes: of every earlier slice, [B, c, H, W] each.
         """
         if not self.slice_idx:
             return hyper, hyper
@@ -296,17 +296,17 @@ class SliceContext(nn.Module):
         return torch.cat([hyper, features], dim=1), torch.cat([hyper, decoded[-1]], dim=1)
 
     def predict_anchors(self, known: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log standard deviation, each [B, c, H, W]; only those at anchors count."""
+        """Return mean and log standard deviation, each [B, c, H, W]; valid at anchors only."""
         return _run(self.anchor_net, known).chunk(2, dim=1)  # type: ignore[return-value]
 
     def predict_others(self, known: Tensor, guide: Tensor, anchors: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log standard deviation, each [B, c, H, W]; only those beside the anchors count."""
+        """Return mean and log standard deviation, each [B, c, H, W]; valid outside the anchors only."""
         near, far = self.local_context(guide, anchors, sizes), self.global_context(guide, anchors)
         contexts = torch.cat([known, near, far], dim=1)
         return _run(self.other_net, self.reweighting(contexts)).chunk(2, dim=1)  # type: ignore[return-value]
 
     def predict_residual(self, known: Tensor, symbols: Tensor) -> Tensor:
-        """Return what rounding is expected to have taken away, [B, c, H, W] in -0.5..0.5 steps."""
+        """Return the expected rounding error, [B, c, H, W] in -0.5..0.5 steps."""
         return snap(0.5 * torch.tanh(_run(self.residual_net, torch.cat([known, symbols], dim=1))))
 
 

@@ -1,8 +1,8 @@
-"""The codec network, pixels -> latents -> symbols with predicted means and scales -> pixels; and a trained one as it codes.
+"""The codec network, pixels -> latents -> symbols with predicted means and scales -> pixels; and its form for coding.
 
-One walk over the slices (`walk_slices`) serves training, encoding and decoding; they differ only in where the symbols of a
-pass come from. One network serves several rates: each has its own step of rounding for each channel of y, which is learnt, and
-gains of the decoded channels. A model is saved with its integer tables, so that no machine computes them anew.
+One iteration over the slices (`walk_slices`) serves training, encoding and decoding; they differ only in the source of the
+symbols of a pass. One network serves several rates: each has its own learnt step of rounding for each channel of y, and
+gains of the decoded channels. A model is saved with its integer tables, so that no machine computes them again.
 
 Shapes: B pictures, H W pixels (multiples of 64), M latent channels; rates [B] int64.
 """
@@ -49,10 +49,10 @@ NUM_BYTES_OF_HASH = 8
 
 @dataclass(frozen=True)
 class Pass:
-    """One of the two passes over one slice: which channels and positions are coded, and what is predicted for them.
+    """One of the two passes over one slice: the coded channels and positions, and their predictions.
 
-    mean: [B, c, H, W], in units of y. log_scale: [B, c, H, W], of symbols. Both count where `mask` [1, 1, H, W] is 1. steps:
-    [B, c, 1, 1]; a latent is its mean plus its symbol times the step.
+    mean: [B, c, H, W], in units of y. log_scale: [B, c, H, W], of symbols. Both are valid where `mask` [1, 1, H, W] is 1.
+    steps: [B, c, 1, 1]; a latent is its mean plus its symbol times the step.
     """
 
     channels: slice
@@ -64,7 +64,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Forward:
-    """What training reads: reconstruction [B, 3, H, W], and bits of y and of z, each [B]."""
+    """Outputs for training: reconstruction [B, 3, H, W], and bits of y and of z, each [B]."""
 
     image: Tensor
     y_bits: Tensor
@@ -74,7 +74,7 @@ class Forward:
 class ImageCodec(nn.Module):
     """Learned image codec of the MLIC family at the sizes of a config; random weights from `generator` via torch's default.
 
-    Train in float32, then take `exact()`: a copy whose entropy model computes on a grid, as coding needs.
+    Train in float32, then use `exact()`: a copy whose entropy model computes on a grid, as coding requires.
     """
 
     def __init__(self, config: CodecConfig) -> None:
@@ -108,7 +108,7 @@ class ImageCodec(nn.Module):
         return y, self.hyper_analysis(torch.asinh(y / self.steps(rates).float()))
 
     def hyper_features(self, z: Tensor, rates: Tensor) -> Tensor:
-        """Return what the entropy model reads of rounded z, [B, 2 context_channels, H/16, W/16]."""
+        """Return the input of the entropy model from rounded z, [B, 2 context_channels, H/16, W/16]."""
         dtype = self.hyper_synthesis.last.weight.dtype
         return snap(self.hyper_synthesis(z.to(dtype)) + self.rate_bias[rates].to(dtype)[:, :, None, None])
 
@@ -116,8 +116,8 @@ class ImageCodec(nn.Module):
         """Return the decoded latents [B, M, H, W].
 
         Args:
-            hyper: what `hyper_features` returned. all_steps: what `steps` returned.
-            take: gives the latents of one pass, [B, c, H, W], from its prediction.
+            hyper: result of `hyper_features`. all_steps: result of `steps`.
+            take: returns the latents of one pass, [B, c, H, W], from its prediction.
         """
         decoded: list[Tensor] = []
         sizes: list[Tensor] = []
@@ -145,10 +145,10 @@ class ImageCodec(nn.Module):
     def forward(
         self, image: Tensor, rates: Tensor, *, generator: torch.Generator | None = None, skips: bool = False
     ) -> Forward:
-        """Return reconstruction and bits as training sees them: noise for the bits, straight-through rounding for pixels.
+        """Return reconstruction and bits for training: noise for the bits, straight-through rounding for pixels.
 
         Args:
-            skips: symbols predicted with a scale below `skip_scale` cost nothing and take their mean, as the coder does.
+            skips: symbols predicted with a scale below `skip_scale` cost nothing and take their mean, as in the coder.
         """
         y, all_steps = self.analysis(image), self.steps(rates)
         z = self.hyper_analysis(torch.asinh(y / all_steps))
@@ -180,7 +180,7 @@ def quantise(one: Pass, latents: Tensor, skip_scale: float) -> tuple[Tensor, Ten
     """Round one pass of latents [B, M, H, W] as the coder does.
 
     Returns:
-        symbols (float64, whole numbers), entries of the table of scales (int64), and which are coded, each [B, c, H, W].
+        symbols (float64, whole numbers), entries of the table of scales (int64), and the coding mask, each [B, c, H, W].
     """
     idx = scale_idx(one.log_scale)
     is_coded = (one.mask > 0) & (idx >= first_coded_idx(skip_scale))
@@ -190,7 +190,7 @@ def quantise(one: Pass, latents: Tensor, skip_scale: float) -> tuple[Tensor, Ten
 
 
 def first_coded_idx(skip_scale: float) -> int:
-    """Return the first entry of the table of scales whose symbols are coded; those below take their mean."""
+    """Return the first entry of the table of scales whose symbols are coded; symbols below it take their mean."""
     return int((scale_table() >= skip_scale).argmax())
 
 
@@ -201,7 +201,7 @@ def quantise_z(z: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class CodecModel:
-    """What encoding and decoding need.
+    """A model for encoding and decoding.
 
     network: exact (`ImageCodec.exact`). smooth: the same weights in float32, for gradients. z_tables: frequencies [rates,
     channels, 2 MAX_Z + 1]. y_tables: frequencies of each entry of the table of scales. model_id: the first bytes of the sha256
@@ -220,7 +220,7 @@ class CodecModel:
 
 
 def freeze(network: ImageCodec) -> CodecModel:
-    """Return the model that a trained network codes as; weights are rounded to half precision first."""
+    """Return the coding model of a trained network; weights are rounded to half precision first."""
     state = {name: value.detach().half().cpu().numpy() for name, value in network.state_dict().items()}
     rounded = _build(network.config, state)
     tables = tuple(gaussian_table(i) for i in range(NUM_SCALES))
@@ -228,7 +228,7 @@ def freeze(network: ImageCodec) -> CodecModel:
 
 
 def save_codec(model: CodecModel, state: ImageCodec, folder: Path, notes: dict[str, object]) -> None:
-    """Write a model folder; `state` is the network that was frozen."""
+    """Write a model folder; `state` is the network before `freeze`."""
     tensors = {f"network.{name}": value.detach().half().cpu().numpy() for name, value in state.state_dict().items()}
     tensors |= {"z_tables": model.z_tables, "y_tables": np.concatenate(model.y_tables)}
     save_artifact(
@@ -240,7 +240,7 @@ def load_codec(folder: Path) -> CodecModel:
     """Read a model folder.
 
     Raises:
-        ArtifactError: it is no codec, incomplete, or its tables do not fit.
+        ArtifactError: the folder holds no codec, is incomplete, or its tables do not fit.
     """
     artifact = load_artifact(folder, kind=KIND, formats=(FORMAT_VERSION,))
     try:

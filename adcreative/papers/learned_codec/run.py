@@ -31,12 +31,12 @@ CROP_PX, WINDOW_PX = 128, 192
 PICTURE_KINDS = (".png", ".jpg", ".jpeg", ".webp")
 RISING_STEPS = 200
 CHECKPOINT = "checkpoint.pt"
-SKIP_SHARE = 0.5  # of the decay: the last half of it trains with skipped symbols
+SKIP_SHARE = 0.5  # of the decay: its last half trains with skipped symbols
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """How to train. steps, decay and every count steps; minutes are of processor time, after which a run pauses."""
+    """Training settings. steps, decay and every count steps; minutes of processor time after which a run pauses."""
 
     steps: int = 20_000
     decay: int = 5_000
@@ -49,10 +49,10 @@ class TrainingOptions:
 
 
 class Crops:
-    """Square crops of a folder's pictures, from windows that were cut once and stay in memory.
+    """Square crops of a folder's pictures, from windows that are cut once and kept in memory.
 
-    Every picture gives windows in turn, half of them from the picture at half its size where that is large enough. Of two
-    places drawn, the one that differs more from its mean is taken: flat ground is learnt from few examples.
+    Every picture gives windows in turn, half of them from the picture at half its size where large enough. Of two drawn
+    positions, the one with more variation is used: flat ground needs few examples.
     """
 
     def __init__(self, folder: Path, num_windows: int, rng: np.random.Generator) -> None:
@@ -83,7 +83,7 @@ class Crops:
 
 
 def _window(image_u8: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return [WINDOW_PX, WINDOW_PX, 3] of a random place, padded by its last rows and columns where the picture is small."""
+    """Return [WINDOW_PX, WINDOW_PX, 3] at a random position, padded by its last rows and columns where the picture is small."""
     factor = 2 if min(image_u8.shape[:2]) >= 2 * WINDOW_PX and rng.random() < 0.5 else 1
     side = WINDOW_PX * factor
     top, left = (int(rng.integers(max(length - side, 0) + 1)) for length in image_u8.shape[:2])
@@ -102,7 +102,7 @@ def rate_distortion(forward: Forward, image: Tensor, lambdas: Tensor) -> tuple[T
 
 
 def learning_rate(step: int, options: TrainingOptions) -> float:
-    """Return the rate at a step: up over RISING_STEPS, level, down to zero over the last `decay` steps."""
+    """Return the rate at a step: rising over RISING_STEPS, constant, falling to zero over the last `decay` steps."""
     rising, falling = (step + 1) / RISING_STEPS, (options.steps - step) / max(options.decay, 1)
     return options.learning_rate * max(min(rising, falling, 1.0), 0.0)
 
@@ -113,9 +113,9 @@ def train(
     """Train until `options.steps` or until the time is over, from the checkpoint in `out` if there is one.
 
     Returns:
-        The network, and the step that it is at.
+        The network, and its number of steps.
     Raises:
-        ConfigError: the checkpoint is of other sizes.
+        ConfigError: the checkpoint has other sizes.
         TrainingError: the folder holds no picture.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,4 +1,4 @@
-"""Pictures to bytes and back through a codec model. The stream holds everything but the model, which it names by hash.
+"""Pictures to bytes and back through a codec model. The stream is complete except for the model, which it identifies by hash.
 
     magic (4) | version (1) | model id (8) | rate (1) | height, width (u16 each) | checksum of the rest (u32)
     | length of each string (u32) | the strings: z, then anchors and others of every slice
@@ -27,13 +27,13 @@ from adcreative.papers.learned_codec.transforms import STRIDE
 
 MAGIC, VERSION = b"ADIC", 1
 HEADER = struct.Struct("<4sB8sBHHI")
-MAX_PIXELS = 2_100_000  # of a picture; activations take about 100 bytes a pixel
+MAX_PIXELS = 2_100_000  # of a picture; activations use about 100 bytes a pixel
 WORD_BYTES = 4  # of the range coder
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A coded picture: the stream, and what decoding it gives, image_u8 [H, W, 3]."""
+    """A coded picture: the stream, and its decoded picture, image_u8 [H, W, 3]."""
 
     content: bytes
     image_u8: np.ndarray
@@ -57,7 +57,7 @@ def decode(model: CodecModel, content: bytes) -> np.ndarray:
     """Return the picture of a stream, image_u8 [H, W, 3].
 
     Raises:
-        ArtifactError: it is no stream, of another version or model, cut short or changed.
+        ArtifactError: the content is no stream, of another version or model, truncated or changed.
     """
     rate, (height, width), strings = _read_header(model, content)
     rows, columns = -(-height // STRIDE), -(-width // STRIDE)
@@ -79,7 +79,7 @@ def check_request(model: CodecModel, image_u8: np.ndarray, rate: int) -> np.ndar
     """Return the picture as [H, W, 3] uint8, without alpha.
 
     Raises:
-        ConfigError: as `encode` says.
+        ConfigError: as for `encode`.
     """
     if image_u8.dtype != np.uint8 or image_u8.ndim not in (2, 3) or image_u8.size == 0:
         raise ConfigError(f"a picture is uint8 [H, W, 3], got {image_u8.dtype} {list(image_u8.shape)}; convert it first")
@@ -114,7 +114,7 @@ def _render(model: CodecModel, latents: Tensor, rates: Tensor, size: tuple[int, 
 
 
 def _value(one: Pass, symbols: Tensor) -> Tensor:
-    """Return the latents of a pass: what was rounded away from the mean, put back; the mean where nothing was coded."""
+    """Return the latents of a pass: mean plus symbol times step; the mean where nothing was coded."""
     return symbols * one.steps + one.mean
 
 
@@ -153,7 +153,7 @@ def _decode_pass(model: CodecModel, one: Pass, string: bytes) -> Tensor:
 
 
 def _groups(idx: Tensor, is_coded: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """Yield each entry of the table of scales that codes symbols, with the mask of these."""
+    """Yield each entry of the table of scales with coded symbols, and their mask."""
     for table in torch.unique(idx[is_coded]).tolist():
         yield table, is_coded & (idx == table)
 
@@ -188,7 +188,7 @@ def _damaged(why: str) -> ArtifactError:
 
 
 def _read_header(model: CodecModel, content: bytes) -> tuple[int, tuple[int, int], list[bytes]]:
-    """Return rate, (height, width) and the strings of a stream whose every length and checksum fits."""
+    """Return rate, (height, width) and the strings of a stream with validated lengths and checksum."""
     if len(content) < HEADER.size or not content.startswith(MAGIC):
         raise ArtifactError("this is no picture of the image codec; name a stream that it wrote")
     _, version, model_id, rate, height, width, checksum = HEADER.unpack_from(content)

@@ -23,10 +23,10 @@ class CodecConfig:
     """Sizes of one codec network.
 
     widths: channels after each of the first three stride-2 stages. depths: token-mixing blocks after each.
-    slices: channels of each slice of y, which lies at 1/16 of the picture's sides; a small first slice (few channels that
-    say most) makes the others cheap to predict (He et al. 2022, ELIC). hyper_channels: of z, at 1/64.
+    slices: channels of each slice of y, at 1/16 of the picture's sides; a small first slice (few channels with the most
+    information) makes the others cheap to predict (He et al. 2022, ELIC). hyper_channels: of z, at 1/64.
     context_channels: of every context and hidden layer of the entropy model. lambdas: weight of the distortion of each rate
-    that the one network serves, ascending. skip_scale: symbols predicted with a smaller standard deviation are not coded.
+    of the network, ascending. skip_scale: symbols predicted with a smaller standard deviation are not coded.
     """
 
     widths: tuple[int, int, int] = (48, 64, 96)
@@ -78,7 +78,7 @@ class ChannelNorm(nn.Module):
 
 
 class TokenMixingBlock(nn.Module):
-    """Mix neighbours by a depth-wise 5x5 convolution, then channels by a gated feed-forward; both beside a skip connection.
+    """Mix neighbours by a depth-wise 5x5 convolution, then channels by a gated feed-forward; both with a skip connection.
 
     x = x + depthwise(norm(x));   x = x + out(gelu(a) * b) with a, b = in(norm(x))
     """
@@ -98,7 +98,7 @@ class TokenMixingBlock(nn.Module):
 
 
 def upsample(in_channels: int, out_channels: int) -> nn.Sequential:
-    """Double both sides: a convolution to four times the channels, laid out as 2x2 pixels."""
+    """Double both sides: a convolution to four times the channels, rearranged as 2x2 pixels."""
     return nn.Sequential(nn.Conv2d(in_channels, 4 * out_channels, 3, padding=1), nn.PixelShuffle(2))
 
 
@@ -121,7 +121,7 @@ class Analysis(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """The way back: y [B, M, H/16, W/16] -> [B, 3, H, W], about 0..1, not cut."""
+    """Inverse of the analysis: y [B, M, H/16, W/16] -> [B, 3, H, W], about 0..1, not clipped."""
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()

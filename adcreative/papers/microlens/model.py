@@ -1,13 +1,13 @@
-"""The networks and baselines that are compared on MicroLens_1M_x1, each as published, and what they read of its rows.
+"""The networks and baselines of the comparison on MicroLens_1M_x1, each as published, and their inputs.
 
-    qin             QIN                                                 the network that came second in the challenge
+    qin             QIN                                                 second place of the challenge
     din             DIN                                                 the challenge's own baseline
-    autoint         AutoInt+                                            as AdSEE used it; no history
-    target_only     everything but the history                          what a sequence module has to beat
+    autoint         AutoInt+                                            as in AdSEE; no history
+    target_only     everything but the history                          the baseline of a sequence module
     levels, item_id, tags, embedding, history                           one modality alone
 
-The last six are `PartsMLP`, one small network on the parts that its name says. An item stands in many histories of a batch: its
-vector is computed once, and the histories point at it.
+The last six are `PartsMLP`, one small network on the parts given by its name. An item occurs in many histories of a batch: its
+vector is computed once, and the histories hold indices.
 
 Shapes: B rows, T history length, D embedding width, E item width.
 """
@@ -65,10 +65,10 @@ class MicroLensConfig:
 
 @dataclass(frozen=True)
 class MicroLensItems:
-    """Items [..., ] as the data describes them: ids [...] int64, tags [..., 5] int64 (0 = pad), embeddings [..., 128].
+    """Items [..., ] of the data: ids [...] int64, tags [..., 5] int64 (0 = pad), embeddings [..., 128].
 
-    Where the same items come again and again, ids [U], tags and embeddings may hold each once; place [...] then says which
-    of the U stands where, and the items are of the shape of `place`.
+    For repeated items, ids [U], tags and embeddings may hold each item once; place [...] then holds indices of the U
+    items, and the items have the shape of `place`.
     """
 
     ids: Tensor
@@ -87,7 +87,7 @@ class MicroLensEmbedding(nn.Module):
     """The embedding layer: item e = [id ; mean of tags ; projected embedding], row u = [likes ; views].
 
     Source:
-        FuxiCTR's feature embedding, as the code of the WWW 2025 MMCTR challenge uses it: tables N(0, 1e-4), row 0 is
+        FuxiCTR's feature embedding, as used in the code of the WWW 2025 MMCTR challenge: tables N(0, 1e-4), row 0 is
         padding and stays zero.
     """
 
@@ -103,12 +103,12 @@ class MicroLensEmbedding(nn.Module):
         )
 
     def encode_items(self, items: MicroLensItems) -> Tensor:
-        """Return item vectors [..., E]; tags are averaged over those that are not padding."""
+        """Return item vectors [..., E]; tags are averaged without padding."""
         vectors = self.encode_once(items)
         return vectors if items.place is None else F.embedding(items.place, vectors)
 
     def encode_once(self, items: MicroLensItems) -> Tensor:
-        """Return the vectors of the ids as they are held, [U, E] where `place` says what stands where."""
+        """Return the vectors of the stored ids, [U, E] where `place` holds indices."""
         return torch.cat([self.item_table(items.ids), self.encode_tags(items.tags), self.projection(items.embeddings)], dim=-1)
 
     def encode_tags(self, tags: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ class MicroLensEmbedding(nn.Module):
         return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
 
     def embedding_weights(self) -> list[Tensor]:
-        """Return what the published embedding regulariser acts on: every table that it has, and the projection."""
+        """Return the parameters of the published embedding regulariser: every table, and the projection."""
         names = ("item_table", "tag_table", "likes_table", "views_table", "projection")
         return [getattr(self, name).weight for name in names if hasattr(self, name)]
 
@@ -137,7 +137,7 @@ class TargetNetwork(MicroLensEmbedding):
     """A network that compares the target item with the history; its fields are the levels of likes and views.
 
     Args:
-        build: makes the network from an `InputShape` and a generator.
+        build: creates the network from an `InputShape` and a generator.
     """
 
     def __init__(self, config: MicroLensConfig, build: Build, *, generator: torch.Generator) -> None:
@@ -160,10 +160,10 @@ class TargetNetwork(MicroLensEmbedding):
 
 
 class FieldNetwork(MicroLensEmbedding):
-    """A network without a history, beside a linear path: its fields are id, tags, likes and views, the embedding is dense.
+    """A network without a history, added to a linear path: its fields are id, tags, likes and views, the embedding is dense.
 
     Args:
-        hidden_dim: width of the network's first hidden layer, which the embedding is added to.
+        hidden_dim: width of the network's first hidden layer, to which the embedding is added.
     """
 
     def __init__(self, config: MicroLensConfig, build: Build, *, hidden_dim: int, generator: torch.Generator) -> None:
@@ -175,7 +175,7 @@ class FieldNetwork(MicroLensEmbedding):
         self.network = build(shape, generator=generator)
 
     def forward(self, levels: Tensor, target: MicroLensItems, history: MicroLensItems) -> Tensor:
-        """Return logits [B]; the history is not looked at."""
+        """Return logits [B]; ignores the history."""
         likes, views = self.encode_levels(levels).chunk(2, dim=1)
         fields = torch.stack([self.item_table(target.ids), self.encode_tags(target.tags), likes, views], dim=1)
         dense = self.projection(target.embeddings)
@@ -187,7 +187,7 @@ class BatchBuilder:
     """Rows as (levels [B, 2], target items [B], history items [B, T]), ready for `TargetNetwork.forward` and its peers.
 
     Args:
-        items: of the files; kept on `device` for as long as the builder lives.
+        items: of the files; kept on `device` for the lifetime of the builder.
     """
 
     def __init__(self, items: MmctrItems, device: torch.device) -> None:
@@ -220,7 +220,7 @@ class BatchBuilder:
 
 @dataclass(frozen=True)
 class Entry:
-    """A network by name: sizes of its inputs and its own, how it is trained, and how to build it from both and a generator."""
+    """A network by name: sizes of inputs and network, training settings, and the build function of both and a generator."""
 
     inputs: MicroLensConfig
     network: NetworkConfig
@@ -229,7 +229,7 @@ class Entry:
 
 
 class PartsMLP(MicroLensEmbedding):
-    """A small network on some parts of a row: 256-128 with ReLU on what it may see.
+    """A small network on some parts of a row: 256-128 with ReLU on its inputs.
 
     A history is the mean of its items' vectors, zero when it is empty.
 

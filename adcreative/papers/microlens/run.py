@@ -65,7 +65,7 @@ class MicroLensData:
 
 
 class MicroLensSource:
-    """The files as `StreamedTraining` reads them; items are kept on the device that first asks for a batch."""
+    """The files as input of `StreamedTraining`; items are kept on the device of the first batch."""
 
     def __init__(self, data: MicroLensData) -> None:
         self.train, self.valid, self._items = data.train, data.valid, data.items
@@ -89,10 +89,10 @@ class MicroLensTraining(StreamedTraining):
     """A network's training on the files; see `StreamedTraining`.
 
     training = MicroLensTraining("qin", data, Path("runs/qin"))
-    result = training.fit()                    # goes on from DIR/state.pt when there is one
+    result = training.fit()                    # continues from DIR/state.pt when there is one
 
     Args:
-        training: the entry's when None. entry: network and sizes; those that `name` stands for when None.
+        training: the entry's when None. entry: network and sizes; those of the network `name` when None.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class MicroLensTraining(StreamedTraining):
 
 
 def measure_untrained(train: MmctrFile, valid: MmctrFile) -> list[dict[str, Any]]:
-    """Return the lines of what needs no network: the mean rate, and popularity.
+    """Return the rows of baselines without a network: the mean rate, and popularity.
 
     popularity = (clicks of the item + 20 * mean rate) / (rows of the item + 20), counted on the training rows
 
@@ -161,16 +161,16 @@ def compare(
     data_dir: Path, out_dir: Path, names: Sequence[str], *, changes: Mapping[str, Any] | None = None, log: Log = print,
     run: RunConfig | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Train the networks `names`, measure them and the untrained baselines, write the table, and return its lines.
+    """Train the networks `names`, measure them and the untrained baselines, write the table, and return its rows.
 
     Args:
         changes: fields of `TrainConfig` that replace the published ones.
-        run: as of `MicroLensTraining`.
+        run: as for `MicroLensTraining`.
     Raises:
         CatalogError, ConfigError, TrainingError: as the parts.
     """
     data = MicroLensData.open(data_dir)
-    trainings = [(name, replace(data.entry(name).training, **(changes or {}))) for name in names]  # names are checked first
+    trainings = [(name, replace(data.entry(name).training, **(changes or {}))) for name in names]  # checks all names first
     lines = measure_untrained(data.train, data.valid)
     process = PartialState(cpu=(run or RunConfig()).device == "cpu")
     if process.is_main_process:

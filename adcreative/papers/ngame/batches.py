@@ -1,4 +1,4 @@
-"""Batches whose points are alike, so that each point's hardest negatives are in its own batch; the mask of what is none.
+"""Batches of similar points, so that each point's hardest negatives are in its own batch, and the mask of non-negatives.
 
 Points (creatives) are clustered, not labels. Shapes: N points, L labels, B points of a batch. No torch.
 """
@@ -49,15 +49,15 @@ def draw_batches(clusters: list[np.ndarray], batch_size: int, *, rng: np.random.
 
 
 def draw_positives(labels: csr_matrix, points: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
-    """Return one random label of each point, which must have one."""
+    """Return one random label of each point; every point must have a label."""
     starts, ends = labels.indptr[points], labels.indptr[points + 1]
     return np.asarray(labels.indices[starts + rng.integers(0, ends - starts)])
 
 
 def positive_mask(labels: csr_matrix, points: np.ndarray, batch_labels: np.ndarray) -> np.ndarray:
-    """Return [B, B] True where a label of the batch is true of a point, by ALL its labels: such pairs are no negatives.
+    """Return [B, B] True where a label of the batch is one of ALL labels of a point: such pairs are no negatives.
 
-    A mask of the diagonal alone would take true pairs for negatives, ever more of them as batches become alike.
+    A mask of the diagonal alone would treat true pairs as negatives, more of them the more similar the points of a batch are.
     """
     found: np.ndarray = labels[points][:, batch_labels].toarray() > 0
     return found

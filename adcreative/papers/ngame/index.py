@@ -19,11 +19,11 @@ KIND, FORMAT = "label index", 2
 EXACT_LABELS = 50_000
 PROBES = 24
 NAMES_FILE = "labels.jsonl"
-MAX_TRAINED = 100_000  # vectors that the cells of the inverted file are made from
+MAX_TRAINED = 100_000  # vectors used to train the cells of the inverted file
 
 
 class LabelIndex:
-    """Labels with their vectors, ready to be searched.
+    """Searchable labels with their vectors.
 
     Args:
         names: [L]. vectors: [L, D] float32, at most of length 1.
@@ -56,7 +56,7 @@ class LabelIndex:
 
     @classmethod
     def load(cls, folder: Path) -> LabelIndex:
-        """Load what `save` wrote, of format 1 too.
+        """Load an index written by `save`, of format 1 too.
 
         Raises:
             ArtifactError: it is damaged, or names and vectors do not fit.
@@ -73,7 +73,7 @@ class LabelIndex:
 
 
 def index_files(folder: Path) -> tuple[Path, Path]:
-    """Return the files that `LabelIndex.save` writes under names of their own; the vectors' name is their hash."""
+    """Return the files that `LabelIndex.save` writes; the vectors' file is named by their hash."""
     return folder / MANIFEST, folder / NAMES_FILE
 
 

@@ -1,11 +1,11 @@
-"""The encoder of creatives and labels, its training with hard negatives, and the vectors of labels that are tuned after it.
+"""The encoder of creatives and labels, its training with hard negatives, and the subsequent tuning of label vectors.
 
     vector(x) = unit(mean of n-gram vectors of the words + M * dense part)      words as hashed n-grams; dense: picture and
     sentence vectors
     loss      = sum over the 10 hardest in-batch negatives of softmax(sim / 0.1) * max(0, margin - sim(x, l+) + sim(x, l-))
 
 Stage one trains the shared encoder, stage two freezes it and tunes one vector for each label, which starts at the label's
-own. One positive a point and step, so that points with many labels do not rule.
+encoding. One positive per point and step, so that points with many labels do not dominate.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ENCODE_ROWS = 8192
 
 @dataclass(frozen=True, kw_only=True)
 class TargetingConfig:
-    """Sizes and rates: dim D of vectors, epochs of both stages, points a batch, the largest cluster, learning rates."""
+    """Sizes and rates: dim D of vectors, epochs of both stages, batch size, the largest cluster, learning rates."""
 
     dim: int = 128
     num_epochs: int = 40
@@ -56,7 +56,7 @@ class Inputs:
 
 
 class TargetEncoder(nn.Module):
-    """Maps inputs to unit vectors [B, D]; the same weights read creatives and labels."""
+    """Maps inputs to unit vectors [B, D]; creatives and labels share the weights."""
 
     def __init__(self, num_grams: int, dense_dim: int, dim: int, *, generator: torch.Generator) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class TargetEncoder(nn.Module):
             self.dense.weight.copy_(torch.randn(self.dense.weight.shape, generator=generator) / max(1, dense_dim) ** 0.5)
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """Return [B, D] unit vectors; an input without anything gives zeros."""
+        """Return [B, D] unit vectors; an empty input gives zeros."""
         total = torch.zeros(len(inputs), self.dense.out_features)
         if self.has_grams:
             grams = inputs.grams
@@ -94,8 +94,8 @@ def hard_negative_loss(
     """Return the mean loss of a batch.
 
     Args:
-        points, labels: [B, D] unit vectors, label b being a positive of point b. is_positive: [B, B], never taken as a
-            negative.
+        points, labels: [B, D] unit vectors, label b being a positive of point b. is_positive: [B, B], excluded from the
+            negatives.
     """
     similarity = points @ labels.T  # [B, B]
     own = similarity.diagonal()
@@ -134,7 +134,7 @@ def tune_labels(
     vectors: np.ndarray, label_vectors: np.ndarray, truth: csr_matrix, config: TargetingConfig, *, seed: int,
     should_stop: ShouldStop = never,
 ) -> np.ndarray:  # fmt: skip
-    """Return [L, D] unit vectors of labels, tuned to the points that have them, whose vectors [N, D] stay."""
+    """Return [L, D] unit vectors of labels, tuned to their points; the points' vectors [N, D] are fixed."""
     rng = np.random.default_rng(seed)
     table = nn.Embedding.from_pretrained(torch.from_numpy(label_vectors.astype(np.float32)).clone(), freeze=False, sparse=True)
     optimiser = torch.optim.SparseAdam(list(table.parameters()), lr=config.label_learning_rate)
@@ -154,7 +154,7 @@ def tune_labels(
 def _batches(
     clusters: list[np.ndarray], truth: csr_matrix, config: TargetingConfig, rng: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor]]:
-    """Yield points, a label of each, and the mask of pairs that are true, for one epoch."""
+    """Yield points, a label of each, and the mask of true pairs, for one epoch."""
     for batch in draw_batches(clusters, config.batch_size, rng=rng):
         chosen = draw_positives(truth, batch, rng=rng)
         yield batch, chosen, torch.from_numpy(positive_mask(truth, batch, chosen))

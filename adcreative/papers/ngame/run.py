@@ -1,4 +1,4 @@
-"""The encoder as a further method of `target`, and its index to keep."""
+"""The encoder as a further method of `target`, and its saved index."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from adcreative.delivery.targeting.ranking import Method, Task
     from adcreative.papers.ngame.index import LabelIndex
 
-SENTENCE_LABELS = 20_000  # more labels are read by their n-grams alone
+SENTENCE_LABELS = 20_000  # more labels are encoded by their n-grams alone
 
 
 @takes(ReadSettings)
@@ -36,11 +36,11 @@ def target(
 
     Args:
         ads, settings, labels, num: as for `verbs.target`.
-        index: folder to save the encoder's index into, where the encoder beats the floors. use_pictures: it reads pictures.
-        text_encoder: its sentence vectors are those of this one, such as "multilingual-e5-small"; "": of the shipped one.
+        index: folder of the encoder's index, saved if the encoder beats the floors. use_pictures: encode pictures, too.
+        text_encoder: encoder of the sentence vectors, such as "multilingual-e5-small"; "": the shipped one.
     Raises:
         CatalogError: ads or labels cannot be used. ConfigError: a setting, too few known pairs for the encoder, stopped, or
-            files of others in the way. ArtifactError: `index` holds a model of another kind.
+            an output is a file of another program. ArtifactError: `index` holds a model of another kind.
     """
     if index is None:
         return product.target(
@@ -65,7 +65,7 @@ def target(
         ads, out, settings, labels=labels, num=num, seed=seed, also=also, restart=restart, progress=progress,
         should_stop=should_stop,
     )  # fmt: skip
-    used = trained[0].indexes[1:]  # the first was trained to be measured, the second on all known pairs
+    used = trained[0].indexes[1:]  # the first was trained for measurement, the second on all known pairs
     if not used:
         return replace(
             summary, warnings=(*summary.warnings, "another method did best on creatives left out, so no index is saved.")
@@ -76,7 +76,7 @@ def target(
 
 
 class _Encoder:
-    """The method: trains anew for each question. indexes: of the trainings so far."""
+    """The method: trains anew for each call. indexes: of the trainings so far."""
 
     def __init__(
         self, names: list[str], dense: tuple[np.ndarray, np.ndarray], seed: int, count: Count, should_stop: ShouldStop
@@ -100,7 +100,7 @@ class _Encoder:
 
 
 def _read_dense(ads: list[Creative], names: list[str], use_pictures: bool, text_encoder: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return sentence and picture vectors of creatives [N, K] and labels [L, K], as far as they are used."""
+    """Return sentence and picture vectors of creatives [N, K] and labels [L, K], where used."""
     point_parts, label_parts = [np.zeros((len(ads), 0), np.float32)], [np.zeros((len(names), 0), np.float32)]
     has_pictures = use_pictures and any(one.has_image for one in ads)
     from adcreative.verbs import loading

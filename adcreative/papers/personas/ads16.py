@@ -1,8 +1,8 @@
-"""ADS-16: 120 people, their answers to a short Big-Five questionnaire, and their ratings of 300 ads. Loads no torch.
+"""ADS-16: 120 people, their answers to a short Big-Five questionnaire, and their ratings of 300 ads. Imports no torch.
 
 A folder (or several) with U0001, U0002 ... in it, each with U0001-B5.csv (";"; column Answer: ten answers, -2 to 2),
 U0001-INF.csv (";"; Gender, Age, Income) and U0001-RT.csv (";"; one column for each of 20 categories, whose second row holds
-fifteen ratings "3,1,..."). Traits are the means of the two answers of each, the reversed one turned round, in the order of
+fifteen ratings "3,1,..."). Traits are the means of their two answers, one of them reverse-scored, in the order of
 the published BFI-10.
 
 Source: Roffo & Vinciarelli, EMPIRE 2016 (data); Rammstedt & John, Journal of Research in Personality 2007 (BFI-10 scoring).
@@ -24,7 +24,7 @@ RATINGS_ROW = 1
 
 
 def find_people(folder: Path) -> list[Path]:
-    """Return the folders of people below a folder, by name; none when it is no ADS-16."""
+    """Return the folders of people below a folder, by name; empty when it is no ADS-16."""
     return sorted(path.parent for path in Path(folder).rglob("U*-RT.csv"))
 
 

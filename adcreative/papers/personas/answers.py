@@ -1,7 +1,7 @@
-"""Tables of answers and of ads -> the numbers of the persona model: people with declared traits, ads with named features.
+"""Tables of answers and of ads -> input of the persona model: people with declared traits, ads with named features.
 
 Features of ads are plain and named, so that an effect can be read: levels of category, placement, platform and button, and
-what the words do. Traits are the numeric columns of the answers' table that are the same in all rows of a person.
+properties of the words. Traits are the numeric columns of the answers' table that are constant in all rows of a person.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WORDS: Mapping[str, Callable[[str], float]] = {
 
 
 def find_column(table: pd.DataFrame, known: Sequence[str], what: str, where: str) -> str:
-    """Return the name of the column that plays a part.
+    """Return the name of the column with a role.
 
     Raises:
         CatalogError: no column has one of the known names.
@@ -70,7 +70,7 @@ def describe_ads(creatives: Sequence[Creative]) -> tuple[dict[str, int], tuple[s
 
 
 def measure_features(creatives: Sequence[Creative], names: Sequence[str]) -> np.ndarray:
-    """Return [A, d] the named features of ads; a name that is not known is 0 for all."""
+    """Return [A, d] the named features of ads; an unknown name is 0 for all."""
 
     def measure(one: Creative, name: str) -> float:
         column, _, level = name.partition(": ")
@@ -122,10 +122,10 @@ def read_responses(
 
 
 def read_personas(path: Path, traits: Sequence[str], means: np.ndarray) -> dict[str, np.ndarray]:
-    """Return traits [T] by name of declared profiles, in the units of the answers; a trait that one leaves out is average.
+    """Return declared profiles, name -> traits [T], in the units of the answers; a missing trait is average.
 
     Args:
-        path: TOML, a table of {trait: number} a persona.
+        path: TOML, a table of {trait: number} per persona.
     Raises:
         ConfigError: the file cannot be read, has no profile, an unknown trait, or a value that is no number.
     """

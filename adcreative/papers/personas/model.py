@@ -1,10 +1,10 @@
-"""Ratings or clicks of people with declared profiles: which trait goes with which feature of an ad, and is that worth a thing?
+"""Ratings or clicks of people with declared profiles: which traits go with which ad features, and whether profiles are useful.
 
     y_ua = base + person_u + ad_a + P_u' W F_a         P [U, T] traits, F [A, d] features of ads, both standardised
 
-W [T, d] is a ridge regression on the products P_t F_k, after the means of persons and ads are taken out (two-way, iterated).
-Only W can change which ads a person prefers: a main effect of a trait moves all ads alike. The audit holds the model against
-no profiles and shuffled ones, on people and ads that were left out of the fit. No torch.
+W [T, d] is a ridge regression on the products P_t F_k, after the means of persons and ads are removed (two-way, iterated).
+Only W can change which ads a person prefers: a main effect of a trait moves all ads alike. The audit compares the model with
+no profiles and with shuffled ones, on people and ads left out of the fit. No torch.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Responses:
     features: np.ndarray
 
     def only(self, keep: np.ndarray) -> Responses:
-        """Return the answers that a mask [M] keeps; numbers stay."""
+        """Return the answers selected by a mask [M]; numbers are kept."""
         return replace(self, person=self.person[keep], ad=self.ad[keep], value=self.value[keep])
 
     def of_people(self, people: np.ndarray) -> Responses:
@@ -45,7 +45,7 @@ class Responses:
 
 @dataclass(frozen=True, kw_only=True)
 class PersonaModel:
-    """The fitted form: effects W [T, d] in units of the answers per standard deviation of both; ad_effect [A]; base."""
+    """The fitted model: effects W [T, d] in units of the answers per standard deviation of both; ad_effect [A]; base."""
 
     base: float
     ad_effect: np.ndarray
@@ -56,23 +56,23 @@ class PersonaModel:
     feature_scale: np.ndarray
 
     def shifts(self, traits: np.ndarray, features: np.ndarray) -> np.ndarray:
-        """Return [U, A] by how much answers of people [U, T] differ from the average person's to the same ads [A, d]."""
+        """Return [U, A] the differences between answers of people [U, T] and of the average person to the same ads [A, d]."""
         p = (traits - self.trait_mean) / self.trait_scale
         f = (features - self.feature_mean) / self.feature_scale
         shifts: np.ndarray = p @ self.effects @ f.T
         return shifts
 
     def predict(self, responses: Responses) -> np.ndarray:
-        """Return [U, A] expected answers; ads of the fit alone, by their number."""
+        """Return [U, A] expected answers; only for the ads of the fit, by number."""
         expected: np.ndarray = self.base + self.ad_effect + self.shifts(responses.traits, responses.features)
         return expected
 
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:
-    """What profiles are worth; each figure is the mean over people of AUC within the person.
+    """Usefulness of profiles; each figure is the mean over people of AUC within the person.
 
-    figures: "new_people" that were left out of the fit; "new_people_and_ads", ads left out too; "without_profiles", main
+    figures: "new_people" left out of the fit; "new_people_and_ads", ads left out too; "without_profiles", main
     effects only; "shuffled_profiles", those of other people, which must stay near "without_profiles". effects W [T, d], with
     intervals over people.
     """
@@ -85,13 +85,13 @@ class Audit:
 
     @property
     def is_useful(self) -> bool:
-        """Whether profiles say more than an average and than chance."""
+        """Whether profiles predict better than the average and than chance."""
         figures = self.figures
         return figures["new_people"].low > max(figures["without_profiles"].value, figures["shuffled_profiles"].value)
 
 
 def audit_personas(responses: Responses, *, seed: int = 0, progress: Count = uncounted) -> Audit:
-    """Measure what profiles are worth, on people and ads that the model has not seen.
+    """Measure the usefulness of profiles, on people and ads outside the training data.
 
     Raises:
         TrainingError: too few people or ads, or as `fit_persona_model`.
@@ -154,7 +154,7 @@ def fit_persona_model(responses: Responses, *, strength: float | None = None) ->
 
 
 class _Prepared:
-    """The normal equations of the interactions, made once for every strength of the ridge."""
+    """The normal equations of the interactions, computed once for every strength of the ridge."""
 
     def __init__(self, responses: Responses) -> None:
         self.responses = responses
@@ -199,7 +199,7 @@ def _choose_strength(responses: Responses) -> float:
 
 
 def _without_means(values: np.ndarray, responses: Responses) -> np.ndarray:
-    """Return columns [M, K] with the means of persons and of ads taken out."""
+    """Return columns [M, K] with the means of persons and of ads removed."""
     values = values - values.mean(axis=0)
     for _ in range(SWEEPS if len(np.unique(np.bincount(responses.person))) > 2 else 3):
         for groups, num in ((responses.person, len(responses.traits)), (responses.ad, len(responses.features))):
@@ -220,7 +220,7 @@ def _scale(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def person_aucs(responses: Responses, predicted: np.ndarray) -> list[float]:
-    """Return for each person the AUC of its answers, above its own mean against below; people with one kind are left out.
+    """Return each person's AUC of answers above the person's mean against below; people with one kind only are left out.
 
     Args:
         predicted: [U, A].
@@ -235,9 +235,9 @@ def person_aucs(responses: Responses, predicted: np.ndarray) -> list[float]:
 
 
 def effect_intervals(responses: Responses, *, strength: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return low and high [T, d] of 95 % of every effect, by drawing whole people with replacement.
+    """Return low and high [T, d] of the 95 % interval of every effect, by drawing whole people with replacement.
 
-    Each person's part of the normal equations is added up once, so that a draw is one solve.
+    Each person's part of the normal equations is summed once, so that a draw is one solve.
     """
     prepared = _Prepared(responses)
     rows = [np.flatnonzero(responses.person == person) for person in np.unique(responses.person)]

@@ -42,12 +42,13 @@ def audit_personas(
     answers: Path, out: Path, *, creatives: Path | None = None, personas: Path | None = None, seed: int = 0,
     restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Measure what declared profiles say about preferences; write `out` (JSON), its effects as CSV, and rankings by persona.
+    """Measure how well declared profiles predict preferences; write `out` (JSON), effects as CSV, and rankings by persona.
 
     Args:
         answers: table with person, creative, an answer (rating or click) and numeric trait columns; or a folder of ADS-16.
-        creatives: the ads that were answered; not needed for ADS-16, whose ads are known by category.
-        personas: TOML, one table a persona with traits in the units of `answers`: `<out>.personas.csv` then ranks ads for each.
+        creatives: the ads of the answers; not needed for ADS-16, whose ads are known by category.
+        personas: TOML, one table per persona with traits in the units of `answers`; `<out>.personas.csv` then ranks ads for
+            each.
     Raises:
         CatalogError: answers or ads cannot be used. ConfigError: personas are wrong, or stopped. TrainingError: too few people.
     """
@@ -142,8 +143,8 @@ def score(
 ) -> RunSummary:  # fmt: skip
     """Score as `verbs.score` does; with `persona` and `audit`, write `<out>.personas.csv` too.
 
-    That table has the ads, rated or not, in the order in which each declared profile prefers them, by what `audit_personas`
-    learnt: shift is by how much the answer differs from the average person's, in units of the answers.
+    That table ranks the ads, rated or not, by the preference of each declared profile, as learnt by `audit_personas`: shift is
+    the difference to the average person's answer, in units of the answers.
 
     Raises:
         ConfigError: as `verbs.score`; persona without audit or audit without persona; the audit is damaged, or found profiles
@@ -175,7 +176,7 @@ def score(
 
 
 def read_audit(audit: Path, personas: Path) -> tuple[PersonaModel, tuple[str, ...], dict[str, np.ndarray]]:
-    """Return the model that `audit_personas` kept, its features [d], and declared profiles [T] by name.
+    """Return the model that `audit_personas` saved, its features [d], and declared profiles [T] by name.
 
     Raises:
         ConfigError: it is no audit, is damaged, found profiles useless, or a profile does not fit it.

@@ -1,4 +1,4 @@
-"""Settings of `score` with personas. Loads no model code, so that the command line can name them."""
+"""Settings of `score` with personas. Imports no model code, for use by the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adcreative.verbs import settings
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreSettings(settings.ScoreSettings):
-    """How creatives are scored. persona: declared profiles that ads are ranked for, by audit, what `audit_personas` wrote."""
+    """How creatives are scored. persona: declared profiles to rank ads for; audit: file written by `audit_personas`."""
 
     persona: Annotated[Path | None, typer.Option(hidden=True, help="TOML: OUT.personas.csv ranks ads for these.")] = None
     audit: Annotated[Path | None, typer.Option(hidden=True, help="What papers personas wrote; with --persona.")] = None

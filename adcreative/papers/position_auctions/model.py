@@ -44,15 +44,15 @@ from adcreative.errors import ConfigError
 TOLERANCE, MAX_STEPS = 1e-13, 200
 MIN_BIDS = 5
 MAX_COUNTED = 1_000_000
-NUM_TRIED = 64  # values of lam around the solution, the best of whose matchings is kept
+NUM_TRIED = 64  # values of lam around the solution; the best of their matchings is kept
 HALVINGS = 80
 
 
 def best_matching(weights: np.ndarray, max_edges: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows and columns of the matching with the largest sum of weights; edges of no gain are left out.
+    """Return the rows and columns of the matching with the largest sum of weights, without edges of zero gain.
 
-    A limit of K edges is put into the assignment problem by m - K dummy rows and n - K dummy columns: each real row or column
-    that stays free takes a dummy, so exactly K real pairs are left, those of weight 0 being dropped.
+    A limit of K edges is expressed in the assignment problem by m - K dummy rows and n - K dummy columns: each unmatched real
+    row or column is matched with a dummy, so exactly K real pairs are left, of which those of weight 0 are dropped.
 
     Args:
         weights: [n, m]; negative ones are never used. max_edges: K, 0 or more.
@@ -66,7 +66,7 @@ def best_matching(weights: np.ndarray, max_edges: int) -> tuple[np.ndarray, np.n
         size = num_rows + num_columns - limit
         padded = np.zeros((size, size))
         padded[:num_rows, :num_columns] = gains
-        padded[num_rows:, num_columns:] = -(gains.sum() + 1.0)  # a dummy with a dummy would free a real pair
+        padded[num_rows:, num_columns:] = -(gains.sum() + 1.0)  # a pair of dummies would free a real pair
         gains = padded
     rows, columns = linear_sum_assignment(gains, maximize=True)
     real = (rows < num_rows) & (columns < num_columns)
@@ -76,7 +76,7 @@ def best_matching(weights: np.ndarray, max_edges: int) -> tuple[np.ndarray, np.n
 
 
 class PastBids:
-    """Where values per click come from: past bids, ironed; at least five, and none of the auction that is run."""
+    """Distribution of values per click: past bids, ironed; at least five, and none of the current auction."""
 
     def __init__(self, bids: Sequence[float]) -> None:
         ordered = np.sort(np.asarray(bids, np.float64))[::-1]
@@ -92,11 +92,11 @@ class PastBids:
                 corners.pop()
             corners.append(at)
         slopes = [_slope(quantile, revenue, one, two) for one, two in pairwise(corners)]
-        self.floors = np.array([ordered[corner - 1] for corner in corners[1:]])[::-1]  # smallest bid of each piece, rising
+        self.floors = np.array([ordered[corner - 1] for corner in corners[1:]])[::-1]  # smallest bid of each piece, ascending
         self.slopes = np.array(slopes)[::-1]
 
     def virtual_value(self, value: float) -> float:
-        """Return phi(value), which never falls with value."""
+        """Return phi(value), which is non-decreasing."""
         at = int(np.searchsorted(self.floors, value, side="right")) - 1
         return float(self.slopes[at] if at >= 0 else min(self.slopes[0], 0.0) - (self.floors[0] - value))
 
@@ -126,7 +126,7 @@ class Allocation:
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """What a shown ad pays: expected per view, and per click (at most its value)."""
+    """Payment for a shown ad: expected per view, and per click (at most its value)."""
 
     ad: int
     per_view: float
@@ -134,7 +134,7 @@ class Price:
 
 
 def check_market(attraction: np.ndarray, values: np.ndarray) -> None:
-    """Raise ConfigError for attractions or values that cannot be."""
+    """Raise ConfigError for invalid attractions or values."""
     if attraction.ndim != 2 or attraction.shape[0] != len(values):
         raise ConfigError(f"attractions are {list(attraction.shape)}, {len(values)} values were given; [ads, places] is needed")
     if not (np.isfinite(attraction).all() and (attraction >= 0).all()):
@@ -147,11 +147,11 @@ def allocate(attraction: np.ndarray, values: np.ndarray, max_ads: int) -> Alloca
     """Return the allocation of largest expected value.
 
     Args:
-        attraction: [n, m] a_ij of ad i at place j, 0: must not stand there. values: [n] per click; negative ones are never
-            shown.
-        max_ads: at most so many are shown.
+        attraction: [n, m] a_ij of ad i at place j, 0: not allowed there. values: [n] per click; ads with negative values are
+            never shown.
+        max_ads: most ads shown.
     Raises:
-        ConfigError: numbers that cannot be.
+        ConfigError: invalid numbers.
     """
     check_market(attraction, values)
     lam, shown = 0.0, (np.zeros(0, int), np.zeros(0, int))
@@ -168,8 +168,7 @@ def allocate(attraction: np.ndarray, values: np.ndarray, max_ads: int) -> Alloca
 
 
 def vcg_prices(attraction: np.ndarray, values: np.ndarray, max_ads: int, shown: Allocation) -> list[Price]:
-    """Return the Vickrey-Clarke-Groves payments of `shown`, the allocation of these values: each pays what it takes from
-    others."""
+    """Return the Vickrey-Clarke-Groves payments of `shown`, the allocation of these values: each ad's externality."""
     prices = []
     for ad, chance in zip(shown.ads, shown.chances, strict=True):
         others = np.arange(len(values)) != ad
@@ -185,7 +184,7 @@ def allocate_for_revenue(
     """Return the allocation of largest expected revenue and its payments (Myerson).
 
     Args:
-        distributions: [n] where each ad's value comes from; must not be made of the values themselves.
+        distributions: [n] of each ad's value; must be independent of the values themselves.
     """
     check_market(attraction, values)
     virtual = np.array([one.virtual_value(float(value)) for one, value in zip(distributions, values, strict=True)])
@@ -200,9 +199,9 @@ def allocate_for_revenue(
 
 
 def _jumps(attraction: np.ndarray, virtual: np.ndarray, max_ads: int, ad: int) -> list[tuple[float, float]]:
-    """Return (virtual value, growth of the click chance there) of every jump of an ad's chance between 0 and its virtual value.
+    """Return (virtual value, increase of the click chance) of every jump of an ad's chance between 0 and its virtual value.
 
-    Between two virtual values with the lines W = base + chance * z, the only possible jumps lie where the lines cross.
+    Between two virtual values with the lines W = base + chance * z, jumps are possible only where the lines cross.
     """
 
     def line_at(z: float) -> tuple[float, float]:
@@ -233,7 +232,7 @@ def _jumps(attraction: np.ndarray, virtual: np.ndarray, max_ads: int, ad: int) -
 class CascadePlacement:
     """Shown ads with their places, in reading order, and click chances.
 
-    value: expected value per view. bound: no placement is worth more. prices: None where the placement is a heuristic.
+    value: expected value per view. bound: upper bound over all placements. prices: None for a heuristic placement.
     """
 
     ads: np.ndarray
@@ -245,7 +244,7 @@ class CascadePlacement:
 
     @property
     def certificate(self) -> float:
-        """The part of the optimum that the placement is worth at least, 0..1."""
+        """Lower bound of the placement's share of the optimum, 0..1."""
         return self.value / self.bound if self.bound > 0 else 1.0
 
 
@@ -263,16 +262,16 @@ def place_for_cascade(
 
     Args:
         chances: [n, m] p_ij that ad i is clicked at place j when it is reached, 0..1; places in reading order.
-        values: [n] per click, 0 or more. max_counted: more placements than that are not counted one by one.
+        values: [n] per click, 0 or more. max_counted: larger numbers of placements are not enumerated.
     Raises:
-        ConfigError: a chance or a value that cannot be.
+        ConfigError: an invalid chance or value.
     """
     check_market(chances, values)
     if (chances > 1).any() or (values < 0).any():
         raise ConfigError("click chances must lie in 0 to 1 and values per click must be 0 or more")
     limit = min(max_ads, *chances.shape)
     num = sum(perm(chances.shape[0], size) * comb(chances.shape[1], size) for size in range(1, limit + 1))
-    # one count for the placement and one without each shown ad
+    # one enumeration for the placement and one without each shown ad
     return _count(chances, values, limit) if num * (limit + 1) <= max_counted else _certify(chances, values, limit)
 
 
@@ -290,7 +289,7 @@ def _count(chances: np.ndarray, values: np.ndarray, limit: int) -> CascadePlacem
 
 
 def _best(chances: np.ndarray, values: np.ndarray, limit: int, among: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return value, ads and places of the best placement of ads `among`, by trying all."""
+    """Return value, ads and places of the best placement of ads `among`, by enumeration."""
     best, ads, places = 0.0, np.zeros(0, int), np.zeros(0, int)
     for size in range(1, min(limit, len(among)) + 1):
         sets = np.array(list(permutations(among, size)))  # [A, size]
@@ -311,7 +310,7 @@ def _certify(chances: np.ndarray, values: np.ndarray, limit: int) -> CascadePlac
         return float(gains[rows, columns].sum()), rows, columns
 
     low, high = 0.0, float(values.max(initial=0.0))
-    for _ in range(HALVINGS):  # the sum falls with lam
+    for _ in range(HALVINGS):  # the sum decreases with lam
         middle = (low + high) / 2
         low, high = (middle, high) if solve(middle)[0] > middle else (low, middle)
     tries = np.unique(np.concatenate([[low], np.linspace(0.0, float(values.max(initial=0.0)), NUM_TRIED)]))

@@ -1,4 +1,4 @@
-"""The verb `place`: where in a text sponsored creatives stand, and what each pays."""
+"""The verb `place`: positions of sponsored creatives in a text, and the price of each."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MAX_TEXT_BYTES = 2_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class _Market:
-    """Ads with value per click (None: own products, nobody pays), click rate, address."""
+    """Ads with value per click (None: own products without payments), click rate, address."""
 
     ads: tuple[Creative, ...]
     values: np.ndarray
@@ -51,12 +51,13 @@ def place(
 ) -> RunSummary:  # fmt: skip
     """Place sponsored creatives between the paragraphs of a text, each labelled; write `out` (Markdown) and `<out>.json`.
 
-    Ads with a column `bid` (value per click) take part in an auction: the allocation is exact, and each pays per click what it
-    takes from the others (VCG), or for maximise="revenue" Myerson's payment. Without bids all are own products and nobody pays.
+    Ads with a column `bid` (value per click) take part in an auction: the allocation is exact, and each pays per click its
+    externality on the others (VCG), or for maximise="revenue" Myerson's payment. Without bids all are own products without
+    payment.
 
     Args:
-        creatives: table or folder of ads; columns bid, ctr (click rate in an average place) and url are read beside the words.
-        settings: how they are placed; its fields may be given as keywords. The reserve is made from `past_bids`.
+        creatives: table or folder of ads; columns bid, ctr (click rate in an average place) and url are read besides the words.
+        settings: placement options; fields may be given as keywords. The reserve price is computed from `past_bids`.
     Raises:
         CatalogError: text or ads cannot be used. ConfigError: a setting is out of range, or stopped.
     """
@@ -124,7 +125,7 @@ def _read_market(source: Path) -> _Market:
     """Return ads with their bids.
 
     Raises:
-        CatalogError: as `read_catalog`, or no ad has words. ConfigError: a bid or rate that cannot be.
+        CatalogError: as `read_catalog`, or no ad has words. ConfigError: an invalid bid or rate.
     """
     ads = tuple(one for one in read_catalog(source, with_days=False).creatives if one.has_words)
     if not ads:
@@ -165,7 +166,7 @@ def _number(value: Any, name: str, what: str) -> float | None:
 
 
 def _measure_fit(market: _Market, places: SponsoredText, text_encoder: str) -> np.ndarray:
-    """Return [n, m] cosines between the words of ads and those around places, on the scale of the shipped encoder."""
+    """Return [n, m] cosines between the words of ads and the words around places, on the scale of the shipped encoder."""
     from adcreative.concepts.grouping import UNRELATED, find_stretch
     from adcreative.verbs import loading
 

@@ -1,4 +1,4 @@
-"""Settings of a placement. Loads no model code, so that the command line can name them."""
+"""Settings of a placement. Imports no model code, for use by the command line."""
 
 from __future__ import annotations
 

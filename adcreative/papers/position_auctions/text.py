@@ -1,8 +1,7 @@
-"""A text with places for sponsored creatives: between its paragraphs, labelled, and where they fit what is read there. No
-torch.
+"""A text with places for sponsored creatives: between its paragraphs, labelled, and related to the words there. No torch.
 
-A place lies after each paragraph (blocks between blank lines); never after a heading, within a list, a quotation, a table or
-code. Fit is the cosine between an ad's words and the words around the place, of any encoder of texts.
+A place follows each paragraph (blocks between blank lines); never a heading, nor inside a list, a quotation, a table or
+code. Fit is the cosine between an ad's words and the words around the place, by any encoder of texts.
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ CONTEXT_CHARACTERS = 500
 
 @dataclass(frozen=True)
 class SponsoredText:
-    """Blocks of a text, and after which of them an ad may stand: gaps [m] block numbers, rising."""
+    """Blocks of a text, and the possible positions of ads: gaps [m], numbers of the preceding blocks, ascending."""
 
     blocks: tuple[str, ...]
     gaps: tuple[int, ...]
 
     def around(self, gap: int) -> str:
-        """Return the words read just before and after a gap."""
+        """Return the words just before and after a gap."""
         before = self.blocks[gap][-CONTEXT_CHARACTERS:]
         after = self.blocks[gap + 1][:CONTEXT_CHARACTERS] if gap + 1 < len(self.blocks) else ""
         return f"{before} {after}".strip()
 
 
 def read_places(text: str) -> SponsoredText:
-    """Split a text into blocks and find where ads may stand.
+    """Split a text into blocks and find the possible positions of ads.
 
     Raises:
         CatalogError: the text is empty, or has no paragraph to place an ad after.
@@ -72,7 +71,7 @@ def attractions(ctr: np.ndarray, fit: np.ndarray, *, fit_weight: float, min_fit:
         a_ij = exp(logit ctr_i + fit_weight * (fit_ij - mean fit))
 
     Args:
-        ctr: [n] click rate in an average place. fit: [n, m] cosines. min_fit: below it an ad does not stand there.
+        ctr: [n] click rate in an average place. fit: [n, m] cosines. min_fit: least fit of an ad at a place.
     """
     centred = fit - fit.mean() if fit.size else fit
     odds: np.ndarray = np.exp(logit(np.clip(ctr, 1e-6, 1 - 1e-6))[:, None] + fit_weight * centred)
@@ -83,7 +82,7 @@ def render(text: SponsoredText, ads: Sequence[tuple[int, str]], *, label: str = 
     """Return the text with ads after their blocks, each a quotation that starts with the label.
 
     Args:
-        ads: (block number, words of the ad in Markdown), one a block.
+        ads: (block number, words of the ad in Markdown), one per block.
     """
     by_block = dict(ads)
     parts = []
@@ -96,7 +95,7 @@ def render(text: SponsoredText, ads: Sequence[tuple[int, str]], *, label: str = 
 
 
 def describe_ad(headline: str, body: str, advertiser: str, cta: str, url: str) -> str:
-    """Return an ad's words as Markdown; characters with a meaning there are escaped, only https links become links."""
+    """Return an ad's words as Markdown; special characters are escaped, only https links become links."""
     clean = [re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", " ".join(part.split())) for part in (headline, body, advertiser, cta)]
     head, rest, owner, button = clean
     said = ". ".join(part.rstrip(".") for part in (head, rest) if part)

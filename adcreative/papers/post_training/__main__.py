@@ -21,7 +21,7 @@ from adcreative.papers.post_training.data import read_approved, read_corpus, rea
 from adcreative.papers.post_training.model import load_base
 from adcreative.papers.post_training.training import CONFIGS, STAGES, run_stage
 
-LEAVE_OUT_EVERY = 20  # texts: one of these is left out of training, and measured on
+LEAVE_OUT_EVERY = 20  # one in this many texts is held out for measurement
 READERS = {"pretrain": read_corpus, "sft": read_approved, "dpo": read_preferences}
 
 
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def run_checkfree(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Train the embedded model with CheckFree, write it where the copywriter reads it, and return the figures."""
+    """Train the embedded model with CheckFree, write it in the copywriter's format, and return the figures."""
     config = CheckFreeConfig(**{field.name: getattr(arguments, field.name) for field in fields(CheckFreeConfig)})
     model, tokenizer = load_base()
     texts = [tokenizer(row["text"] + "\n")["input_ids"] for row in read_corpus(arguments.data)]

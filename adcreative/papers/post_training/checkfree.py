@@ -1,12 +1,12 @@
-"""CheckFree: pre-training goes on without a checkpoint when the weights of some layers are lost.
+"""CheckFree: pre-training continues without a checkpoint when the weights of some layers are lost.
 
-The layers of a decoder are cut into stages, as a pipeline over machines has them. A stage that is lost is rebuilt from its
-neighbours, layer by layer, and goes on with a new optimiser and a learning rate LR_FACTOR times as high:
+The layers of a decoder are divided into stages, as in a pipeline over machines. A lost stage is rebuilt from its
+neighbours, layer by layer, and continues with a new optimiser and a learning rate LR_FACTOR times as high:
 
     W_i = (w_{i-1} W_{i-1} + w_{i+1} W_{i+1}) / (w_{i-1} + w_{i+1}),   w the squared norm of a neighbour's last gradient
 
 A stage at the edge becomes a copy of its one neighbour. CheckFree+ prepares for that: in every second micro-batch of training
-the first two and the last two stages stand in swapped order. Embedding, final norm and head are never lost: the paper keeps
+the order of the first two and of the last two stages is swapped. Embedding, final norm and head are never lost: the paper keeps
 copies of these.
 
 Source:
@@ -36,7 +36,7 @@ Layers = list[dict[str, Tensor]]
 class CheckFreeConfig:
     """How the decoder is trained.
 
-    num_stages: parts that its layers are cut into. is_plus: swapped order in every second micro-batch (CheckFree+).
+    num_stages: number of stages of layers. is_plus: swapped order in every second micro-batch (CheckFree+).
     length: tokens of a sequence. batch: sequences of a micro-batch; a step has two.
     """
 
@@ -50,7 +50,7 @@ class CheckFreeConfig:
 
 
 def cut_stages(num_layers: int, num_stages: int, *, is_plus: bool = False) -> list[range]:
-    """Return the layers of each stage, as equal in number as can be.
+    """Return the layers of each stage, in nearly equal numbers.
 
     Raises:
         ConfigError: fewer stages than a neighbour (with `is_plus` two swaps) needs, or more than layers.
@@ -62,13 +62,13 @@ def cut_stages(num_layers: int, num_stages: int, *, is_plus: bool = False) -> li
 
 
 def merge_layers(num_layers: int, sources: Sequence[Layers], weights: Sequence[float]) -> Layers:
-    """Return the layers of a lost stage as the weighted mean of those of its neighbours; of one neighbour a copy.
+    """Return the layers of a lost stage as the weighted mean of its neighbours' layers; with one neighbour a copy.
 
     Stages of unequal length are paired by relative depth.
 
     Args:
-        num_layers: how many layers the lost stage had. sources: layers of each neighbour, name to tensor.
-        weights: one a neighbour, >= 0; all zero (before the first step) means equal ones.
+        num_layers: number of layers of the lost stage. sources: layers of each neighbour, name -> tensor.
+        weights: one per neighbour, >= 0; all zero (before the first step) means equal weights.
     """
     shares = np.asarray(weights, float) / sum(weights) if sum(weights) > 0 else np.full(len(sources), 1 / len(sources))
     partners = [[source[round(place * (len(source) - 1))] for source in sources] for place in np.linspace(0, 1, num_layers)]
@@ -79,14 +79,14 @@ def merge_layers(num_layers: int, sources: Sequence[Layers], weights: Sequence[f
 
 
 def draw_losses(num_steps: int, num_stages: int, rate: float, seed: int) -> dict[int, int]:
-    """Return step -> the stage that is lost before it; each step but the first has one with probability `rate`."""
+    """Return step -> stage lost before it; each step but the first loses a stage with probability `rate`."""
     rng = np.random.default_rng(seed)
     is_lost, stages = rng.random(num_steps + 1) < rate, rng.integers(num_stages, size=num_steps + 1)
     return {step: int(stages[step]) for step in range(2, num_steps + 1) if is_lost[step]}
 
 
 class StageLosses(TrainerCallback):
-    """Takes stages away before the steps of a schedule, and rebuilds each; `events` says how."""
+    """Removes stages before the steps of a schedule, and rebuilds each; `events` records the recoveries."""
 
     def __init__(self, model: PreTrainedModel, config: CheckFreeConfig, losses: Mapping[int, int]) -> None:
         self._decoder, self._losses = model.model, losses
@@ -97,7 +97,7 @@ class StageLosses(TrainerCallback):
         ends = [value for value in model.parameters() if id(value) not in in_stages]
         self.optimizer = torch.optim.AdamW([{"params": group} for group in (*groups, ends)], lr=config.learning_rate)
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda _step: 1.0)
-        self._gradients = [0.0] * len(groups)  # squared norms; one scale for all, so clipping does not matter
+        self._gradients = [0.0] * len(groups)  # squared norms; with one common scale, so clipping does not matter
         self.events: list[dict[str, Any]] = []
         if config.is_plus:
             self._swap_order(model)
@@ -120,12 +120,12 @@ class StageLosses(TrainerCallback):
         model.register_forward_hook(put_back)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Lose the stage of this step, and rebuild it."""
+        """Remove the lost stage of this step, and rebuild it."""
         step = state.global_step + 1
         if (lost := self._losses.get(step)) is None:
             return
         for parameter in self._parameters(lost):
-            parameter.data.fill_(torch.nan)  # so that nothing of it can be used
+            parameter.data.fill_(torch.nan)  # so that it cannot be used by mistake
             self.optimizer.state.pop(parameter, None)
         sources = [number for number in (lost - 1, lost + 1) if 0 <= number < len(self._stages)]
         found = merge_layers(
@@ -140,7 +140,7 @@ class StageLosses(TrainerCallback):
         self.events.append({"step": step, "stage": lost, "from": sources})
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Note how large each stage's gradient is."""
+        """Record the squared gradient norm of each stage."""
         for number in range(len(self._stages)):
             gradients = [value.grad for value in self._parameters(number) if value.grad is not None]
             self._gradients[number] = float(torch.stack([one.square().sum() for one in gradients]).sum())
@@ -153,14 +153,14 @@ def train_decoder(
     model: PreTrainedModel, tokens: Sequence[int], out_dir: Path, config: CheckFreeConfig, *, losses: Mapping[int, int],
     held_out: Sequence[int],
 ) -> dict[str, Any]:  # fmt: skip
-    """Train all weights of a decoder, in place, and return the losses at both ends (nats a token) and the recoveries.
+    """Train all weights of a decoder, in place, and return the initial and final losses (nats per token) and the recoveries.
 
     Args:
-        tokens, held_out: texts one after the other, to learn from and to measure on.
-        losses: step -> the stage that is lost before it.
+        tokens, held_out: concatenated texts for training and for measurement.
+        losses: step -> stage lost before it.
     Raises:
-        TrainingError: fewer tokens than a step, or the measure, needs.
-        ConfigError: stages that the model cannot be cut into.
+        TrainingError: fewer tokens than a step, or the measurement, needs.
+        ConfigError: a number of stages that the model cannot be divided into.
     """
     callback = StageLosses(model, config, losses)
     arguments = TrainingArguments(

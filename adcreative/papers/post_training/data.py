@@ -1,9 +1,8 @@
 """Training data for the copywriter's model: approved lines and preference pairs, from a brand's own file.
 
-Prompts have the shape that the copywriter uses (see prompts.py): the brief, `Headlines:` and a dash; the answer is a space and
-the line. A .jsonl file holds one object a line: brand, product, description (all optional) and `line`, or `chosen` and
-`rejected`. Files from real headline tests are made by `data.make.adapter_data`.
-Knows words; does not know the network. No torch.
+Prompts have the copywriter's format (see prompts.py): the brief, `Headlines:` and a dash; the answer is a space and the line. A
+.jsonl file holds one object a line: brand, product, description (all optional) and `line`, or `chosen` and `rejected`. Files
+from real headline tests are made by `data.make.adapter_data`. Knows words; does not know the network. No torch.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ BRIEF_FIELDS = ("brand", "product", "description")
 
 
 def line_prompt(brief: Brief) -> str:
-    """Return the copywriter's prompt for one headline, without the examples that go before it: training is example enough."""
+    """Return the copywriter's prompt for one headline, without few-shot examples, which training replaces."""
     return brief_prompt(read_facts(brief), "headline").lstrip("\n") + "-"
 
 

@@ -1,4 +1,4 @@
-"""The model that post-training starts from, and the adapter files that it leaves, in peft's layout with a manifest."""
+"""The base model of post-training, and its adapter files, in peft's layout with a manifest."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def load_base() -> Model:
 
 
 def save_adapter(peft_model: Any, folder: Path) -> None:
-    """Write the adapter that was trained; see `write_adapter`."""
+    """Write the trained adapter; see `write_adapter`."""
     import peft
 
     state = peft.get_peft_model_state_dict(peft_model, adapter_name="default")
@@ -36,12 +36,12 @@ def save_adapter(peft_model: Any, folder: Path) -> None:
 
 
 def write_adapter(tensors: Mapping[str, Tensor], config: Mapping[str, Any], folder: Path) -> None:
-    """Write an adapter as peft's two files, weights as float16, and a manifest with their hash; no path of this machine."""
+    """Write an adapter as peft's two files, weights as float16, and a manifest with their hash, without local paths."""
     halves = {name: tensor.detach().cpu().half().contiguous() for name, tensor in tensors.items()}
     packed = save({name: halves[name] for name in sorted(halves)}, metadata={"format": "pt"})
     write_atomically(folder / WEIGHTS_FILE, packed)
     plain = {**config, "base_model_name_or_path": BASE_NAME, "inference_mode": True}
-    plain["target_modules"] = sorted(plain["target_modules"])  # a set in peft, in another order every time
+    plain["target_modules"] = sorted(plain["target_modules"])  # a set in peft, in varying order
     write_atomically(folder / CONFIG_FILE, (json.dumps(plain, indent=2, default=str) + "\n").encode())
     digest = hashlib.sha256(packed).hexdigest()
     manifest = {"kind": "copywriter-adapter", "format": 1, "file": WEIGHTS_FILE, "sha256": digest}

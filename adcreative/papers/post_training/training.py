@@ -1,13 +1,13 @@
-"""Teach a small language model to write a brand's lines: three stages, each on trl's own trainer, each resumable.
+"""Train a small language model to write a brand's lines: three stages, each on trl's own trainer, each resumable.
 
-A stage changes a LoRA adapter only; the model below it stays as it is. A stage that was killed goes on from its last checkpoint
-when it is started again with the same arguments, and ends with the weights it would have had. Needs the `posttrain` extra.
+A stage changes a LoRA adapter only; the base model is unchanged. A killed stage continues from its last checkpoint
+when restarted with the same arguments, and ends with the same weights. Needs the `posttrain` extra.
 
     pretrain  next-token likelihood of a corpus (Gururangan et al. 2020, continued pre-training)
     sft       likelihood of approved lines given the brief; the brief's own tokens carry no loss
     dpo       -log sigmoid(beta * (log-ratio of the chosen line - log-ratio of the rejected line)), log-ratios against the
-              model that the stage starts from (Rafailov et al. 2023, eq. 7); ln 2 before the first step. A small weight on
-              the chosen line's own likelihood keeps the model from making both lines unlikely (Pang et al. 2024).
+              initial model of the stage (Rafailov et al. 2023, eq. 7); ln 2 before the first step. A small weight on
+              the chosen line's own likelihood prevents a decrease of both likelihoods (Pang et al. 2024).
 
 Formats of the files: `data`. Command line: `__main__`.
 """
@@ -39,11 +39,11 @@ LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_
 
 @dataclass(frozen=True, kw_only=True)
 class PostTrainingConfig:
-    """One stage's settings. The learning rate rises over the first tenth of the steps and falls to zero in a line.
+    """One stage's settings. The learning rate rises over the first tenth of the steps and falls linearly to zero.
 
-    max_steps: -1 means num_epochs. tuned_share: how much of the layers, from the top, the adapter changes; the lower ones keep
-    their grammar and need no backward pass. beta, chosen_weight: of the DPO stage only, see the module's head. is_bf16: compute
-    in bfloat16 (weights and gradients stay float32); about twice as fast where the processor has it.
+    max_steps: -1 means num_epochs. tuned_share: share of the layers, from the top, that the adapter changes; lower layers keep
+    their grammar and need no backward pass. beta, chosen_weight: of the DPO stage only, see the module docstring. is_bf16:
+    compute in bfloat16 (weights and gradients stay float32); about twice as fast on processors with support.
     """
 
     learning_rate: float
@@ -87,9 +87,9 @@ def build_trainer(stage: str, rows: list[Example], out_dir: Path, config: PostTr
 
     Args:
         rows: `text`; `prompt` and `completion`, of which the completion alone has loss; or `prompt`, `chosen`, `rejected`.
-        out_dir: where its checkpoints go; a folder that holds another training's checkpoints is refused.
-        start: an adapter to go on with; None starts a new one.
-        base: the model below the adapter and its tokenizer; None means the embedded SmolLM2. Its object is changed.
+        out_dir: folder of its checkpoints; a folder with another training's checkpoints is refused.
+        start: an adapter to continue; None starts a new one.
+        base: the base model and its tokenizer; None means the embedded SmolLM2. The object is modified.
     Raises:
         TrainingError: trl or peft is missing, or out_dir holds checkpoints of other data or settings.
     """
@@ -126,7 +126,7 @@ def build_trainer(stage: str, rows: list[Example], out_dir: Path, config: PostTr
 
 
 def _in_batches_of_like_length(rows: list[Example], config: PostTrainingConfig) -> list[Example]:
-    """Shuffle the rows so that those of one batch need little padding; the same order in every process."""
+    """Shuffle the rows so that each batch needs little padding; the same order in every process."""
     rng = np.random.default_rng(config.seed)
     lengths = np.array([sum(map(len, row.values())) for row in rows])
     shuffled = rng.permutation(len(rows))
@@ -144,7 +144,7 @@ def _with_adapter(model: PreTrainedModel, config: PostTrainingConfig, start: Pat
 
     if start is not None:
         return PeftModel.from_pretrained(model, str(start), is_trainable=True)
-    torch.manual_seed(config.seed)  # peft draws A from the global generator; this is a script's own process
+    torch.manual_seed(config.seed)  # peft draws A from the global generator; safe in a script's own process
     num_layers = int(model.config.num_hidden_layers)
     lora = LoraConfig(
         r=config.rank, lora_alpha=config.lora_alpha, target_modules=list(LAYERS), lora_dropout=0.0, task_type="CAUSAL_LM",
@@ -154,7 +154,7 @@ def _with_adapter(model: PreTrainedModel, config: PostTrainingConfig, start: Pat
 
 
 def _claim(out_dir: Path, stage: str, rows: list[Example], config: PostTrainingConfig, start: Path | None) -> None:
-    """Write down what is trained in out_dir; refuse it when something else was."""
+    """Record the training in out_dir; refuse a folder with a record of another one."""
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
     start_hash = hash_file(start / WEIGHTS_FILE) if start is not None else ""
     claim = {"stage": stage, "rows": len(rows), "data": digest, "start": start_hash, **asdict(config)}

@@ -1,18 +1,18 @@
-"""Stage one: candidates for a set from which other sets hold its seeds, and from what its title and the items say.
+"""Stage one: candidates for a set from other sets with its seeds, and from the words of its title and of the items.
 
-    sets      sets that share seeds with this one, by cosine of rows; their items, less the more popular they are (exponent 0.9)
-    items     items that stand beside the seeds in other sets, by cosine of columns (exponent 0.6)
+    sets      sets that share seeds with this one, by cosine of rows; their items, discounted by popularity (exponent 0.9)
+    items     items that co-occur with the seeds in other sets, by cosine of columns (exponent 0.6)
     factors   weighted matrix factorisation by alternating least squares, the set folded in from its seeds
     words     cosine between the title and the seeds' words, and the items' words
-    popular   how many sets hold an item
+    popular   number of sets with an item
 
 Each score is standardised over the candidates; the blend is their weighted sum. No torch.
 
-Stage two: the candidates of stage one put in order by boosted trees that learnt from sets whose items were hidden.
+Stage two: boosted trees rank the candidates of stage one, trained on sets with hidden items.
 
-Stage one is fitted on one half of the sets, stage two learns on the other, so that it does not learn from sets that stage
-one knows by heart. Positives are hidden items, negatives the candidates that stage one ranked highest, not random ones,
-which would teach popularity. How many seeds a set has is a feature, so that one model serves all kinds of sets, also those
+Stage one is fitted on one half of the sets, stage two learns on the other half, so that its training sets are new to stage
+one. Positives are hidden items, negatives the candidates that stage one ranked highest, not random ones,
+which would teach popularity. The number of seeds is a feature, so that one model serves all kinds of sets, also those
 with a title alone. No torch.
 
 Source: Volkovs et al. 2018 (stages, exponents, hard negatives, features); Hu, Koren & Volinsky 2008 (ALS). Differs: words in
@@ -52,12 +52,12 @@ class Library:
 
     @property
     def popularity(self) -> np.ndarray:
-        """[N] how many sets hold each item."""
+        """[N] number of sets with each item."""
         return np.asarray(self.members.sum(axis=0)).ravel()
 
 
 class Retriever:
-    """Scores all items of a library for sets that are given by seeds and words of a title."""
+    """Scores all items of a library for sets given by seeds and words of a title."""
 
     def __init__(self, library: Library, *, seed: int = 0) -> None:
         self.library = library
@@ -120,7 +120,7 @@ def fit_factors(members: csr_matrix, *, rank: int, seed: int) -> np.ndarray:
 
 
 def fold_in(rows: csr_matrix, factors: np.ndarray, gram: np.ndarray) -> np.ndarray:
-    """Return [B, rank] the factors of rows [B, N] that fit `factors` best: one least-squares problem a row."""
+    """Return [B, rank] the least-squares factors of rows [B, N] for `factors`, one problem per row."""
     found = np.zeros((rows.shape[0], factors.shape[1]))
     ridge = gram + REGULARISATION * np.eye(factors.shape[1])
     for row in range(rows.shape[0]):
@@ -132,7 +132,7 @@ def fold_in(rows: csr_matrix, factors: np.ndarray, gram: np.ndarray) -> np.ndarr
 
 @dataclass(frozen=True, kw_only=True)
 class Hidden:
-    """Sets some of whose items are hidden: seeds [B, N], titles [B, V], hidden item numbers of each."""
+    """Sets with some items hidden: seeds [B, N], titles [B, V], hidden item numbers of each."""
 
     seeds: csr_matrix
     titles: csr_matrix
@@ -140,17 +140,17 @@ class Hidden:
 
 
 class Extender:
-    """Both stages, fitted.
+    """Both fitted stages.
 
     Args:
-        ranker: None leaves the order to stage one.
+        ranker: None keeps the order of stage one.
     """
 
     def __init__(self, retriever: Retriever, ranker: Any | None) -> None:
         self.retriever, self.ranker = retriever, ranker
 
     def extend(self, seeds: csr_matrix, titles: csr_matrix, num: int) -> list[np.ndarray]:
-        """Return for each set the best `num` items that are no seeds, best first.
+        """Return for each set the best `num` items other than its seeds, best first.
 
         Args:
             seeds: [B, N] 0 or 1. titles: [B, V].
@@ -180,7 +180,7 @@ def rank_candidates(blend: np.ndarray, seeds: np.ndarray) -> np.ndarray:
 def describe_candidates(
     scores: np.ndarray, blend: np.ndarray, candidates: np.ndarray, num_seeds: float, popularity: np.ndarray
 ) -> np.ndarray:
-    """Return [C, 10] FEATURES of the first candidates, as many as stage two orders."""
+    """Return [C, 10] FEATURES of the first candidates, as many as stage two ranks."""
     first = candidates[:NUM_CANDIDATES]
     return np.column_stack([
         scores[first], blend[first], np.log1p(np.arange(len(first))), np.full(len(first), num_seeds),
@@ -189,7 +189,7 @@ def describe_candidates(
 
 
 def hide_items(members: csr_matrix, titles: csr_matrix, *, rng: np.random.Generator) -> Hidden:
-    """Return sets with items hidden: in turn all of them (title alone), all but 1, 3, 5, 10; at least one is hidden."""
+    """Return sets with items hidden: in turn all items (title alone), all but 1, 3, 5, 10; at least one is hidden."""
     rows, columns, hidden = [], [], []
     for row in range(members.shape[0]):
         items = rng.permutation(members.indices[members.indptr[row] : members.indptr[row + 1]])
@@ -205,7 +205,7 @@ def fit_extender(
     library: Library, titles: csr_matrix, *, seed: int = 0, use_ranker: bool = True,
     progress: Count = uncounted,
 ) -> Extender:  # fmt: skip
-    """Fit stage one to all sets, and stage two to sets that the stage one it saw did not know.
+    """Fit stage one to all sets, and stage two to sets outside the training data of its stage one.
 
     Args:
         titles: [S, V] words of the sets' titles. use_ranker: False, or fewer than 60 sets, gives stage one alone.
@@ -239,7 +239,7 @@ def fit_extender(
 
 
 def _examples(stage_one: Retriever, hidden: Hidden, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """Return features, relevance and group sizes: hidden items and others among the candidates of every set."""
+    """Return features, relevance and group sizes: hidden items and negatives among the candidates of every set."""
     scores = stage_one.score(hidden.seeds, hidden.titles)
     num_seeds = np.asarray(hidden.seeds.sum(axis=1)).ravel()
     blend = blend_scores(scores, num_seeds)

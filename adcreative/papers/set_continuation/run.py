@@ -1,4 +1,4 @@
-"""The verb `extend`: more like these, from a library of assets or keywords."""
+"""The verb `extend`: similar assets or keywords from a library."""
 
 from __future__ import annotations
 
@@ -35,15 +35,14 @@ def extend(
     library: Path, out: Path, *, seeds: Sequence[str] = (), title: str = "", num: int = 20, creatives: Path | None = None,
     text_encoder: str = "", seed: int = 0, restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Continue a set: rank the items of a library that belong to the seeds, or to a title; write `out` (CSV, JSON beside it).
+    """Continue a set: rank the items of a library that fit the seeds, or a title; write `out` (CSV, with a JSON file).
 
-    Stage one retrieves by shared sets, neighbours, factors and words; stage two re-ranks by trees that learnt on hidden items
-    (60 sets or more). With a fifth of the sets left out, both are measured beside popularity; stage two is used where it is
-    better.
+    Stage one retrieves by shared sets, neighbours, factors and words; stage two re-ranks by trees trained on hidden items
+    (60 sets or more). Both are compared with popularity on a held-out fifth of the sets; stage two is used where it is better.
 
     Args:
-        library: CSV or parquet, a row an item of a set: set, item, and title where sets have one.
-        seeds: items that the set begins with. title: words of a set; at least one of both is needed.
+        library: CSV or parquet, a row per item of a set: set, item, and title where sets have one.
+        seeds: first items of the set. title: words of a set; at least one of both is needed.
         creatives: folder or table of ads, whose words describe items of the same ad_name; others by their own words.
         text_encoder: reads titles and items in place of their n-grams, such as "multilingual-e5-small".
     Raises:
@@ -111,7 +110,7 @@ def _read_library(path: Path) -> tuple[dict[str, int], list[str], list[str], csr
     if len(set_names) < 2 or len(item_names) < 2:
         raise CatalogError(f"{path} has {len(set_names)} sets of {len(item_names)} items; at least 2 of each are needed")
     members = csr_matrix((np.ones(len(table)), (set_at, item_at)), shape=(len(set_names), len(item_names)))
-    members.data[:] = 1.0  # an item that a set names twice
+    members.data[:] = 1.0  # an item listed twice in a set
     titles = [""] * len(set_names) if title is None else _first(table[title], set_at, len(set_names))
     return {str(name): at for at, name in enumerate(item_names)}, list(map(str, set_names)), titles, members
 
@@ -148,7 +147,7 @@ def _find_reader(described: Sequence[str], text_encoder: str) -> Callable[[Seque
 def _measure(
     members: csr_matrix, words: csr_matrix, titles: csr_matrix, seed: int, progress: Progress
 ) -> dict[str, dict[str, float]]:
-    """Return method -> figures on a fifth of the sets; none when that is fewer than 20."""
+    """Return method -> figures on a fifth of the sets; empty when that is fewer than 20."""
     from adcreative.metrics.continuation import first_hit_clicks, list_ndcg, r_precision
     from adcreative.papers.set_continuation.model import Extender, Library, fit_extender, hide_items
 

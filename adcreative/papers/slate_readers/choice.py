@@ -1,5 +1,5 @@
-"""Whether readers are worth following, and by which state: each model is fitted without the last slates of every reader and
-judged by the chance it gives to what happened there.
+"""Choice of the reader state: each model is fitted without the last slates of every reader and scored by its likelihood of the
+outcomes there.
 
 Shapes: B slates, S places.
 """
@@ -18,16 +18,16 @@ from adcreative.papers.slate_readers.model import STATES, ReaderConfig, ReaderNe
 from adcreative.papers.slate_readers.settings import ALIKE
 from adcreative.progress import Count, ShouldStop, never, uncounted
 
-HELD_SHARE = 0.25  # of each reader's slates, the last ones
+HELD_SHARE = 0.25  # share of each reader's slates held out, the last ones
 NUM_JUDGING_DRAWS, JUDGED_TOGETHER = 64, 256
-MAX_JUDGED = 20_000  # slates, of readers at equal distances; so many tell differences of 0.01 for certain
+MAX_JUDGED = 20_000  # slates, of evenly spaced readers; enough to detect differences of 0.01
 PARTS = ("slates", "chosen", "reader", "before")  # of histories, by slate
-SURE = 2.0  # standard errors by which following readers more closely has to gain
+SURE = 2.0  # standard errors of the gain needed to prefer a more complex state
 
 
 @dataclass(frozen=True, kw_only=True)
 class StateChoice:
-    """state: "alike", "linear" or "gru". figures: of each the mean log-chance of a slate left out, of num_held slates."""
+    """state: "alike", "linear" or "gru". figures: mean log-likelihood per held-out slate of each, over num_held slates."""
 
     state: str
     figures: Mapping[str, float]
@@ -42,22 +42,22 @@ def choose_state(
     histories: ReaderHistories, groups: np.ndarray, config: ReaderConfig, *, seed: int, progress: Count = uncounted,
     should_stop: ShouldStop = never,
 ) -> StateChoice:  # fmt: skip
-    """Return the simplest state that none beats for certain: all readers alike, a running mean of clicks, a GRU.
+    """Return the simplest state that is not surely worse: all readers alike, a running mean of clicks, a GRU.
 
     Args:
-        groups: [N] int, the family of each creative. config: how the model learns; its state is not read.
+        groups: [N] int, the family of each creative. config: training settings; its state is not used.
     """
     learnt, held = hold_out(histories)
     is_judged = held.reader % -(-len(held.slates) // MAX_JUDGED) == 0
     held = replace(held, **{name: getattr(held, name)[is_judged] for name in PARTS})
     chances = {ALIKE: score_alike(learnt, held, groups)}
-    for number, state in enumerate(reversed(STATES)):  # the simple one first
+    for number, state in enumerate(reversed(STATES)):  # the simplest first
         progress(number, len(STATES))
         network = fit_readers(learnt, groups, replace(config, state=state), seed=seed, should_stop=should_stop)
         chances[state] = score_followed(network, held)
     chosen = ALIKE
     for state, found in chances.items():
-        gain = np.bincount(held.reader, found - chances[chosen], len(held.names))  # of a reader; their slates hang together
+        gain = np.bincount(held.reader, found - chances[chosen], len(held.names))  # per reader, whose slates are correlated
         if gain.sum() > SURE * np.sqrt((gain**2).sum()):
             chosen = state
     progress(len(STATES), len(STATES))
@@ -67,7 +67,7 @@ def choose_state(
 
 
 def hold_out(histories: ReaderHistories) -> tuple[ReaderHistories, ReaderHistories]:
-    """Return the histories without the last slates of each reader, whose clicks they do not know, and these last slates."""
+    """Return the histories without the last slates of each reader and their clicks, and these last slates."""
     size = np.bincount(histories.reader, minlength=len(histories.names))
     place = np.arange(len(histories.reader)) - (np.cumsum(size) - size)[histories.reader]
     is_held = place >= np.ceil((1 - HELD_SHARE) * size)[histories.reader]
@@ -80,7 +80,7 @@ def hold_out(histories: ReaderHistories) -> tuple[ReaderHistories, ReaderHistori
 
 
 def score_alike(learnt: ReaderHistories, held: ReaderHistories, groups: np.ndarray) -> np.ndarray:
-    """Return [B] log-chances of what happened in the slates held out, by the model of `rotate`."""
+    """Return [B] log-likelihoods of the held-out slates' outcomes, by the model of `rotate`."""
     row, place = np.nonzero(learnt.slates != NOTHING)
     model = fit_slate_model(
         Slates(item=learnt.slates[row, place], slate=row, position=place, clicked=learnt.chosen[row] == place,
@@ -95,7 +95,7 @@ def score_alike(learnt: ReaderHistories, held: ReaderHistories, groups: np.ndarr
 
 
 def score_followed(network: ReaderNetwork, held: ReaderHistories) -> np.ndarray:
-    """Return [B] log-chances of what happened, over draws; a reader's state is that after the clicks before the slate."""
+    """Return [B] log-likelihoods of the outcomes, over draws; a reader's state follows the clicks before the slate."""
     found = np.zeros((len(held.slates), held.slates.shape[1] + 1))
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)  # torch.distributions draws from the global generator
@@ -111,5 +111,5 @@ def score_followed(network: ReaderNetwork, held: ReaderHistories) -> np.ndarray:
 
 
 def _chosen(scores: np.ndarray, held: ReaderHistories) -> np.ndarray:
-    """Return [B] the log-chance of what happened, of those of no click (first) and of each place [B, S + 1]."""
+    """Return [B] the log-likelihood of the outcome, from those of no click (first) and of each place [B, S + 1]."""
     return np.asarray(np.take_along_axis(scores, (held.chosen + 1)[:, None], axis=1)[:, 0])

@@ -1,4 +1,4 @@
-"""What each reader was shown and clicked, in order: the rows of a log with slates and users as arrays.
+"""Slates and clicks of each reader, in order: the rows of a log with slates and users as arrays.
 
 Knows tables; neither models nor torch. Shapes: B slates, S places, U readers, C clicks of a reader.
 """
@@ -12,7 +12,7 @@ import pandas as pd
 
 from adcreative.errors import ConfigError, TrainingError
 
-MAX_CLICKS = 50  # of a reader; slates before the last so many clicks are left out
+MAX_CLICKS = 50  # of a reader; slates before the last clicks of that number are left out
 MIN_READERS, MIN_CLICKS = 20, 100
 NOTHING = -1
 
@@ -21,7 +21,7 @@ NOTHING = -1
 class ReaderHistories:
     """Slates of U readers, sorted by reader and time.
 
-    slates: [B, S] creatives from 0, -1 after the last place. chosen: [B] place that was clicked, -1: nothing.
+    slates: [B, S] creatives from 0, -1 after the last place. chosen: [B] clicked place, -1: none.
     reader: [B] from 0. before: [B] clicks of that reader before the slate. clicks: [U, C] creatives, -1 after the last.
     names: [U]. last: [U] the reader's last slate as a number that grows with time.
     """
@@ -44,7 +44,7 @@ class ReaderHistories:
 def read_histories(rows: pd.DataFrame, num_items: int) -> ReaderHistories:
     """Return the histories in a log's rows (see `catalog.event_log`), with `item` the number of each creative.
 
-    Of several clicks in one slate the first counts. Slates of nobody are left out.
+    Of several clicks in one slate the first counts. Slates without a user are left out.
 
     Raises:
         ConfigError: the log names no users or shows one creative at a time.
@@ -74,7 +74,7 @@ def read_histories(rows: pd.DataFrame, num_items: int) -> ReaderHistories:
 def _follow(
     slates: np.ndarray, chosen: np.ndarray, reader: np.ndarray, names: tuple[str, ...], when: np.ndarray, num_items: int
 ) -> ReaderHistories:
-    """Return histories of slates that are sorted by reader and time, without what lies too long ago."""
+    """Return histories of slates sorted by reader and time, without slates too long ago."""
     hit = chosen != NOTHING
     before = np.cumsum(hit) - hit
     begins = np.flatnonzero(np.append(True, reader[1:] != reader[:-1]))

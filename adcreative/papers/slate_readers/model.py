@@ -1,14 +1,14 @@
-"""The variational posterior of the readers' model: item vectors by family, the state that follows a reader, and no click.
+"""The variational posterior of the readers' model: item vectors by family, the reader's state, and no click.
 
     v_i ~ N(mu_g, s_g^2)      mu_g ~ N(0, 5^2),  s_g ~ N(0, 5^2), used as max(|s_g|, 0.001), all in D dimensions
     h_0 ~ N(0, 0.5^2)         h' = GRU(v of the clicked creative, h), without biases; a state changes with clicks alone
     z_t = W_z h_t             score of i at time t: -|z_t - v_i| + place effect; no click: a bias by the length of the slate
 
 The state "linear" is h' = g h + (1 - g) v with g ~ N(0.5, 0.3^2) and z = h. The guide is a normal distribution for each number;
-that of h_0 has the mean of the reader's clicked vectors with weights 1 / (running count)^4 and a scale that is learnt.
+that of h_0 has the mean of the reader's clicked vectors with weights 1 / (running count)^4 and a learnt scale.
 Fitted by stochastic variational inference, E_q[log-likelihood] - KL(q || prior), in two phases, as published: first the items
-under the state "linear", then everything. A GRU that starts from random weights would otherwise teach the items to lie where it
-happens to point. Shapes: K draws, B slates, S places, U readers, C clicks, N creatives, G families, D dimensions.
+under the state "linear", then everything. A GRU with random initial weights would otherwise draw the items to arbitrary
+positions. Shapes: K draws, B slates, S places, U readers, C clicks, N creatives, G families, D dimensions.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ STATES = ("gru", "linear")
 GROUP_SPREAD, START_SPREAD, WEIGHT_SPREAD, LENGTH_SPREAD, PLACE_SPREAD = 5.0, 0.5, 5.0, 5.0, 1.0
 MEMORY_MEAN, MEMORY_SPREAD = 0.5, 0.3
 MIN_SPREAD, LEAST_START, LEAST_SCORE, MOST_SCORE = 1e-3, 0.1, -100.0, 20.0
-GATES = 7  # input and state of reset, update and new state; the outlet W_z
+GATES = 7  # input and state of reset, update and new state; the output W_z
 FIRST_SPREAD = 0.05
-MAX_GRADIENT, LEAST_RATE = 100.0, 0.1  # part of the learning rate that is left at the end of a phase
+MAX_GRADIENT, LEAST_RATE = 100.0, 0.1  # factor on the learning rate at the end of a phase
 NUM_DRAWS, NUM_INTERVAL_DRAWS = 64, 40  # of the posterior, for means and for intervals of click rates
-MAX_BLOCK, BLOCK_NUMBERS = 256, 1_000_000  # draws that are made at once, and numbers in them
+MAX_BLOCK, BLOCK_NUMBERS = 256, 1_000_000  # draws made at once, and numbers in them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Draw:
 
 
 class ReaderNetwork(nn.Module):
-    """The guide: a mean and a log-spread of everything, and the factor of h_0's scale."""
+    """The guide: a mean and a log-spread of every number, and the factor of h_0's scale."""
 
     def __init__(
         self, groups: Tensor, num_places: int, dim: int, state: str, *, start_no_click: float, generator: torch.Generator
@@ -77,12 +77,12 @@ class ReaderNetwork(nn.Module):
         self.start_spread = nn.Parameter(torch.tensor(START_SPREAD).log())
 
     def guide(self, name: str) -> Normal:
-        """Return the distribution of one part, as it stands."""
+        """Return the current distribution of one part."""
         part = getattr(self, name)
         return Normal(part["mean"], part["log_spread"].exp())
 
     def draw(self, num: int) -> tuple[Draw, Tensor]:
-        """Return `num` joint draws and the divergence of everything but h_0 from its prior, a scalar."""
+        """Return `num` joint draws and the KL divergence of everything but h_0 from its prior, a scalar."""
         family, spread = self.guide("family").rsample((num,)), self.guide("family_spread").rsample((num,))  # [K, G, D]
         items = self.guide("items")
         prior = Normal(family[:, self.groups], spread[:, self.groups].abs().clamp_min(MIN_SPREAD))  # [K, N, D]
@@ -100,9 +100,9 @@ class ReaderNetwork(nn.Module):
         ), divergence  # fmt: skip
 
     def start(self, clicks: Tensor) -> tuple[Normal, Tensor]:
-        """Return the guide of h_0 for readers with clicks [U, C], [U, D], and its divergence from the prior [U].
+        """Return the guide of h_0 for readers with clicks [U, C], [U, D], and its KL divergence from the prior [U].
 
-        A reader who never clicked has the prior.
+        A reader without clicks has the prior.
         """
         is_click = (clicks != NOTHING).float()
         weight = is_click / torch.arange(1, clicks.shape[1] + 1).float() ** 4  # [U, C]
@@ -134,7 +134,7 @@ class ReaderNetwork(nn.Module):
 
 
 def _step_gru(entering: Tensor, hidden: Tensor, gates: Tensor) -> Tensor:
-    """Return [K, U, D] the next state of a GRU without biases; gates [K, 7, D, D]: input and state of r, u, n; the outlet."""
+    """Return [K, U, D] the next state of a GRU without biases; gates [K, 7, D, D]: input and state of r, u, n; the output."""
 
     def pass_(number: int, values: Tensor) -> Tensor:
         return torch.einsum("kde,kue->kud", gates[:, number], values)
@@ -146,7 +146,7 @@ def _step_gru(entering: Tensor, hidden: Tensor, gates: Tensor) -> Tensor:
 
 
 def score_slates(states: Tensor, slates: Tensor, draw: Draw) -> Tensor:
-    """Return [K, B, S + 1] log-chances of no click (first) and of each place; -inf where a slate has no such place.
+    """Return [K, B, S + 1] log-probabilities of no click (first) and of each place; -inf where a slate has no such place.
 
     Args:
         states: [K, B, D] of the reader when the slate was shown. slates: [B, S], -1 after the last place.
@@ -161,8 +161,8 @@ def score_slates(states: Tensor, slates: Tensor, draw: Draw) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderConfig:
-    """How the model learns: dim D of items and states, steps of both phases (the second by state: a GRU needs more), draws and
-    readers a step, learning rate."""
+    """Training settings: dim D of items and states, steps of both phases (the second by state: a GRU needs more), draws and
+    readers per step, learning rate."""
 
     state: str = "gru"
     dim: int = 3
@@ -194,7 +194,7 @@ def fit_readers(
     generator = torch.Generator().manual_seed(seed)
     hit = float(np.clip((histories.chosen != NOTHING).mean(), 0.001, 0.999))
     lengths = (histories.slates != NOTHING).sum(axis=1)
-    no_click = float(np.log(lengths.mean() * (1 - hit) / hit)) - config.dim**0.5  # a creative lies at about sqrt(D)
+    no_click = float(np.log(lengths.mean() * (1 - hit) / hit)) - config.dim**0.5  # distance of a creative: about sqrt(D)
     network = ReaderNetwork(
         torch.from_numpy(groups), histories.slates.shape[1], config.dim, "linear", start_no_click=no_click, generator=generator
     )
@@ -224,7 +224,7 @@ def fit_readers(
 
 
 def _bound(network: ReaderNetwork, histories: ReaderHistories, config: ReaderConfig, rng: np.random.Generator) -> Tensor:
-    """Return the evidence lower bound per slate, from readers that are drawn, with all their slates, and weighed up to all."""
+    """Return the evidence lower bound per slate, from drawn readers with all their slates, scaled up to all readers."""
     num_readers = len(histories.names)
     picked = np.sort(rng.choice(num_readers, min(config.num_readers, num_readers), replace=False))
     number = np.full(num_readers, NOTHING)
@@ -241,13 +241,14 @@ def _bound(network: ReaderNetwork, histories: ReaderHistories, config: ReaderCon
 
 
 class ReaderView:
-    """One reader after some clicks, none for somebody new; fills slates as `SlateModel` does."""
+    """One reader after some clicks, none for a new reader; fills slates as `SlateModel` does."""
 
     def __init__(self, network: ReaderNetwork, clicks: Sequence[int], survival: np.ndarray) -> None:
-        """Take what is known.
+        """Create a view.
 
         Args:
-            clicks: creatives from 0, in order. survival: [N] is added to scores: the logs of what a forecast leaves of each.
+            clicks: creatives from 0, in order. survival: [N] is added to scores: the logs of a forecast's remaining share of
+                each.
         """
         self._network, self._survival = network, survival
         self._clicks = torch.tensor([list(clicks)], dtype=torch.long).reshape(1, len(clicks))
@@ -255,12 +256,12 @@ class ReaderView:
 
     @cached_property
     def attraction(self) -> np.ndarray:
-        """[N] means of scores over draws; scores at the means of the posterior would take every creative for nearer."""
+        """[N] means of scores over draws; scores at the posterior means would be too high for every creative."""
         mean: np.ndarray = self._scores(NUM_DRAWS, seed=0).mean(axis=0)
         return mean
 
     def draw(self, num: int, *, rng: np.random.Generator) -> np.ndarray:
-        """Return [num, N] scores of joint draws of the reader's state, the weights and the creatives, none twice."""
+        """Return [num, N] scores of distinct joint draws of the reader's state, the weights and the creatives."""
         if self._used + num > len(self._block):
             size = max(num, min(MAX_BLOCK, BLOCK_NUMBERS // len(self._survival)))
             self._block, self._used = self._scores(size, seed=int(rng.integers(2**62))), 0
@@ -278,7 +279,7 @@ class ReaderView:
 def iter_click_chances(network: ReaderNetwork, clicks: np.ndarray, slates: np.ndarray, seed: int) -> Iterator[np.ndarray]:
     """Yield, draw by draw of the posterior, the chance [U, n, S] that each place of a reader's slates is clicked.
 
-    Places and lengths that never were have the effect of the nearest.
+    Places and lengths missing in the log have the effect of the nearest.
 
     Args:
         clicks: [U, C], -1 after the last. slates: [U, n, S].

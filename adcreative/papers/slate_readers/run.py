@@ -1,7 +1,7 @@
-"""Tomorrow's slates for each reader who comes back: the readers' model fitted to a log, and slates drawn for each of them.
+"""Tomorrow's slates for each returning reader: the readers' model fitted to a log, and slates drawn for each of them.
 
-The readers who were seen last get slates of their own, up to MAX_READERS; those of the user "" are for everybody else, as for
-somebody who never clicked.
+The most recent readers get slates of their own, up to MAX_READERS; the slates of user "" are for everybody else, drawn as for
+a reader without clicks.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def plan_reader_slates(
 
     Args:
         policy: see `slate_choice`. slots: creatives shown together, at least 2. state: "gru" or "linear", see `model`; "auto":
-            the one that tells slates left out best, and the plan of `rotate` where neither tells more than all readers alike;
-            "": as auto, and that plan too where the log follows no readers who come back.
+            the best on held-out slates, and the plan of `rotate` where neither is better than all readers alike;
+            "": as auto, and the plan of `rotate` for a log without returning readers.
     Returns:
         shares by place over all planned readers, slates under READER_COLUMNS.
     Raises:
@@ -75,7 +75,7 @@ def plan_reader_slates(
     network = fit_readers(histories, account.groups, config, seed=seed, progress=progress, should_stop=should_stop)
     kinds = find_kinds(list(account.words), account.groups)
     planned = np.argsort(-histories.last, kind="stable")[:MAX_READERS]
-    clicks = np.vstack([np.full((1, histories.clicks.shape[1]), NOTHING), histories.clicks[planned]])  # first: somebody new
+    clicks = np.vstack([np.full((1, histories.clicks.shape[1]), NOTHING), histories.clicks[planned]])  # first: a new reader
     rng, survival = np.random.default_rng(seed), np.log(account.survival * account.falling)
     slates = np.stack([
         choose_slates(
@@ -107,7 +107,7 @@ def plan_reader_slates(
 
 
 def _list(slates: np.ndarray, user: str, names: np.ndarray, num_items: int) -> pd.DataFrame:
-    """Return the ready slates [n, slots] of one reader; a propensity is how often a creative stands at that place in them."""
+    """Return the ready slates [n, slots] of one reader; a propensity is the share of slates with the creative at that place."""
     num, slots = slates.shape
     shares = place_shares(slates, num_items)
     columns = (
@@ -118,10 +118,10 @@ def _list(slates: np.ndarray, user: str, names: np.ndarray, num_items: int) -> p
 
 
 def _place_rates(chances: Iterable[np.ndarray], slates: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return low, mean and high click chances [slots, N] of each creative at each place of the slates it is in.
+    """Return low, mean and high click chances [slots, N] of each creative at each place of its slates.
 
     Args:
-        chances: of slates [U, n, slots], by one draw after the other.
+        chances: of slates [U, n, slots], one array per draw.
     """
     cell = (slates + num * np.arange(slates.shape[2])).ravel()
     size = num * slates.shape[2]
@@ -145,11 +145,11 @@ def rotate(
     account: Path, out: Path, settings: RotateSettings, *, log: Path, restart: bool = False, progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:  # fmt: skip
-    """Plan tomorrow's share of impressions as `verbs.rotate` does; slates for each reader who comes back, where that pays.
+    """Plan tomorrow's share of impressions as `verbs.rotate` does; slates for each returning reader, where they are better.
 
     Raises:
         CatalogError: as `verbs.rotate`. ConfigError: as `verbs.rotate`, or the log names no users.
-        TrainingError: the slates hold too few clicks or follow too few readers.
+        TrainingError: the slates hold too few clicks or too few returning readers.
     """
 
     def plan(creatives: Account, events: EventLog, settings: product.RotateSettings) -> Plan:

@@ -1,4 +1,4 @@
-"""Settings of `rotate` with readers. Loads no model code, so that the command line can name them."""
+"""Settings of `rotate` with readers. Imports no model code, for use by the command line."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ AUTO, ALIKE = "auto", "alike"
 
 @dataclass(frozen=True, kw_only=True)
 class RotateSettings(settings.RotateSettings):
-    """How tomorrow's impressions are shared. readers: "gru" or "linear" follows each reader of a log of slates with users by
-    their clicks, and fills slates for those who were seen last; "alike" takes all to be alike; "auto": whichever tells slates
-    left out best; "": auto where the log follows readers who come back, alike elsewhere."""
+    """How tomorrow's impressions are shared. readers: "gru" or "linear" models each reader in a log of slates with users by
+    their clicks, and fills slates for the most recent readers; "alike": one model for all readers; "auto": the best on held-out
+    slates; "": auto for a log with returning readers, else alike."""
 
     readers: Annotated[str, typer.Option(hidden=True, help="gru, linear, alike, auto (where readers come back).")] = ""
