@@ -67,7 +67,7 @@ def read_image(path: Path) -> np.ndarray:
 
     Returns:
         [H, W, 3] uint8, 0..255, sRGB, upright, opaque; its own memory.
-    A JPEG of more than 40 megapixels, up to 120, is read at half its sides.
+    A JPEG of more than 40 megapixels, up to 120, is read at half its width and height.
 
     Raises:
         CreativeError: missing, empty, not a picture, damaged, another format, under 64 px a side, or over 40

@@ -1,4 +1,4 @@
-"""Commands of the help panel "Improve": edit ads, describe products, see it done, open the app. No logic of their own."""
+"""Commands of the help panel "Improve": edit ads, describe products, run the demo, open the app. No logic of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands of the help panel "Launch": from approved edits to a test that is read out. No logic of their own."""
+"""Commands of the help panel "Launch": from approved edits to the read-out of a test. No logic of their own."""
 
 from __future__ import annotations
 

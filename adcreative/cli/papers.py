@@ -1,6 +1,6 @@
-"""Commands of published systems off the main way: `adcreative papers NAME`. No logic of their own.
+"""Commands of published systems outside of the main workflow: `adcreative papers NAME`. No logic.
 
-Those that were commands of the program itself in 1.0 still are, hidden from the help.
+Commands of version 1.0 keep their old names at the top level, hidden from the help.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Commands of the help panel "Score": what is an ad worth, how sure, and why. No logic of their own."""
+"""Commands of the help panel "Score": predicted click rates with intervals and reasons. No logic of their own."""
 
 from __future__ import annotations
 

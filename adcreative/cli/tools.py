@@ -1,6 +1,6 @@
 """Commands of the help panel "Research": `doctor`, and the group `adcreative tools NAME` for models, weights, logs and runs.
 
-No logic of their own. Those of the group were commands of the program itself in 1.0 and still are, hidden from the help.
+No logic. Commands of the group keep their names of version 1.0 at the top level, hidden from the help.
 """
 
 from __future__ import annotations

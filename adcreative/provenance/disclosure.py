@@ -90,7 +90,7 @@ def disclosures_of_run(
     rows: Iterable[Mapping[str, Any]], on: date, markets: Sequence[str] = (ALL_MARKETS,), *, rules_dir: Path | None = None
 ) -> list[Disclosure]:
     """Return the duties for the edited creatives of a run (rows of results.jsonl), without duplicates."""
-    edits: dict[bool, dict[bool, Mapping[str, Any]]] = {True: {}, False: {}}  # one edit of faces and one of words are enough
+    edits: dict[bool, dict[bool, Mapping[str, Any]]] = {True: {}, False: {}}  # one edit of faces and one of words suffice
     for row in rows:
         if row["status"] == "edited":
             names = split_consent_ids(str(row.get("consent_id", "")))

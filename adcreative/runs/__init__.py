@@ -1,1 +1,1 @@
-"""A run over many creatives: batch, engines, run log, run folder, purge."""
+"""Runs over many creatives: batch, engines, run log, run folder, purge."""

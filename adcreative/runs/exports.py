@@ -154,7 +154,7 @@ def read_sources(run: Path) -> set[Path]:
 
 
 def note_archive(run: Path, path: Path) -> None:
-    """Note where a run was archived, and the hash of the archive."""
+    """Note the path and the hash of a run's archive."""
     note_sealed(run, ARCHIVED, path=str(path.resolve()), sha256=hash_file(path))
 
 
