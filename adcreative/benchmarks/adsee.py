@@ -1,12 +1,11 @@
-"""AdSEE's comparison tables on any creatives with results: models, inputs, face pooling, and what each modality adds.
+"""AdSEE's comparison tables on any creatives with results: models, inputs, face pooling, and the gain of each modality.
 
-Every line is one network on some of the inputs, fitted anew for each seed as a predictor is: from the best linear prediction
-on. A seed is a split by group and the start of the network; a split by row would put near-copies of a creative on both sides
-and is refused (`catalog.splits.check_split`).
+Every row is one network on some of the inputs, fitted anew for each seed like a predictor, starting from the best linear
+prediction. A seed sets a split by group and the initial weights; a split by row would put near-copies of a creative on both
+sides and is refused (`catalog.splits.check_split`).
 Figures are means over seeds (and markets) with 95 % intervals from a bootstrap that draws whole groups, the same draws for
-every line, so that differences to the line with all inputs are paired.
-The lines of the paper come last, on AutoInt, with the published figures beside them (`adsee_tables`).
-Source:
+every row, so that differences to the row with all inputs are paired. The rows of the paper come last, on AutoInt, with the
+published figures (`adsee_tables`). Source:
     Jiang et al., AdSEE, KDD 2023, tables 2 and 3: MAE, MAPE, NDCG@10, NDCG@50, Spearman, Kendall of destandardised rates.
     Differs: grouped splits, seeds and intervals (the paper has neither), start and loss of our own training for every
     network, FC dense, all ads and not only those with one to five faces.
@@ -44,7 +43,7 @@ FRACTIONS = (0.6, 0.15, 0.25)
 NUM_DRAWS = 200
 MIN_GROUPS = 12
 TRAINING = TrainingConfig(batch_size=64, num_epochs=30, patience=5)
-POOLINGS = {"max": ("face_mean",), "mean": ("face_max",), "attention": ("face_max",)}  # what is left out
+POOLINGS = {"max": ("face_mean",), "mean": ("face_max",), "attention": ("face_max",)}  # fields left out
 LATENTS = ("face_mean", "face_max")
 INPUTS = {
     "words": MODALITIES["words"], "picture": MODALITIES["picture"] + MODALITIES["look"], "faces": MODALITIES["faces"],
@@ -56,10 +55,10 @@ Table = tuple[Sequence[Creative], Sequence[CreativeFeatures]]
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """One line of the table: a network of the zoo, the fields that it may read, how face codes are pooled.
+    """One row of the table: a network of the registry, its fields, and its pooling of face codes.
 
-    labels: whether it reads class labels too. against: the line it is compared with; "": the same network on FIELDS.
-    published: METRICS of the same line in the paper, on other data.
+    labels: whether class labels are inputs too. against: the row it is compared with; "": the same network on FIELDS.
+    published: METRICS of the same row in the paper, on other data.
     """
 
     name: str
@@ -77,7 +76,7 @@ def _without(*fields: str) -> tuple[str, ...]:
 
 
 def _published(number: str) -> Variant:
-    """Return a line of AdSEE's tables, on AutoInt as there."""
+    """Return a row of AdSEE's tables, on AutoInt as in the paper."""
     inputs = adsee_tables.LINES[number].split()
     fields = {field for name in inputs for field in adsee_tables.INPUT_FIELDS[name]}
     return Variant(
@@ -106,7 +105,7 @@ VARIANTS = (
 
 @dataclass(frozen=True)
 class Judged:
-    """Held-out predictions of one seed and table: rates predicted and observed, group number of each row, [N] each."""
+    """Held-out predictions of one seed and table: predicted and observed rates, group number of each row, [N] each."""
 
     predicted: np.ndarray
     observed: np.ndarray
@@ -122,16 +121,16 @@ def compare_inputs(
     progress: Count | None = None,
     should_stop: ShouldStop | None = None,
 ) -> list[dict[str, Any]]:
-    """Fit and measure every variant; return one line each.
+    """Fit and measure every variant; return one row each.
 
     Args:
         tables: creatives with results and their features; several when several markets are averaged.
-        progress: told (fits done, fits in all).
+        progress: called with (finished fits, all fits).
     Returns:
         name, model, pooling, num_fields, history, labels, against, published (METRICS of the paper, or None), and for each of
         METRICS value, low, high (95 %), seed_std;
-        `added` holds the same for Spearman and MAE minus those of the line `against`: the same network on FIELDS, or the
-        published line with all inputs; of the line itself where neither is asked for. None where a figure is undefined.
+        `added` holds the same for Spearman and MAE minus those of the row `against`: the same network on FIELDS, or the
+        published row with all inputs; of the row itself where neither is requested. None where a figure is undefined.
     Raises:
         TrainingError: a table has too few creatives, clicks or groups, or nothing to learn (`check_trainable`), or stopped.
         FeatureError: a feature holds NaN. ConfigError: no seed, or no variant.
@@ -159,7 +158,7 @@ def compare_inputs(
 
 
 def split_by_group(creatives: Sequence[Creative], seed: int) -> list[np.ndarray]:
-    """Return training, validation and test rows that share no group. Raises TrainingError with fewer than MIN_GROUPS."""
+    """Return training, validation and test rows without common groups. Raises TrainingError with fewer than MIN_GROUPS."""
     num_groups = len(set(map(group_key, creatives)))
     if num_groups < MIN_GROUPS:
         raise TrainingError(
@@ -172,7 +171,7 @@ def split_by_group(creatives: Sequence[Creative], seed: int) -> list[np.ndarray]
 
 
 class _Encoded:
-    """One table under one split: the encoding fitted to its training rows, and the fits that start from it."""
+    """One table under one split: the encoding fitted to its training rows, and the fits on this encoding."""
 
     def __init__(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], parts: Sequence[np.ndarray]
@@ -216,8 +215,8 @@ class _Encoded:
 def measure_rates(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
     """Return METRICS as [6] float64, NaN where undefined.
 
-    MAPE is over rows with a click; NDCG is of one list, gain = observed rate. One predicted rate for all, as a network that
-    learnt nothing gives, knows no order: its correlations are 0.
+    MAPE is over rows with a click; NDCG is of one list, gain = observed rate. The correlations of a constant prediction, as of
+    a network that learnt nothing, are 0.
     """
     error = np.abs(predicted - observed)
     clicked = observed > 0
@@ -237,7 +236,7 @@ def measure_rates(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
 
 
 def summarise(judged: dict[str, list[list[Judged]]], variants: Sequence[Variant]) -> list[dict[str, Any]]:
-    """Return the lines of `compare_inputs` from held-out predictions: name -> table -> seed."""
+    """Return the rows of `compare_inputs` from held-out predictions: name -> table -> seed."""
     num_tables = len(next(iter(judged.values())))
     rng = np.random.default_rng(0)
     num_groups = [1 + max(int(one.group.max()) for one in next(iter(judged.values()))[t]) for t in range(num_tables)]
@@ -275,7 +274,7 @@ def summarise(judged: dict[str, list[list[Judged]]], variants: Sequence[Variant]
 
 
 def _measure_draw(tables: Sequence[Sequence[Judged]], counts: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the mean over tables and seeds of METRICS [6], every row as often as its group was drawn."""
+    """Return the mean over tables and seeds of METRICS [6], each row weighed by the draws of its group."""
     found = []
     for table, times in zip(tables, counts, strict=True):
         for one in table:
@@ -300,7 +299,7 @@ def _number_groups(creatives: Sequence[Creative]) -> np.ndarray:
 
 
 def render_table(lines: Sequence[dict[str, Any]]) -> str:
-    """Return the lines as plain text: figures, the 95 % interval of Spearman, and what Spearman loses without an input."""
+    """Return the rows as plain text: figures, the 95 % interval of Spearman, and the loss of Spearman without an input."""
     head = ("MAE", "MAPE", "NDCG@10", "NDCG@50", "Spearman", "Kendall")
     width = max(len("model and inputs"), *(len(line["name"]) for line in lines)) + 2
     title = "".join(f"{name:>9}" for name in head) + "   Spearman 95 %     against all inputs (Q: Q3, C: C5)"

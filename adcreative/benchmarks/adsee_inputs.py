@@ -1,16 +1,16 @@
-"""What AdSEE's network reads beside the fields of every network, for the benchmark alone: class labels of pictures, and face
-codes pooled by a learnt attention in place of their mean.
+"""Further inputs of AdSEE's network, for the benchmark alone: class labels of pictures, and face codes pooled by learnt
+attention in place of their mean.
 
     labels    field = 1 / |S| sum over c in S of v_c = V s,   s_c = 1 / |S| for c in S, else 0;  no known label: the zero vector
     faces     w_f = softmax over the faces f of a creative of (q . c_f),   pooled = sum_f w_f c_f
 
-s, the label shares, is what a batch carries; V is a table of the network (`ctr.inputs.creative.build_label_table`). The field
-stands behind FIELDS and only where a spec has a width for it: those of the shipped predictors have none. c_f are codes
-standardised as the builder standardises their mean, so that q = 0, the start, is exactly the mean. Shapes: B creatives, K known
+s, the label shares, is stored in a batch; V is a table of the network (`ctr.inputs.creative.build_label_table`). The field
+follows FIELDS and exists only where a spec has a width for it: specs of the shipped predictors have none. c_f are codes
+standardised like their mean in the builder, so that the initial q = 0 gives exactly the mean. Shapes: B creatives, K known
 labels, F faces, C code width.
 Source:
     Jiang et al., AdSEE, KDD 2023 (released code: lists of ids padded with 0, mean-pooled). Differs: K is the number of classes
-    that training rows have, a class that they hardly have is not known.
+    in the training rows; rare classes are unknown.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ CODES, MASK = "face_codes", "face_codes_mask"
 
 
 def fit_labels(features: Sequence[CreativeFeatures], train_idx: np.ndarray) -> tuple[int, ...]:
-    """Return the ids, ascending, of labels that at least MIN_CATEGORY_ROWS of the rows `train_idx` have."""
+    """Return the ids, ascending, of labels in at least MIN_CATEGORY_ROWS of the rows `train_idx`."""
     counts = Counter(int(label) for row in train_idx for label in _labels_of(features[int(row)]))
     return tuple(sorted(label for label, count in counts.items() if count >= MIN_CATEGORY_ROWS))
 
 
 def attach_labels(batch: FeatureBatch, features: Sequence[CreativeFeatures], known: Sequence[int]) -> FeatureBatch:
-    """Return a batch of `FeatureBuilder.encode_table` with the label shares [B, K] of its rows, which are its history's too."""
+    """Return a batch of `FeatureBuilder.encode_table` with the label shares [B, K] of its rows and its history."""
     shares = label_shares(features, known)
     history = batch.history
     if history is not None:
@@ -47,7 +47,7 @@ def attach_labels(batch: FeatureBatch, features: Sequence[CreativeFeatures], kno
 
 
 def label_shares(features: Sequence[CreativeFeatures], known: Sequence[int]) -> Tensor:
-    """Return [B, K] float32: 1 / (number of known labels of the row) at each of them; a row without one is zero."""
+    """Return [B, K] float32: 1 / (number of known labels of the row) at each known label; all zero without one."""
     place = {label: column for column, label in enumerate(known)}
     shares = np.zeros((len(features), len(known)), np.float32)
     for row, one in enumerate(features):
@@ -57,7 +57,7 @@ def label_shares(features: Sequence[CreativeFeatures], known: Sequence[int]) -> 
 
 
 def widen_spec(spec: FeatureSpec, known: Sequence[int]) -> FeatureSpec:
-    """Return the spec of networks that also read label shares of width len(known)."""
+    """Return the spec of networks with label shares of width len(known) as a further input."""
     return replace(spec, widths={**spec.widths, LABELS: len(known)})
 
 
@@ -66,7 +66,7 @@ def _labels_of(one: CreativeFeatures) -> Sequence[int] | np.ndarray:
 
 
 class FaceAttention(nn.Module):
-    """Replaces the field face_mean of a batch made by `attach_codes` by its attention pooling."""
+    """Replaces the field face_mean of a batch made by `attach_codes` by attention pooling."""
 
     def __init__(self, code_dim: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class FaceAttention(nn.Module):
 
 
 def attach_codes(batch: FeatureBatch, features: Sequence[CreativeFeatures], builder: FeatureBuilder) -> FeatureBatch:
-    """Return the batch with the standardised codes of every face that has one, padded to the most faces of a creative."""
+    """Return the batch with the standardised codes of all encoded faces, padded to the most faces of a creative."""
     codes = [one.face_codes[np.isfinite(one.face_codes).all(axis=1)] for one in features]
     most = max((len(found) for found in codes), default=0)
     padded = np.zeros((len(codes), max(most, 1), builder.spec.widths["face_mean"]), np.float32)
@@ -97,7 +97,7 @@ def attach_codes(batch: FeatureBatch, features: Sequence[CreativeFeatures], buil
 
 
 def pool_by_attention(model: Model, code_dim: int) -> Model:
-    """Make `model`, a network on FeatureBatch, pool faces by attention before it reads a batch. Returns the model."""
+    """Add attention pooling of faces to the inputs of `model`, a network on FeatureBatch. Returns the model."""
     model.face_attention = FaceAttention(code_dim)
 
     def pool(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""The leaderboard as CSV, Markdown and HTML; every row links to the settings and logs that it rests on. No torch."""
+"""The leaderboard as CSV, Markdown and HTML; every row links to its settings and logs. No torch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import jinja2
 
 from adcreative.catalog.tables import format_rows
 
-MEAN, TREES = "mean rate", "boosted trees"  # lines of the floors
+MEAN, TREES = "mean rate", "boosted trees"  # names of the floors
 COLUMNS = (
     "network", "test AUC", "95 %, first seed", "log-loss", "calibration error", "predicted / observed", "rows/s", "parameters",
 )  # fmt: skip
 
 
 def render_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return one line a row, nested figures as columns such as auc_mean and auc_std."""
+    """Return a CSV, nested figures as columns such as auc_mean and auc_std."""
     flat = []
     for row in rows:
         one: dict[str, Any] = {"line": row["line"], "setting": row["setting"]}
@@ -41,7 +41,7 @@ def render_markdown(rows: Sequence[Mapping[str, Any]], title: str, facts: Sequen
 
 
 def render_html(rows: Sequence[Mapping[str, Any]], title: str, facts: Sequence[str]) -> str:
-    """Return the board as one page that loads nothing."""
+    """Return the board as one HTML page without external files."""
     columns = _columns(rows)
     shown = [{"cells": _cells(row, columns), "trials": row["trials"]} for row in rows]
     page = (files("adcreative.benchmarks.bars") / "board.html.j2").read_text(encoding="utf-8")
@@ -50,7 +50,7 @@ def render_html(rows: Sequence[Mapping[str, Any]], title: str, facts: Sequence[s
 
 
 def describe(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return sentences that keep a reader from seeing more in the board than is there."""
+    """Return sentences that prevent over-interpretation of the board."""
     floors, rows = [row for row in rows if not row["trials"]], [row for row in rows if row["trials"]]
     best = rows[0]
     notes = [_against_floors(best, floors), *_worse_than_a_constant(rows, floors)] if floors else []
@@ -83,7 +83,7 @@ def describe(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _against_floors(best: Mapping[str, Any], floors: Sequence[Mapping[str, Any]]) -> str:
-    """Return the sentence that holds the best network against the best floor."""
+    """Return the sentence that compares the best network with the best floor."""
     floor = max(floors, key=lambda row: float(row["test"]["auc"]["mean"]))
     gap = best["test"]["auc"]["mean"] - floor["test"]["auc"]["mean"]
     said = f"{floor['line'].capitalize()} alone reach {floor['test']['auc']['mean']:.4f} AUC"
@@ -93,7 +93,7 @@ def _against_floors(best: Mapping[str, Any], floors: Sequence[Mapping[str, Any]]
 
 
 def _worse_than_a_constant(rows: Sequence[Mapping[str, Any]], floors: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a sentence on networks whose rates are worse than one rate for all, however well they rank."""
+    """Return a sentence on networks whose rates are worse than one constant rate, regardless of their ranking."""
     losses = [row["test"]["log_loss"]["mean"] for row in floors if row["line"] == MEAN]
     lines = [row["line"] for row in rows if losses and row["test"]["log_loss"]["mean"] > losses[0]]
     if not lines:

@@ -1,9 +1,9 @@
-"""Frozen data sets: an id carries files with their md5, the part of each column and the width of a field.
+"""Frozen data sets: an id stands for files with their md5, the role of each column and the width of a field.
 
-A data set of one's own is a TOML file with the fields of `BarsDataset`:
+A custom data set is a TOML file with the fields of `BarsDataset`:
 
     id = "spring-campaign"
-    train = "train.parquet"            # files lie beside the TOML; valid may be left out
+    train = "train.parquet"            # files in the folder of the TOML; valid may be left out
     test = "test.parquet"
     [md5]
     "train.parquet" = "03fa35aa..."
@@ -12,9 +12,8 @@ A data set of one's own is a TOML file with the fields of `BarsDataset`:
     label = "click"
     categorical = ["user", "placement", "creative"]
 
-Where the published protocol stops early by the test rows (its sequence sets), or names no validation rows, a tenth of the
-training part's users (rows, where no user is named) is set aside for it.
-Those of BARS-CTR stand in datasets.yaml.
+Where the published protocol uses the test rows for early stopping (its sequence sets), or names no validation rows, a tenth of
+the training part's users (rows, where no user is named) is held out for it. The data sets of BARS-CTR are in datasets.yaml.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ from adcreative.errors import CatalogError, ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class BarsDataset:
-    """id: names files and preprocessing. train, valid, test: files in one folder; valid "" = a tenth of train is set aside,
-    or, where the schema names a split column, what it says (train and test are one file then).
+    """id: files and preprocessing. train, valid, test: files in one folder; valid "" = a tenth of train is held out,
+    or, where the schema names a split column, its roles (train and test are one file then).
 
-    md5: of every file. embedding_dim: width of a field, fixed for all networks. monitor: what the choice is made by, "auc" or
-    "gauc". source: where a user gets the files. note: what else a reader of the board must know.
+    md5: of every file. embedding_dim: width of a field, fixed for all networks. monitor: the metric of model selection, "auc"
+    or "gauc". source: where a user gets the files. note: further information for readers of the board.
     """
 
     id: str
@@ -83,9 +82,9 @@ def find_dataset(name: str, folder: Path | None = None) -> tuple[BarsDataset, Pa
     """Return a data set by id or by the path of its TOML, and the folder of its files.
 
     Args:
-        folder: where the files lie; None: beside the TOML, or in the folder NAME for an id.
+        folder: folder of the files; None: the folder of the TOML, or the folder NAME for an id.
     Raises:
-        ConfigError: no such id, or a TOML that describes none.
+        ConfigError: no such id, or an invalid TOML.
     """
     if name.endswith(".toml"):
         found = load_config(BarsDataset, Path(name))
@@ -99,7 +98,7 @@ def find_dataset(name: str, folder: Path | None = None) -> tuple[BarsDataset, Pa
 
 
 def check_files(dataset: BarsDataset, folder: Path) -> None:
-    """Refuse files that are not those which the id stands for.
+    """Refuse files other than the frozen files of the data set.
 
     Raises:
         CatalogError: a file is missing. ConfigError: its md5 is another, or none is stated, or it lacks a column of the schema.

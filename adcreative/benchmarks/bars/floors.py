@@ -1,11 +1,11 @@
-"""Floors of the board: what a reader would try before any network, fitted on the same rows and stopped by the same others.
+"""Floors of the board: simple models, fitted on the same training rows with the same rows for early stopping.
 
     mean rate       clicks over rows of the training part, for every row
-    boosted trees   each category as its mean click rate, fitted across folds (scikit-learn's TargetEncoder), numbers as they
-                    are, then scikit-learn's histogram boosting, stopped early on validation rows
+    boosted trees   each category as its mean click rate, fitted across folds (scikit-learn's TargetEncoder), numbers
+                    unchanged, then scikit-learn's histogram boosting with early stopping on validation rows
 
-Trees see columns with one value a row: no histories, vectors or lists of values. Of a large log they learn from MAX_ROWS rows,
-evenly spread. A floor is fitted once; its figures lie in `trials/floors-KEY/test.json`, KEY a hash of the data set.
+Trees read columns with one value per row: no histories, vectors or lists of values. From a large log they learn from MAX_ROWS
+rows, evenly spread. A floor is fitted once; its figures are in `trials/floors-KEY/test.json`, KEY a hash of the data set.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAX_ROWS, MAX_TREES = 1_000_000, 500
 def measure_floors(
     dataset: BarsDataset, train: LogFile, valid: LogFile, test: LogFile, trials: Path, progress: Progress
 ) -> list[dict[str, Any]]:
-    """Return what each floor reaches: line, valid and test figures, rows a second of its fit; measured once for a data set.
+    """Return the figures of each floor: line, valid and test figures, rows per second of its fit; measured once per data set.
 
     Raises:
         TrainingError: a part has one class only.
@@ -68,7 +68,7 @@ def _measure(train: LogFile, valid: LogFile, test: LogFile, progress: Progress) 
 
 
 def _figures(tables: Iterable[pd.DataFrame], schema: LogSchema, rate: float, trees: Any) -> dict[str, float | None]:
-    """Return the figures of one floor on rows that are read a part at a time; trees None: the mean rate."""
+    """Return the figures of one floor on rows read in chunks; trees None: the mean rate."""
     labels, users, rates = [], [], []
     for table in tables:
         labels.append(_labels(table, schema))
@@ -79,7 +79,7 @@ def _figures(tables: Iterable[pd.DataFrame], schema: LogSchema, rate: float, tre
 
 
 def read_rows(file: LogFile, max_rows: int = MAX_ROWS) -> pd.DataFrame:
-    """Return the rows of a role, or every second, fourth ... of them, so that at most max_rows are held."""
+    """Return the rows of a role, or every second, fourth ... row, so that at most max_rows are returned."""
     step, seen, kept = 1, 0, pd.DataFrame()
     for table in file.tables():
         table.index = pd.RangeIndex(seen, seen + len(table))

@@ -1,4 +1,4 @@
-"""The grid of settings that are tried, the same for every network: a YAML file, expanded and keyed by a hash of each setting.
+"""The grid of settings, the same for every network: a YAML file, expanded and keyed by a hash of each setting.
 
     training:                       # for every network: lists are choices, one value is one choice
       embedding_regularizer: [0.0, 0.001, 0.01]
@@ -7,9 +7,9 @@
       finalmlp:
         num_heads: [1, 5]
         training: {learning_rate: [0.001, 0.0005]}     # instead of the shared choices, for this network
-      autoint+: {of: autoint, hidden_dims: [[400, 400]]}         # a line of its own for a variant
+      autoint+: {of: autoint, hidden_dims: [[400, 400]]}         # a separate line for a variant
 
-A list of lists is a choice between lists. An unknown key is refused with what was probably meant.
+A list of lists is a choice between lists. An unknown key is refused with a suggestion.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from adcreative.errors import ConfigError
 GRIDS = Path(__file__).parent / "grids"
 SECTIONS = ("training", "networks")
 MOST_SETTINGS = 10_000
-LINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.+-]{0,63}")  # it names a folder and stands in tables
+LINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.+-]{0,63}")  # used as folder name and in tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Trial:
         return f"{self.line.replace('+', '-plus')}-{self._hash({})}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values, all that the hash is made of."""
+        """Return plain values, the complete input of the hash."""
         one = self.settings
         return {
             "line": self.line, "data": self.data_key, "network": one.name, "settings": config_as_dict(one.network),
@@ -69,7 +69,7 @@ def read_grid(name: str) -> dict[str, Any]:
     """Return a grid: one of ours by name, or a YAML file.
 
     Raises:
-        ConfigError: it cannot be read, has a key twice or an unknown section, or a line with a name that cannot be one.
+        ConfigError: it cannot be read, has a duplicate key, an unknown section, or a line with an invalid name.
     """
     known = {path.stem: path for path in GRIDS.glob("*.yaml")}
     if not name.endswith((".yaml", ".yml")) and name not in known:
@@ -97,10 +97,10 @@ def read_grid(name: str) -> dict[str, Any]:
 def expand(
     grid: Mapping[str, Any], lines: Sequence[str], *, data_key: str, embedding_dim: int, seed: int, where: str
 ) -> list[Trial]:
-    """Return a trial for each setting of the lines that are asked for, () = all.
+    """Return a trial for each setting of the requested lines, () = all.
 
     Raises:
-        ConfigError: a line, network or key is not known, a value cannot be, or there are too many settings.
+        ConfigError: an unknown line, network or key, an invalid value, or too many settings.
     """
     known = {line: _settings_of(values, f"{where}, {line}") for line, values in grid["networks"].items()}
     of_all = _settings_of(grid.get("training"), f"{where}, training")
@@ -128,7 +128,7 @@ def expand(
 
 
 def _settings_of(values: Any, where: str) -> dict[Any, Any]:
-    """Return the settings of a section, none when it is empty.
+    """Return the settings of a section; empty for an empty section.
 
     Raises:
         ConfigError: it is no table.
@@ -160,7 +160,7 @@ def _choices(values: Mapping[str, Any], config: type[Any], where: str) -> Iterat
 
 
 def _as_number(value: Any) -> Any:
-    """Return a number that YAML takes for text, since it has no point (1e-3); every other value as it is."""
+    """Return a number that YAML reads as text, since it has no decimal point (1e-3); other values unchanged."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:

@@ -1,13 +1,13 @@
-"""The protocol of the benchmark, in this order and no other.
+"""The protocol of the benchmark, in this fixed order.
 
     1. every setting of the grid is trained with the first seed, early stopping on validation rows
-    2. for each line the setting with the best validation figure is chosen, and the choice is written down (choices.json)
-    3. what was chosen is trained with the other seeds
+    2. for each line the setting with the best validation figure is chosen, and the choice is recorded (choices.json)
+    3. the chosen settings are trained with the other seeds
     4. floors are fitted, and the test rows are read, once for each chosen model and each floor
     5. the board is written
 
-A choice that changes later, because the grid grew, is written down beside the earlier one, and the board says how many choices
-have seen the test rows. Knows no process pool and no cluster: `apply` trains trials wherever it likes.
+A choice that changes later, because the grid grew, is recorded in addition to the earlier one, and the board states how many
+choices have used the test rows. Knows no process pool and no cluster: `apply` chooses where trials are trained.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SHOWN = ("auc", "gauc", "log_loss", "ece", "predicted_over_observed")
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is compared: a data set in a folder, all settings of the grid with the first seed, and the seeds."""
+    """The comparison: a data set in a folder, all settings of the grid with the first seed, and the seeds."""
 
     dataset: BarsDataset
     folder: Path
@@ -79,7 +79,7 @@ def follow(plan: Plan, apply: Apply, progress: Progress) -> list[dict[str, Any]]
 
 
 def _floor_rows(plan: Plan, progress: Progress) -> list[dict[str, Any]]:
-    """Return a row of the board for each floor; without trials, which is how a reader of rows tells it from a network."""
+    """Return a row of the board for each floor; rows of floors are recognized by the lack of trials."""
     roles, test = open_roles(plan.dataset, plan.folder), open_test(plan.dataset, plan.folder)
     floors = measure_floors(plan.dataset, roles["train"], roles["valid"], test, plan.out / TRIALS, progress)
     rows = []
@@ -96,7 +96,7 @@ def _floor_rows(plan: Plan, progress: Progress) -> list[dict[str, Any]]:
 
 
 def choose(plan: Plan) -> dict[str, Trial]:
-    """Return the setting of each line with the best validation figure, and write the choices down.
+    """Return the setting of each line with the best validation figure, and record the choices.
 
     Raises:
         TrainingError: no setting of a line could be trained.
@@ -110,7 +110,7 @@ def choose(plan: Plan) -> dict[str, Trial]:
         if not usable:
             reason = next((one["failed"] for _, one in scored if "failed" in one), "nothing was trained")
             raise TrainingError(f"no setting of {line} could be trained: {reason}")
-        best, value = max(usable, key=lambda pair: pair[1])  # the first of equals
+        best, value = max(usable, key=lambda pair: pair[1])  # the first of equal ones
         entry = {
             "setting": best.setting_key, "trial": best.key, "monitor": monitor, "valid": value, "settings_tried": len(trials),
             "spread": [min(score for _, score in usable), value],
@@ -131,7 +131,7 @@ def with_seed(trial: Trial, seed: int) -> Trial:
 
 
 def _train(trials: Sequence[Trial], out: Path, apply: Apply, progress: Progress, stage: str) -> bool:
-    """Train what was not trained yet; False when it was stopped before all had ended."""
+    """Train the trials not yet trained; False when stopped before all had ended."""
     missing = [trial for trial in trials if read_result(out, trial) is None]
     num_done = len(trials) - len(missing)
     progress(stage, num_done, len(trials))

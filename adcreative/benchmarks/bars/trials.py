@@ -1,4 +1,4 @@
-"""One trial of the benchmark: train, measure validation rows, keep settings, log, weights and figures in the trial's folder.
+"""One trial of the benchmark: train, measure validation rows, save settings, log, weights and figures in the trial's folder.
 
     trials/KEY/config.json   everything that the key is a hash of
     trials/KEY/log.txt       one line an epoch
@@ -6,7 +6,7 @@
     trials/KEY/model/        the trained network; kept for chosen settings only
     trials/KEY/test.json     figures of the test rows, for chosen settings, read once
 
-A finished trial is never trained again; one that was killed goes on. A job travels to worker processes, so it is small.
+A finished trial is never trained again; a killed trial continues. A job is sent to worker processes, so it is small.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TRIALS, RESULT, TEST, MODEL = "trials", "result.json", "test.json", "model"
 
 
 def open_roles(dataset: BarsDataset, folder: Path) -> dict[str, LogFile]:
-    """Return training and validation rows; without validation rows a tenth of the training rows is set aside."""
+    """Return training and validation rows; without validation rows a tenth of the training rows is held out."""
     if dataset.valid:
         names = {"train": dataset.train, "valid": dataset.valid}
         return {role: LogFile(folder / name, dataset.schema, "") for role, name in names.items()}
@@ -40,13 +40,13 @@ def open_roles(dataset: BarsDataset, folder: Path) -> dict[str, LogFile]:
 
 
 def open_test(dataset: BarsDataset, folder: Path) -> LogFile:
-    """Return the test rows. Called when the choice is written down, and not before."""
+    """Return the test rows. Called only after the choice is recorded."""
     return LogFile(folder / dataset.test, dataset.schema, "test" if dataset.schema.split else "")
 
 
 @dataclass(frozen=True)
 class TrialJob:
-    """Trains trials on a data set; loaded once a process (see `runs.engines.Job`)."""
+    """Trains trials on a data set; loaded once per process (see `runs.engines.Job`)."""
 
     dataset: BarsDataset
     folder: Path
@@ -54,7 +54,7 @@ class TrialJob:
     progress: Progress = silent
 
     def load(self, should_stop: ShouldStop) -> Callable[[Trial], list[dict[str, Any]]]:
-        """Return what trains one trial; rows of the data set are encoded once."""
+        """Return the function that trains one trial; rows of the data set are encoded once."""
         opened: dict[tuple[int, bool], EncodedLog] = {}
 
         def apply(trial: Trial) -> list[dict[str, Any]]:
@@ -75,9 +75,9 @@ class TrialJob:
 def run_trial(
     trial: Trial, log: EncodedLog, out: Path, progress: Progress = silent, should_stop: ShouldStop = never
 ) -> dict[str, Any] | None:
-    """Train and measure one trial; None when it was stopped.
+    """Train and measure one trial; None when stopped.
 
-    A loss that becomes infinite is a result too: the setting is kept with its reason and never chosen.
+    An infinite loss is a result too: the setting is recorded with the reason and never chosen.
     """
     place = trial_dir(out, trial)
     write_atomically(place / "config.json", dump_json(trial.as_dict(), indent=1).encode())
@@ -107,7 +107,7 @@ def run_trial(
 
 
 def measure_test(trial: Trial, dataset: BarsDataset, folder: Path, out: Path) -> dict[str, Any]:
-    """Return the figures of the test rows, read now if they were not read for this trial before."""
+    """Return the figures of the test rows, measured now unless already measured for this trial."""
     path = trial_dir(out, trial) / TEST
     if not path.is_file():
         found = measure_model(LogModel.load(trial_dir(out, trial) / MODEL), open_test(dataset, folder))
@@ -117,7 +117,7 @@ def measure_test(trial: Trial, dataset: BarsDataset, folder: Path, out: Path) ->
 
 
 def read_result(out: Path, trial: Trial) -> dict[str, Any] | None:
-    """Return what an earlier run of this trial gave; None when it has not ended."""
+    """Return the result of an earlier run of this trial; None for an unfinished trial."""
     path = trial_dir(out, trial) / RESULT
     if not path.is_file():
         return None
