@@ -41,9 +41,10 @@ class App:
     def start(self, round_s: float = 0.01) -> None:
         command = [sys.executable, "-c", _SERVE, str(self.port), str(self.folder), str(round_s)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(300):
+        until_s = time.monotonic() + 300  # a busy machine takes a minute to import all that an app needs
+        while time.monotonic() < until_s:
             try:
-                httpx.get(f"{self.url}/config", timeout=5)
+                httpx.get(f"{self.url}/config", timeout=60)
                 return
             except httpx.HTTPError:
                 time.sleep(0.2)

@@ -295,9 +295,7 @@ def reader_log(tmp_path: Path) -> Path:
     return tmp_path / "readers.csv"
 
 
-@pytest.mark.parametrize(
-    "readers", [pytest.param("gru", marks=pytest.mark.slow), "linear", pytest.param("", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("readers", ["linear", pytest.param("", marks=pytest.mark.slow)])
 def test_each_reader_gets_slates_of_their_own(
     account: Path,  # noqa: F811
     reader_log: Path,
