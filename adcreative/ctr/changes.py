@@ -12,12 +12,12 @@ x: contribution of a channel to the predicted log-odds (exact ablation). The cha
     var  = ensemble + tau_words^2 |text_i - text_0|^2 + tau_picture^2 |picture_i - picture_0|^2
                     + tau_faces^2 |attributes_i - attributes_0|^2
 
-so that uncertainty grows with the size of a change. Versions of an ad usually differ in words and
-picture at once and about equally far, so the data give the unexplained variation and not its channel: words get three
-quarters of it (new words are new; an edited picture keeps its composition), per their typical distance. Slopes are shrunk
-towards 1/2 (a prior worth PRIOR_STD) and lie in 0..MAX_SLOPE; without rows the prior is used. Faces have a slope of their own,
-since effects of expressions may transfer better, or worse, than effects of whole pictures; the unexplained effect of an
-expression is too small to be measured in counts and is assumed: FACE_TAU per deviation of an attribute.
+so that uncertainty grows with the size of a change. Versions of an ad usually differ in words and picture at once and about
+equally far, so the data give the unexplained variation and not its channel: words get three quarters of it (new words are new;
+an edited picture keeps its composition), per their typical distance. Slopes are shrunk towards 1/2 (a prior worth PRIOR_STD)
+and lie in 0..MAX_SLOPE; without rows the prior is used. Faces have a slope of their own, since effects of expressions may
+transfer better, or worse, than effects of whole pictures; the unexplained effect of an expression is too small to be measured
+in counts and is assumed: FACE_TAU per deviation of an attribute.
 """
 
 from __future__ import annotations

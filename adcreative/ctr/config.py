@@ -104,10 +104,10 @@ class PredictorConfig:
     """The composition of a predictor.
 
     model_name: of the registry. num_members: networks of the ensemble, one seed each. fractions: train, validation (early
-    stopping), calibration, test (unused until measured), by group. encoder_hashes: encoders of the features,
-    name -> content hash; stored in the artefact so that other encoders can be refused. ignored_categories: categorical fields
-    without learnt values; a model for new accounts should know no brand, and read the brand's
-    history instead. transfer_rate: factor on the learning rates when training starts from another predictor.
+    stopping), calibration, test (unused until measured), by group. encoder_hashes: encoders of the features, name -> content
+    hash; stored in the artefact so that other encoders can be refused. ignored_categories: categorical fields without learnt
+    values; a model for new accounts should know no brand, and read the brand's history instead. transfer_rate: factor on the
+    learning rates when training starts from another predictor.
     """
 
     model_name: str = "qin"

@@ -55,8 +55,8 @@ def predict_uplift(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of the change in log-odds against the first creative, [N-1] each.
 
-    Both are the predictor's own, calibrated on real pairs of ads. No predictor has learnt the effect of a
-    new button, so BUTTON_STD^2 is added to the variance where the button differs.
+    Both are the predictor's own, calibrated on real pairs of ads. No predictor has learnt the effect of a new button, so
+    BUTTON_STD^2 is added to the variance where the button differs.
     """
     mean, std = (np.asarray(part, dtype=np.float64) for part in predictor.predict_change(creatives, features))
     has_new_button = np.array([one.cta != creatives[0].cta for one in creatives[1:]], dtype=np.float64)

@@ -1,8 +1,8 @@
 """Effects of words and picture regions on a score by perturbation: remove each, score again, take the difference.
 
-Both encode the creative again, so they measure the whole pipeline: a region with a face changes
-faces, look and picture at once. Positive means that the word or region raises the log-odds. Encoders and predictor are
-passed in as functions. No gradients: a leave-one-out effect is an actual difference, not a slope.
+Both encode the creative again, so they measure the whole pipeline: a region with a face changes faces, look and picture at
+once. Positive means that the word or region raises the log-odds. Encoders and predictor are passed in as functions. No
+gradients: a leave-one-out effect is an actual difference, not a slope.
 """
 
 from __future__ import annotations

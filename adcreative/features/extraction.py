@@ -1,7 +1,7 @@
 """Run the encoders over creatives: pixels and words in, CreativeFeatures out, through the cache.
 
-The encoders are passed in and defined by Protocols. An unreadable creative is replaced by a
-CreativeError; the others are processed. Pictures are processed in small chunks, so memory use is constant.
+The encoders are passed in and defined by Protocols. An unreadable creative is replaced by a CreativeError; the others are
+processed. Pictures are processed in small chunks, so memory use is constant.
 """
 
 from __future__ import annotations

@@ -99,9 +99,9 @@ def read_out(
 
     With a plan, rows are joined by variant id, every test is evaluated separately, and the level is the plan's. Without a plan,
     every ad name is an arm of one test and `control` names the control. Arms are compared and ranked by `metric` ("ctr", "cpc",
-    "cost_per_conversion" or "roas"); the last three need spend, and conversions or
-    revenue, in the export. `dates` ("dmy", "mdy" or "ymd") is the order of day, month and year; "" detects the order. `ledger`:
-    parquet file to which predicted and real outcomes of a plan's tests are appended (`verbs.ledger` reads the file).
+    "cost_per_conversion" or "roas"); the last three need spend, and conversions or revenue, in the export. `dates` ("dmy",
+    "mdy" or "ymd") is the order of day, month and year; "" detects the order. `ledger`: parquet file to which predicted and
+    real outcomes of a plan's tests are appended (`verbs.ledger` reads the file).
 
     Raises:
         ConfigError: neither plan nor control, or both, or no such metric, or missing columns. CatalogError: the export has

@@ -133,8 +133,8 @@ def _face_finder() -> LatestFaces:
 def scorer(judges: Judges | None, *, has_faces: bool = True) -> Score | None:
     """Return the scoring function: the lower bound of two models' pooled log-odds; None without a model of an account.
 
-    Candidates have known lines, are scored once and never again, so picture features are not cached. has_faces: whether the ads
-    may show faces.
+    Candidates have known lines and are scored only once, so their features are cached in memory alone. has_faces: whether the
+    ads may show faces.
     """
     if judges is None:
         return None

@@ -166,10 +166,10 @@ class Judges(NamedTuple):
 
 
 def load_words(text_encoder: str = "") -> Callable[[Sequence[str]], np.ndarray]:
-    """Return what reads N texts as unit vectors [N, D], zeros for blank ones: the shipped encoder, or the one that is named.
+    """Return a function that encodes N texts as unit vectors [N, D] (zeros for blank ones) by the named or the shipped encoder.
 
     Raises:
-        ConfigError: it cannot be loaded.
+        ConfigError: the encoder cannot be loaded.
     """
     if not text_encoder:
         return load_tools().clip.encode_texts

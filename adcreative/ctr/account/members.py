@@ -136,7 +136,7 @@ def _fit_both(job: Job) -> Member | None:
 
 
 def _fit_meaning(job: Job) -> Member | None:
-    """Fit on the encoder's embedding of the words, and on columns without information on the group."""
+    """Fit on an encoder's embedding of the words, and on all columns but the group's."""
     meaning = next((name for name in MEANING_BLOCKS if name in job.encoded.dense and job.encoded.mass[name].any()), None)
     columns = [name for name in job.encoded.sparse if name not in (*NGRAM_BLOCKS, job.group_column)]
     return None if meaning is None else _fit_logistic(job, [meaning, *columns], MEANING_PENALTY)

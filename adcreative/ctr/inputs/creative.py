@@ -3,9 +3,9 @@
     vector of field f = present_f * (W_f standardised_f + b_f)        a category: its row of a table
     wide = base log-odds + sum over fields of present_f * (w_f . standardised_f + c_f) + exp(s) * appeal
 
-Words without a picture have weights of their own (v_f in place of w_f, s + t in place of s): their
-effects come from headline tests, effects of words beside a picture from ads, and shared weights would fit both worse. A picture
-that is masked still counts as present; a model that was fitted without pictures has one set of weights.
+Words without a picture have weights of their own (v_f in place of w_f, s + t in place of s): their effects come from headline
+tests, effects of words beside a picture from ads, and shared weights would fit both worse. A picture that is masked still
+counts as present; a model that was fitted without pictures has one set of weights.
 Absent fields contribute zero to both. The headline model's score enters the wide view with a positive weight that starts
 where a unit of it is worth a unit of log-odds, so that an appeal learnt from real tests is not lost among hundreds of inputs.
 """

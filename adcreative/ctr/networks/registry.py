@@ -41,9 +41,9 @@ def _contexts(config: FinalMLPConfig, dim: int, spec: LogSpec) -> dict[str, View
 class NetworkEntry:
     """One network: its build function (shape, config, generator), its settings, and its inputs.
 
-    views: config, field width and fields of the log -> further tables. embedding_dim: a fixed field width,
-    0 = any. reads_history: compares a target with a history. num_labels: 2 when conversions are learnt besides clicks.
-    searches: one pass finds settings (`choose`), with which the network is trained anew.
+    views: config, field width and fields of the log -> further tables. embedding_dim: a fixed field width, 0 = any.
+    reads_history: compares a target with a history. num_labels: 2 when conversions are learnt besides clicks. searches: one
+    pass finds settings (`choose`), with which the network is trained anew.
 
     A network whose config has `starts_at_zero` is trained on creatives too, added to their wide path. on_creatives: its
     settings there, besides dropout_prob. projects_log_rate: the log rate of a history item is as wide as a field, else one

@@ -3,9 +3,9 @@
     binomial           sum_i w_i [ y_i softplus(-logit_i) + (1 - y_i) softplus(logit_i) ],     y_i = clicks / impressions
     listwise softmax   sum_g w_g sum_i clicks_i [ -log softmax_i( log impressions_i + log p_i ) ],   g: a test, else a brand
 
-Rows without clicks are kept: they show low rates. Creatives vary beyond binomial noise, so a count
-stops gaining weight once its noise is below that variation (`group_variance`, `within_group_variance`): otherwise one row of
-a million impressions would dominate the loss.
+Rows without clicks are kept: they show low rates. Creatives vary beyond binomial noise, so a count stops gaining weight once
+its noise is below that variation (`group_variance`, `within_group_variance`): otherwise one row of a million impressions would
+dominate the loss.
 Source:
     Cao et al., Learning to rank: from pairwise to listwise approach (ListNet), ICML 2007, for the softmax over a list. Differs:
     the list's target is its clicks, and a row's score is shifted by the log of its impressions.

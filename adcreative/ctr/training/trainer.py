@@ -1,7 +1,7 @@
 """The training loop: epochs of steps on batches, early stopping, and the weights of the best epoch.
 
-Subclasses define data and loss: creatives (`loop`), streamed rows that can be resumed by several
-processes (`streamed`), compressed networks (`compression.tuning`, `compression.distillation`).
+Subclasses define data and loss: creatives (`loop`), streamed rows that can be resumed by several processes (`streamed`),
+compressed networks (`compression.tuning`, `compression.distillation`).
 """
 
 from __future__ import annotations

@@ -3,11 +3,11 @@
     y_i = logit_i + sum over fields f of present_f (o_f + w_f . x_f) + categories + group_g(i) + e_i
 
 y: observed log-odds; logit: the current output of the network (for an untrained one the base rate and the appeal of the words,
-for continued training the earlier model). Every unknown has a normal prior around 0, so that it is unchanged without
-evidence: an embedding as a whole moves log-odds by EMBEDDING_STD, for any width (of a headline by HEADLINE_STD), a
-few named measures together by MEASURE_STD; a group (test or brand) has its own random effect,
-so that only differences within groups determine the effects of creatives. e has the binomial variance and the variation of
-creatives beyond their features. A few hundred rows determine thousands of weights safely in this way; gradient steps refine it.
+for continued training the earlier model). Every unknown has a normal prior around 0, so that it is unchanged without evidence:
+an embedding as a whole moves log-odds by EMBEDDING_STD, for any width (of a headline by HEADLINE_STD), a few named measures
+together by MEASURE_STD; a group (test or brand) has its own random effect, so that only differences within groups determine the
+effects of creatives. e has the binomial variance and the variation of creatives beyond their features. A few hundred rows
+determine thousands of weights safely in this way; gradient steps refine it.
 
 With K the prior covariance of y - logit and V that of e,    weights = prior covariance X' (K + V)^-1 (y - logit - mean).
 Source: Henderson 1975 (best linear unbiased prediction), in its dual form.

@@ -105,8 +105,8 @@ class EditPlan:
 
     lines: numbers of headline, description and button, 0 for the creative's own; scene: number of the background. faces [F, K]:
     strengths of the directions of each face; look [L]: of the adjustments of the whole picture (standard deviations, 0: no
-    change). score: from the search; None before scoring. is_message: its headline is another message of the
-    ad. layout: number of a new layout, which has its own pixels and words; 0 for the ad's own.
+    change). score: from the search; None before scoring. is_message: its headline is another message of the ad. layout: number
+    of a new layout, which has its own pixels and words; 0 for the ad's own.
     """
 
     lines: tuple[int, int, int]

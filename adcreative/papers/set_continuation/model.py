@@ -10,10 +10,10 @@ Each score is standardised over the candidates; the blend is their weighted sum.
 
 Stage two: boosted trees rank the candidates of stage one, trained on sets with hidden items.
 
-Stage one is fitted on one half of the sets, stage two learns on the other half, so that its training sets are new to stage
-one. Positives are hidden items, negatives the candidates that stage one ranked highest, not random ones,
-which would teach popularity. The number of seeds is a feature, so that one model serves all kinds of sets, also those
-with a title alone. No torch.
+Stage one is fitted on one half of the sets, stage two learns on the other half, so that its training sets are new to stage one.
+Positives are hidden items, negatives the candidates that stage one ranked highest, not random ones, which would teach
+popularity. The number of seeds is a feature, so that one model serves all kinds of sets, also those with a title alone. No
+torch.
 
 Source: Volkovs et al. 2018 (stages, exponents, hard negatives, features); Hu, Koren & Volinsky 2008 (ALS). Differs: words in
 place of its title factors, factor rank by the size of the data, lightgbm's lambdarank on binary relevance.
