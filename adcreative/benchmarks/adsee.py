@@ -5,7 +5,8 @@ prediction. A seed sets a split by group and the initial weights; a split by row
 sides and is refused (`catalog.splits.check_split`).
 Figures are means over seeds (and markets) with 95 % intervals from a bootstrap that draws whole groups, the same draws for
 every row, so that differences to the row with all inputs are paired. The rows of the paper come last, on AutoInt, with the
-published figures (`adsee_tables`). Source:
+published figures (`adsee_tables`).
+Source:
     Jiang et al., AdSEE, KDD 2023, tables 2 and 3: MAE, MAPE, NDCG@10, NDCG@50, Spearman, Kendall of destandardised rates.
     Differs: grouped splits, seeds and intervals (the paper has neither), start and loss of our own training for every
     network, FC dense, all ads and not only those with one to five faces.

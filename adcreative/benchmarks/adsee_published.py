@@ -2,7 +2,8 @@
 
 Inputs are named as published: FC face count, C category, PN product (here category and brand), CL class labels, FL face
 latents, IE image embedding, T words. Figures are MAE, MAPE, NDCG@10, NDCG@50, Spearman, Kendall, on other ads than any
-available here (QQ-AD was never released) and on a split by row, so ranks of rows are comparable, levels are not. Source:
+available here (QQ-AD was never released) and on a split by row, so ranks of rows are comparable, levels are not.
+Source:
     Jiang et al., AdSEE, KDD 2023: table 2 (QQ-AD: CRP-OpenImage, CRP-e4e, CRP) and table 3 (CreativeRanking: C1 to C5), as on
     the authors' slides. Left out: CRP-NIMA (image quality) and CRP-Sogou, which have no counterpart here.
 """

@@ -4,7 +4,8 @@
     rates = serving.predict(rows)["ctr"]                      # candidates of many users, each row with its history so far
 
 A candidate costs a hash and a look-up whatever the length of the history; the history is read once for all candidates that are
-ranked against it, and of an extended history only the new items. Rates equal those of `LogModel.predict` to rounding. Source:
+ranked against it, and of an extended history only the new items. Rates equal those of `LogModel.predict` to rounding.
+Source:
     Cao et al., Sampling Is All You Need on Modeling Long-Term User Behaviors for CTR Prediction, CIKM 2022, section 4.4 (the
     server of behaviour sequence encodings).
 """

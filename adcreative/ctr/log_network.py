@@ -78,7 +78,8 @@ class LogNetwork(nn.Module):
     def add_batch_aware_gradient(self, batch: LogBatch, strength: float) -> None:
         """Add strength / n_j w_j to the gradient of each table row j that a batch looks up; n_j: training rows with j.
 
-        This is the gradient of strength / (2 n_j) |w_j|^2 over the ids in the batch; all other rows are unchanged. Source:
+        This is the gradient of strength / (2 n_j) |w_j|^2 over the ids in the batch; all other rows are unchanged.
+        Source:
             Zhou et al., Deep Interest Network, KDD 2018, eqs. 7-9 (mini-batch aware regularisation).
         Raises:
             ConfigError: the ids were not counted.

@@ -9,7 +9,8 @@ button.
 One softmax of the whole picture gives rendered ads hardly a label but "web site". Thresholded sets, not probabilities: the
 published table was made with them (a set of class ids at a score of at least 0.25), and sets do not repeat the picture
 embedding, which is another linear map of the same features. Classes of people are left out, as there: faces are counted. Knows
-pixels; knows nothing of ads, files, networks that predict clicks, or their known labels. Source:
+pixels; knows nothing of ads, files, networks that predict clicks, or their known labels.
+Source:
     Jiang et al., AdSEE, KDD 2023 (released code: SOLOv2 on COCO, threshold 0.25, persons excluded). Zhou et al., CVPR 2016,
     class activation maps, for a classifier applied at each position. Differs: 1,000 ImageNet classes without masks.
 """

@@ -10,8 +10,8 @@ the appeal without the word, times d log-odds / d appeal. All other inputs of th
 statistics, are fixed. Gradients pass through copies of the networks on the same weights, so that other threads may encode words
 meanwhile; where one MiniLM gives both vectors, as in the embedded model, it is evaluated once. The integrated parts of a field
 together are its log-odds minus those with blank tokens (completeness). A gradient gives the network's use of a word in its
-context; `ctr.perturbation.weigh_words`, the effect of its removal, is the exact check. Source: Sundararajan et al. 2017,
-through captum.
+context; `ctr.perturbation.weigh_words`, the effect of its removal, is the exact check.
+Source: Sundararajan et al. 2017, through captum.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
     categorical: its row of a table;  numeric: v x;  multi-valued: mean of its rows;  dense vector: W x + b
     target: the fields that a history is compared with, side by side; a history item reads the same tables
 
-Tables start as N(0, 1e-4), row 0 is padding and stays zero, row 1 represents every value unknown in training. Shapes: B rows, F
-fields, D field width, T history length, L values of a multi-valued field, P pairs of fields. Source:
+Tables start as N(0, 1e-4), row 0 is padding and stays zero, row 1 represents every value unknown in training.
+Shapes: B rows, F fields, D field width, T history length, L values of a multi-valued field, P pairs of fields.
+Source:
     FuxiCTR's feature embedding for the initialisation, which the figures of BARS-CTR rest on.
 """
 

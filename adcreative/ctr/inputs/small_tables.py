@@ -5,7 +5,8 @@
 
 `place` is the row of an id (its own when it is None): clusters of a hash, or row 0, which is zero, for a dropped id. Every
 method of `ctr/compression` gives one of these; `read_structure` and `build_structure` are the description stored in an
-artefact, so that a loaded network has the same tables and layers. Shapes: V ids, K kept rows, W numbers a row, D field width.
+artefact, so that a loaded network has the same tables and layers.
+Shapes: V ids, K kept rows, W numbers a row, D field width.
 """
 
 from __future__ import annotations

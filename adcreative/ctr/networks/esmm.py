@@ -4,7 +4,8 @@
     loss = sum over all impressions of BCE(click, pCTR) + BCE(click and conversion, pCTCVR)
 
 There is no loss on pCVR itself, so it has no selection bias towards clicked rows; it is determined only through the product,
-and is calibrated on clicked rows after training (`calibrate`). Delayed conversions are not handled: a 0 means "none". Source:
+and is calibrated on clicked rows after training (`calibrate`). Delayed conversions are not handled: a 0 means "none".
+Source:
     Ma et al., Entire Space Multi-Task Model, SIGIR 2018, eqs. 4-5.
 """
 

@@ -6,7 +6,8 @@
     classifier: MLP([A flat ; all inner products of two rows of A]),   A = raw fields and new features, F + sum_i H_i m_i rows
 
 The generator has its own table (the view "generator"), so that its gradients and the classifier's do not interfere. The order
-of the fields matters to the convolution: it is saved with the model's schema. Source:
+of the fields matters to the convolution: it is saved with the model's schema.
+Source:
     Liu et al., Feature Generation by Convolutional Neural Network for CTR prediction, WWW 2019.
 """
 

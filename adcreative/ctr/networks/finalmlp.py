@@ -5,7 +5,8 @@
 
 e: all fields side by side. x_i: context fields from their own table (a view "context_1" or "context_2"), else one learnt vector
 for all rows. A gate is one number a dimension, and starts at exactly 1. The bilinear matrix shrinks from d1 d2 to d1 d2 / k
-numbers with k heads; w1, w2 and b are not split. Source:
+numbers with k heads; w1, w2 and b are not split.
+Source:
     Mao et al., FinalMLP, AAAI 2023, eqs. 4-11. Differs: a learnt x_i starts as N(0, 0.01) in place of 0, where ReLU would
     block all but the gate's last bias.
 """

@@ -6,7 +6,8 @@
 
 The search trains alpha and the weights together while t falls; then each pair keeps its most probable choice, dropped pairs are
 removed from the input, and the weights are trained again from scratch (`OptInterConfig.choices`). Search in one pass over the
-log: in a second pass the crossed rows of any pair have memorised the training rows. Source:
+log: in a second pass the crossed rows of any pair have memorised the training rows.
+Source:
     Lyu et al., Memorize, Factorize, or be Naive, ICDE 2022. Follows the paper in drawing Gumbel noise, which its released code
     leaves out.
 """

@@ -94,7 +94,8 @@ class SparseTargetAttention(nn.Module):
         q = W_q t;  k_j = W_k s_j;  v_j = W_v s_j;  weight_j = ReLU(q . k_j / sqrt(a) * mask_j)
         output = W_o sum_j weight_j v_j + t
 
-    No softmax and no division by length: all weights may be 0, and then the output is the target. a = 2 x target width. Source:
+    No softmax and no division by length: all weights may be 0, and then the output is the target. a = 2 x target width.
+    Source:
         QIN 2025, released code (one head, no biases, no dropout). Differs: history items may be wider than the target.
     """
 

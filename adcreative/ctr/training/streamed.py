@@ -59,7 +59,8 @@ class TrainConfig:
     starts_at_base_rate: networks on logs start at the click rate of the training rows; else at one half, as FuxiCTR's do. After
     an epoch whose validation AUC is not above the best by min_gain the rate is multiplied by factor (never below
     min_learning_rate); after `patience` such epochs in a row training ends. The best epoch's weights are kept. average_decay:
-    of the moving average of the weights, which is evaluated and kept in place of the last step's; 0: none. Source:
+    of the moving average of the weights, which is evaluated and kept in place of the last step's; 0: none.
+    Source:
         QIN 2025, model_config.yaml and run log; FuxiCTR for the meaning of the regulariser.
     """
 

@@ -7,7 +7,8 @@
 
 Numbers are differences from the mean vector of their field: a value whose numbers are all 0 then is an average rare value, not
 an unknown one. In a log whose rare values are hardly ever clicked, that keeps the information that the value is known.
-Dimensions stay D, so that products need no projection; zeros are kept while tuning. Source:
+Dimensions stay D, so that products need no projection; zeros are kept while tuning.
+Source:
     Cheng et al., Differentiable neural input search (DNIS), arXiv 2006.04466, from its equations. Differs: the mean
     (`is_centred`), one vector a field.
 """

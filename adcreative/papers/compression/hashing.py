@@ -7,7 +7,8 @@
 
 All kinds get the K of the graph's resolution. Rows 0 (padding) and 1 (unknown values) stay separate, so that an id unknown in
 training still has a vector. Ids seen in training but never clicked share a separate row: they are not in the graph of clicks,
-and a hash would mix them with clicked ids. Source:
+and a hash would mix them with clicked ids.
+Source:
     Wu et al., GraphHash, WWW 2025, from its equations; Louvain by scikit-network. Differs: here a trained table is compressed,
     each new row starting at the frequency-weighted mean of the rows that it replaces.
 """

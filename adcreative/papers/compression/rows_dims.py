@@ -9,7 +9,8 @@
     widths by evolution: parents = best by validation AUC of the supernet, children by mutation and crossover (DEAP)
     then rows and widths are fixed, weights are reset to the model's, and the rest is tuned
 
-Dropped rows get the mean vector m of their field. Padding and the row of unknown values are never dropped. Source:
+Dropped rows get the mean vector m of their field. Padding and the row of unknown values are never dropped.
+Source:
     Lyu et al., OptEmbed, CIKM 2022, from its equations; its authors say that their results cannot be reproduced as published.
     Differs: weights are reset to the trained model's. Distances are relative to the mean and in its units,
     since rows of noise have a common vector that later layers rely on; thresholds come before widths. One alpha for all

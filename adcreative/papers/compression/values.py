@@ -4,7 +4,8 @@
     t runs from 1 to `final_temperature` in equal factors;  loss + strength / V * sum over all V values of s(t c_v)
     afterwards the weights are reset to the model's, mask_v = [c_v > 0] is fixed, and the rest is tuned again
 
-Padding and the row of unknown values have no gate. Dropping a value drops its interactions. Source:
+Padding and the row of unknown values have no gate. Dropping a value drops its interactions.
+Source:
     Lyu et al., OptFS, WWW 2023. Differs: the search starts from, and is reset to, the weights of the trained
     model; the penalty is divided by the number of values, so that one strength suits tables of all sizes; kept rows are used
     with gate 1, without the factor 1 / s(c_0).

@@ -2,7 +2,8 @@
 
 Prompts have the copywriter's format (see prompts.py): the brief, `Headlines:` and a dash; the answer is a space and the line. A
 .jsonl file holds one object a line: brand, product, description (all optional) and `line`, or `chosen` and `rejected`. Files
-from real headline tests are made by `data.make.adapter_data`. Knows words; does not know the network. No torch.
+from real headline tests are made by `data.make.adapter_data`.
+Knows words; does not know the network. No torch.
 """
 
 from __future__ import annotations
