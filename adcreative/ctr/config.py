@@ -38,7 +38,7 @@ def check_sizes(config: Any) -> None:
 
 
 def check_positive(config: Any, *names: str, may_be_zero: bool = False) -> None:
-    """Refuse numbers that are not above 0 (not below it, if they may be zero) or not finite.
+    """Refuse numbers that are not finite or not above 0; `may_be_zero` also allows 0.
 
     Raises:
         ConfigError: names the first wrong field.

@@ -139,7 +139,7 @@ def render_evidence(
     builder: KnowsCategories,
     is_skilled: bool,
 ) -> str:
-    """Return one sentence: where each modality of this creative was learnt, then what is unusual about the creative.
+    """Return one sentence: the source of each modality of the creative, then the creative's unusual properties.
 
     Args:
         far: modality -> reason, for modalities far from the training data, as `find_far` returns.

@@ -59,13 +59,13 @@ __all__ = ["EditOutcome", "EditorConfig", "EditorTools", "Session", "SessionSett
 
 @dataclass(frozen=True, kw_only=True)
 class EditOutcome:
-    """An edit and its evidence: plain data that can be pickled, stored and sent. Its Session draws the pictures of its plans.
+    """An edit and its evidence: plain data that can be pickled, stored and sent. The Session draws the pictures of the plans.
 
     image_u8: the picture to deliver (the original when kept, None without a picture). control_u8: the picture with its faces
     inverted and not edited; None when no face was opened. verdict: None when no edit reached the auditor. plan: the changes of
-    the picture; None when the ad is kept, or the picture is the user's own. plans: of the alternatives, in their order. search:
-    result of the search. lines: candidate lines. asked: settings of the edit; directions: names of the requested and permitted
-    face edits.
+    the picture; None when the ad is kept, or the picture is the user's own. plans: of the alternatives, in their order.
+    search: result of the search. lines: candidate lines. asked: settings of the edit; directions: names of the requested and
+    permitted face edits.
     """
 
     result: EditResult

@@ -53,7 +53,7 @@ def detect_language(text: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def chance_of_languages(text: str, languages: tuple[str, ...]) -> float:
-    """Return the probability (0..1) that a text is in one of the given LANGUAGES, given that it is in one of all LANGUAGES."""
+    """Return the probability (0..1) that a text is in one of the given languages, conditional on a language of LANGUAGES."""
     ranked = dict(_identifier().rank(text[:2_000]))
     return float(sum(ranked[language] for language in languages))
 

@@ -56,11 +56,11 @@ def iter_in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Ge
 
 @contextmanager
 def run_beside(call: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
-    """Run one long call on another core during the block; yield a function that waits for its result, or raises its error.
+    """Run one long call on another core during the block; yield a function that waits for the result or raises the error.
 
     The block ends when the call has ended, also after an error of its own. The call takes one of the threads that
-    `map_in_threads` uses in the block, so it must not call that function itself. It sees the context variables of the
-    calling thread. Where torch may use one thread only, it runs when its result is requested.
+    `map_in_threads` uses in the block, so the call must not use that function itself. The call sees the context variables of
+    the calling thread. Where torch may use one thread only, the call runs when its result is requested.
     """
     pool = _find_pool()[0]
     if pool is None:

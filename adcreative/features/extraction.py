@@ -98,7 +98,7 @@ class _Opened:
 
 
 class LatestCodes:
-    """A codec that caches the codes of its latest crops; for versions of one picture."""
+    """A codec with a cache of the codes of its latest crops, for versions of one picture."""
 
     def __init__(self, codec: FaceEncoding) -> None:
         self.size, self.content_hash = codec.size, hash_of(codec)

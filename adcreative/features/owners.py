@@ -17,7 +17,7 @@ from adcreative.artifacts import make_private_dir
 
 
 class FeatureOwners:
-    """A folder that records which pictures were seen with which consent id; created by the first `note`."""
+    """A folder that records the pictures seen with each consent id; created by the first `note`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)

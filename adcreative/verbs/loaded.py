@@ -93,7 +93,7 @@ class Loaded:
 
     @property
     def tools(self) -> Tools:
-        """Return the encoders and tools of the process with these features; other threads wait while one thread loads them."""
+        """Return the process's encoders and tools with these features; other threads wait while one thread loads."""
         with self._lock:
             if self._tools is None:
                 from adcreative.verbs.loading import load_tools

@@ -236,7 +236,7 @@ class _Editor:
     should_stop: ShouldStop
 
     def edit(self, creative: Creative) -> Rows:
-        """Edit one creative, write its pictures, and return its row of results.jsonl; a failure becomes a row too.
+        """Edit one creative, write its pictures, and return the row of results.jsonl; a failure is a row too.
 
         Returns:
             no row when the search was cut short, since there is no result.

@@ -163,7 +163,7 @@ def _fit_from_shipped(job: Job) -> Member | None:
 
 @dataclass(frozen=True)
 class Kind:
-    """Functions that fit a member (None: these ads have no inputs for the member) and rebuild it from its state."""
+    """The fit function of a member (returns None for ads without inputs for the member), and its restoration from state."""
 
     fit: Callable[[Job], Member | None]
     from_state: Callable[[Mapping[str, Any], Mapping[str, np.ndarray]], Member]

@@ -73,7 +73,7 @@ class LogBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Further tables that a network needs. fields: which, () = all; is_crossed: one table per pair of fields instead."""
+    """Further tables of a network. fields: names, () = all fields; is_crossed: one table per pair of fields instead."""
 
     dim: int
     fields: tuple[str, ...] = ()

@@ -145,7 +145,7 @@ class Network(nn.Module):
         return found
 
     def start_at(self, log_odds: float) -> None:
-        """Set the bias so that the untrained network predicts this level; with rare clicks, few steps would not reach it."""
+        """Set the output bias to a level of log-odds; with rare clicks, few training steps would not reach the level."""
         bias = self.output_bias()
         if bias is not None:
             nn.init.constant_(bias, log_odds)

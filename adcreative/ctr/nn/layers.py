@@ -36,7 +36,7 @@ def build_table(num_rows: int, dim: int, *, std: float, generator: torch.Generat
 
 
 def build_head(in_dim: int, *, starts_at_zero: bool, generator: torch.Generator) -> nn.Linear:
-    """Build the last layer, in_dim -> 1. With `starts_at_zero` it has no bias: the path that it is added to sets the level."""
+    """Build the last layer, in_dim -> 1; without a bias if `starts_at_zero`, since the linear path then sets the level."""
     head = build_linear(in_dim, 1, generator=generator, bias=not starts_at_zero)
     if starts_at_zero:
         nn.init.zeros_(head.weight)

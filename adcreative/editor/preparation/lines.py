@@ -50,7 +50,7 @@ def build_lines(
 
 
 def keep_settable(lines: Lines, opened: EditableCreative, should_stop: ShouldStop = never) -> tuple[Lines, tuple[Problem, ...]]:
-    """Return the lines without those that cannot be set in the picture in place of words read there, and the reasons.
+    """Return the lines that can be set in the picture in place of words read there, and why others cannot.
 
     Words from the ad's table may change beside the picture; words that were read exist only in the picture.
     """

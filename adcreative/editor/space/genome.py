@@ -159,7 +159,7 @@ class EditPlan:
         return replace(self, look=np.where(keep, self.look, 0.0)) if self.look[CROP : CROP + 1].any() else self
 
     def with_one_face_edit(self, single: Sequence[EditPlan]) -> EditPlan:
-        """Return the plan with the best single edit of one face among its face edits, so that a test measures one gain.
+        """Return the plan with only the best single face edit among its face edits, so that a test measures one gain.
 
         Args:
             single: scored plans of one change each.

@@ -34,7 +34,7 @@ class Lines:
         return (self.headlines[headline_idx], self.descriptions[description_idx]) not in self.unfit
 
     def apply(self, creative: Creative, headline_idx: int, description_idx: int, button_idx: int = 0) -> Creative:
-        """Return the creative with these lines and this button."""
+        """Return the creative with the chosen lines and button."""
         return replace(
             creative, headline=self.headlines[headline_idx], description=self.descriptions[description_idx],
             cta=self.buttons[button_idx] if button_idx else creative.cta,

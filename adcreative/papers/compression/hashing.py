@@ -141,9 +141,9 @@ def _hash(ids: np.ndarray, num_rows: int, rng: np.random.Generator) -> np.ndarra
 
 
 def shrink_table(table: SmallTable, places: np.ndarray, num_rows: int, counts: np.ndarray) -> SmallTable:
-    """Return a table whose rows start at the mean of the vectors that they replace, weighed by counts [V + 2].
+    """Return a table whose rows start at the mean of the replaced vectors, weighed by counts [V + 2].
 
-    Where a vector is the sum of k rows each of them starts at its share, 1/k.
+    Where a vector is the sum of k rows, each row starts at its share, 1/k.
     """
     with torch.no_grad():
         vectors = table(torch.arange(table.num_ids)).double().numpy()

@@ -98,7 +98,7 @@ class GatedTable(nn.Module):
 
 
 def compress_values(model: LogModel, work: Work, config: ValuesConfig) -> dict[str, Any]:
-    """Drop the values that need no row from a model's tables, then tune it; return the number kept per field, and their names.
+    """Drop the values that need no row from a model's tables, then tune the model; return number and names of kept values.
 
     Raises:
         ConfigError: the tables no longer have a row for each value.

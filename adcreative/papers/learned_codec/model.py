@@ -190,7 +190,7 @@ def quantise(one: Pass, latents: Tensor, skip_scale: float) -> tuple[Tensor, Ten
 
 
 def first_coded_idx(skip_scale: float) -> int:
-    """Return the first entry of the table of scales whose symbols are coded; symbols below it take their mean."""
+    """Return the first coded entry of the table of scales; symbols of lower entries take their mean."""
     return int((scale_table() >= skip_scale).argmax())
 
 

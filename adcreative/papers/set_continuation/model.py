@@ -205,7 +205,7 @@ def fit_extender(
     library: Library, titles: csr_matrix, *, seed: int = 0, use_ranker: bool = True,
     progress: Count = uncounted,
 ) -> Extender:  # fmt: skip
-    """Fit stage one to all sets, and stage two to sets outside the training data of its stage one.
+    """Fit stage one to all sets, and stage two on sets held out from another fit of stage one.
 
     Args:
         titles: [S, V] words of the sets' titles. use_ranker: False, or fewer than 60 sets, gives stage one alone.
