@@ -153,7 +153,7 @@ def _wire_lines(facts: Any, shown: gr.HTML, roles: gr.JSON) -> None:
     )
 
 
-def _with_chosen(asked: list[Any], roles: gr.JSON) -> str:
+def _with_chosen(asked: list[Any], roles: Any) -> str:
     """Return the script that replaces the input `roles` in `asked` by the roles chosen on the page."""
     return (
         f"(...asked) => {{ const kept = document.querySelector('#make-lines')?.dataset.chosen;"
