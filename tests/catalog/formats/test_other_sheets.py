@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import xlwt
 
 from adcreative.catalog import read_catalog
 from adcreative.catalog.results import read_results
@@ -48,6 +49,19 @@ def test_an_ods_gives_its_table_with_whole_numbers(tmp_path: Path) -> None:
         ("Beach", "23850000000001", 1000, 10), ("Sand", "2", 500, 25),
     ]  # fmt: skip
     assert len(read_catalog(path).creatives) == 2
+
+
+@pytest.mark.parametrize("name", ["ads.xls", "ads.csv"])
+def test_an_old_workbook_is_read_whatever_its_ending(tmp_path: Path, name: str) -> None:
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("Ads")
+    for at, row in enumerate(ROWS):
+        for column, value in enumerate(row):
+            sheet.write(at, column, value)
+    book.save(str(tmp_path / name))
+    assert [(row.ad_name, row.ad_id, row.impressions, row.clicks) for row in read_results(tmp_path / name).rows] == [
+        ("Beach", "23850000000001", 1000, 10), ("Sand", "2", 500, 25),
+    ]  # fmt: skip
 
 
 def test_a_sheet_that_claims_all_of_memory_ends_no_process_but_its_own(tmp_path: Path) -> None:
