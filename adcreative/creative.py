@@ -16,16 +16,40 @@ import numpy as np
 from adcreative.problem import Problem
 
 TEXT_COLUMNS = (
-    "file_name", "ad_name", "headline", "primary_text", "description", "cta", "brand", "category", "platform",
-    "placement", "audience", "test_id", "currency", "date_start", "date_end", "consent_id",
-)  # fmt: skip
+    "file_name",
+    "ad_name",
+    "headline",
+    "primary_text",
+    "description",
+    "cta",
+    "brand",
+    "category",
+    "platform",
+    "placement",
+    "audience",
+    "test_id",
+    "currency",
+    "date_start",
+    "date_end",
+    "consent_id",
+)
 NUMBER_COLUMNS = ("impressions", "clicks", "spend")
 COLUMNS = TEXT_COLUMNS + NUMBER_COLUMNS
 # whom, where and when an ad was shown: read into Creative.context, in addition to the columns of a platform's reader
 SEGMENT_COLUMNS = (
-    "age", "gender", "device", "country", "region", "language", "weekday", "interest", "objective", "keyword", "campaign",
+    "age",
+    "gender",
+    "device",
+    "country",
+    "region",
+    "language",
+    "weekday",
+    "interest",
+    "objective",
+    "keyword",
+    "campaign",
     "ad_group",
-)  # fmt: skip
+)
 SYNTHETIC_PERSON = "synthetic-person"  # the consent_id of a picture without real people
 
 

@@ -18,10 +18,25 @@ MIN_VISIBLE = 1  # of twelve edits, seen at once; two were measured: light and c
 MAX_WORSE, WORST = 1, -0.03  # ads whose planted rate fell, and by how much it may have (relative)
 NUM_WALLS, MIN_NEW = 3, 3  # brands of the demo that ads are composed for, and ads of each
 RESULT_FIELDS = {
-    "file_name", "status", "edited_image", "headline_original", "headline_edited", "ctr_original", "ctr_control",
-    "ctr_edited", "ctr_edited_low", "ctr_edited_high", "ctr_edited_judge", "identity_similarity", "faces", "edits",
-    "evaluations", "seconds", "seed", "model_hash",
-}  # fmt: skip
+    "file_name",
+    "status",
+    "edited_image",
+    "headline_original",
+    "headline_edited",
+    "ctr_original",
+    "ctr_control",
+    "ctr_edited",
+    "ctr_edited_low",
+    "ctr_edited_high",
+    "ctr_edited_judge",
+    "identity_similarity",
+    "faces",
+    "edits",
+    "evaluations",
+    "seconds",
+    "seed",
+    "model_hash",
+}
 
 
 def check_demo(demo_dir: Path) -> str:

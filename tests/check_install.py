@@ -22,9 +22,13 @@ ROOT = Path(__file__).parents[1]
 # Only these need an extra to load: the app (extra app) and what composes
 # ads (extra picture).
 NEED_AN_EXTRA = (
-    "adcreative._studio", "adcreative.compose", "adcreative.verbs.compose",
-    "adcreative.verbs.edit_composed", "adcreative.verbs.new_layouts", "adcreative.verbs.simulated_briefs",
-)  # fmt: skip
+    "adcreative._studio",
+    "adcreative.compose",
+    "adcreative.verbs.compose",
+    "adcreative.verbs.edit_composed",
+    "adcreative.verbs.new_layouts",
+    "adcreative.verbs.simulated_briefs",
+)
 
 CHILD = """
 import importlib, pkgutil, sys

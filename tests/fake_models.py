@@ -65,10 +65,13 @@ class Predictor:
             earlier = [one.headline for one in history.creatives if one is not creative and one.brand == creative.brand]
             predictions.append(
                 Prediction(
-                    ctr=rate, ctr_low=rate / 2, ctr_high=2 * rate, evidence=f"fake, {len(earlier)} earlier",
+                    ctr=rate,
+                    ctr_low=rate / 2,
+                    ctr_high=2 * rate,
+                    evidence=f"fake, {len(earlier)} earlier",
                     reasons=(creative.headline,),
                 )
-            )  # fmt: skip
+            )
         return predictions
 
 
@@ -101,10 +104,18 @@ def edit_creative(creative: Creative) -> Outcome:
     if "broken" in creative.headline:
         raise CreativeError("broken", "Mend it.")
     result = EditResult(
-        file_name=creative.file_name, ad_name=creative.ad_name, status="edited", consent_id=creative.consent_id,
-        headline_original=creative.headline, headline_edited=creative.headline.upper(), ctr_original=rate, ctr_edited=2 * rate,
-        ctr_original_judge=rate, ctr_edited_judge=2 * rate, ctr_control=rate,
-    )  # fmt: skip
+        file_name=creative.file_name,
+        ad_name=creative.ad_name,
+        status="edited",
+        consent_id=creative.consent_id,
+        headline_original=creative.headline,
+        headline_edited=creative.headline.upper(),
+        ctr_original=rate,
+        ctr_edited=2 * rate,
+        ctr_original_judge=rate,
+        ctr_edited_judge=2 * rate,
+        ctr_control=rate,
+    )
     return Outcome(result, np.full((8, 8, 3), 9, np.uint8))
 
 

@@ -36,10 +36,14 @@ def write_goldens(out: Path) -> None:
         prediction = studio.score_one(creative)
         rows.append(
             {
-                "ad": creative.name, "ctr": prediction.ctr, "low": prediction.ctr_low, "high": prediction.ctr_high,
-                "reasons": list(prediction.reasons), "evidence": prediction.evidence,
+                "ad": creative.name,
+                "ctr": prediction.ctr,
+                "low": prediction.ctr_low,
+                "high": prediction.ctr_high,
+                "reasons": list(prediction.reasons),
+                "evidence": prediction.evidence,
             }
-        )  # fmt: skip
+        )
     (out / "predictions.json").write_text(json.dumps(rows, indent=1))
     pipeline.score(ads, out / "scores.csv")
     pipeline.optimize(ads, out / "run", seed=1, population=16, generations=2, copywriter="template")

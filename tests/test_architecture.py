@@ -21,16 +21,30 @@ PUBLIC_VERBS = ("adcreative/pipeline.py", "adcreative/verbs/", "adcreative/paper
 # Where modules of our own may be imported inside a function: so that `--help`, the catalogue and the report load no torch, or
 # so that what one choice needs is not loaded for the others. Circles are no reason (see the import contracts).
 DEFERRED = (
-    "adcreative/verbs/", "adcreative/papers/",  # a verb loads no model before its input
-    "adcreative/catalog/sources.py", "adcreative/copywriter/build.py", "adcreative/copywriter/products/build.py",  # by name
-    "adcreative/editor/models.py", "adcreative/editor/preparation/",
-    "adcreative/encoders/headline.py", "adcreative/encoders/text_encoder.py",
+    "adcreative/verbs/",
+    "adcreative/papers/",  # a verb loads no model before its input
+    "adcreative/catalog/sources.py",
+    "adcreative/copywriter/build.py",
+    "adcreative/copywriter/products/build.py",  # by name
+    "adcreative/editor/models.py",
+    "adcreative/editor/preparation/",
+    "adcreative/encoders/headline.py",
+    "adcreative/encoders/text_encoder.py",
     "adcreative/lettering/__init__.py",  # its front: a door loads its floor when it is first used
     "adcreative/market/simulator.py",
-    "stylegan/faces/visible_changes.py", "stylegan/networks/checkpoints.py",
-)  # fmt: skip
-LIGHT = ["adcreative", "adcreative.creative", "adcreative.report", "adcreative.cli.app", "adcreative.pipeline",
-         "adcreative.catalog", "adcreative.editor.search.registry", "adcreative.encoders.weights"]  # fmt: skip
+    "stylegan/faces/visible_changes.py",
+    "stylegan/networks/checkpoints.py",
+)
+LIGHT = [
+    "adcreative",
+    "adcreative.creative",
+    "adcreative.report",
+    "adcreative.cli.app",
+    "adcreative.pipeline",
+    "adcreative.catalog",
+    "adcreative.editor.search.registry",
+    "adcreative.encoders.weights",
+]
 
 
 def source_files() -> list[Path]:
@@ -68,8 +82,11 @@ def test_few_files_stand_loose_in_adcreative() -> None:
 
 
 def test_no_function_but_a_public_verb_takes_more_than_nine_parameters() -> None:
-    wide = {f"{path}:{name}": count for path, name, node in functions()
-            if (count := num_parameters(node)) > MAX_PARAMETERS and not path.startswith(PUBLIC_VERBS)}  # fmt: skip
+    wide = {
+        f"{path}:{name}": count
+        for path, name, node in functions()
+        if (count := num_parameters(node)) > MAX_PARAMETERS and not path.startswith(PUBLIC_VERBS)
+    }
     assert not wide
 
 
@@ -91,8 +108,10 @@ def test_what_is_frozen_stays_so() -> None:
     """Records that bring their own fields into form are listed; what changes later is no frozen dataclass."""
     found = {path.relative_to(ROOT).as_posix() for path in source_files() if "object.__setattr__" in path.read_text("utf-8")}
     assert found == {
-        "adcreative/editor/space/genome.py", "stylegan/networks/generator.py", "stylegan/networks/ir_se50.py",
-    }  # fmt: skip
+        "adcreative/editor/space/genome.py",
+        "stylegan/networks/generator.py",
+        "stylegan/networks/ir_se50.py",
+    }
 
 
 def test_thresholds_of_lettering_stand_in_records() -> None:

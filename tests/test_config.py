@@ -63,10 +63,19 @@ def test_file_fills_every_kind_of_field(tmp_path: Path) -> None:
     )
     config = load_config(OuterConfig, path)
     assert config == OuterConfig(
-        population_size=12, mutation_rate=1.0, name="é", keep_original=False, engine="smollm2", hidden_dims=(),
-        span=(0.0, 2.5), tags=["a"], out=Path("runs/a"), limits={"headline": 40}, inner=InnerConfig(size=4),
+        population_size=12,
+        mutation_rate=1.0,
+        name="é",
+        keep_original=False,
+        engine="smollm2",
+        hidden_dims=(),
+        span=(0.0, 2.5),
+        tags=["a"],
+        out=Path("runs/a"),
+        limits={"headline": 40},
+        inner=InnerConfig(size=4),
         other=InnerConfig(rate=2.0),
-    )  # fmt: skip
+    )
     assert isinstance(config.mutation_rate, float)
     assert isinstance(config.hidden_dims, tuple)
 
@@ -150,12 +159,19 @@ def test_unreadable_and_broken_files_are_named(tmp_path: Path) -> None:
 
 
 @settings(deadline=None)
-@given(st.builds(
-    OuterConfig, population_size=st.integers(), mutation_rate=st.floats(allow_nan=False),
-    hidden_dims=st.lists(st.integers()).map(tuple), out=st.sampled_from([None, Path("a/b")]),
-    inner=st.builds(InnerConfig, size=st.integers(1)), other=st.none() | st.just(InnerConfig()),
-    tags=st.lists(st.text()), limits=st.dictionaries(st.text(), st.integers()),
-))  # fmt: skip
+@given(
+    st.builds(
+        OuterConfig,
+        population_size=st.integers(),
+        mutation_rate=st.floats(allow_nan=False),
+        hidden_dims=st.lists(st.integers()).map(tuple),
+        out=st.sampled_from([None, Path("a/b")]),
+        inner=st.builds(InnerConfig, size=st.integers(1)),
+        other=st.none() | st.just(InnerConfig()),
+        tags=st.lists(st.text()),
+        limits=st.dictionaries(st.text(), st.integers()),
+    )
+)
 def test_plain_values_rebuild_the_configuration(config: OuterConfig) -> None:
     assert build_config(OuterConfig, config_as_dict(config)) == config
 

@@ -8,11 +8,19 @@ from adcreative.errors import AdCreativeError, CreativeError, hide_passwords, is
 
 PASSWORD = "hunter2"
 ADDRESSES = (
-    f"http://ada:{PASSWORD}@host/v1", f"HTTP://ada:{PASSWORD}@host/v1", f"ada:{PASSWORD}@host/v1", f"htps://ada:{PASSWORD}@host",
-    f"ftp://ada:{PASSWORD}@host/", f"redis://:{PASSWORD}@host:6379", f"https://{PASSWORD}@host", f"//ada:{PASSWORD}@host",
-    f"http://ada:a/{PASSWORD}@host", f"http://ada:p@{PASSWORD}@host", f"http://ada:a#{PASSWORD}@[::1]:80",
+    f"http://ada:{PASSWORD}@host/v1",
+    f"HTTP://ada:{PASSWORD}@host/v1",
+    f"ada:{PASSWORD}@host/v1",
+    f"htps://ada:{PASSWORD}@host",
+    f"ftp://ada:{PASSWORD}@host/",
+    f"redis://:{PASSWORD}@host:6379",
+    f"https://{PASSWORD}@host",
+    f"//ada:{PASSWORD}@host",
+    f"http://ada:a/{PASSWORD}@host",
+    f"http://ada:p@{PASSWORD}@host",
+    f"http://ada:a#{PASSWORD}@[::1]:80",
     f"ada:{PASSWORD}@[::1]",
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

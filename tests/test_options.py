@@ -82,9 +82,15 @@ def test_what_is_typed_arrives_in_the_record(monkeypatch: pytest.MonkeyPatch, tm
     assert done.exit_code == 0, done.output
     settings, batch = given
     assert settings == pipeline.OptimizeSettings(
-        seed=3, population=8, copywriter="smollm2", directions=["smile", "age"], look=False, keep_controls=True,
-        config=Path("edit.toml"), algorithm="adsee",
-    )  # fmt: skip
+        seed=3,
+        population=8,
+        copywriter="smollm2",
+        directions=["smile", "age"],
+        look=False,
+        keep_controls=True,
+        config=Path("edit.toml"),
+        algorithm="adsee",
+    )
     assert batch == pipeline.BatchConfig(workers=2, restart=True)
 
 

@@ -235,8 +235,10 @@ def test_every_name_is_loaded_from_where_type_checkers_find_it() -> None:
     (checked,) = (node for node in tree.body if isinstance(node, ast.If))
     imported = {
         one.name: (node.module or "").removeprefix("adcreative.")
-        for node in checked.body if isinstance(node, ast.ImportFrom) for one in node.names
-    }  # fmt: skip
+        for node in checked.body
+        if isinstance(node, ast.ImportFrom)
+        for one in node.names
+    }
     assert imported == {name: module for module, names in pipeline._HOMES.items() for name in names.split()}
     assert sorted(imported) == sorted(pipeline.__all__)
     with pytest.raises(AttributeError, match="no attribute 'scores'"):

@@ -47,9 +47,11 @@ TRAINING = TrainingConfig(batch_size=64, num_epochs=30, patience=5)
 POOLINGS = {"max": ("face_mean",), "mean": ("face_max",), "attention": ("face_max",)}  # fields left out
 LATENTS = ("face_mean", "face_max")
 INPUTS = {
-    "words": MODALITIES["words"], "picture": MODALITIES["picture"] + MODALITIES["look"], "faces": MODALITIES["faces"],
+    "words": MODALITIES["words"],
+    "picture": MODALITIES["picture"] + MODALITIES["look"],
+    "faces": MODALITIES["faces"],
     "context": MODALITIES["context"],
-}  # fmt: skip
+}
 
 Table = tuple[Sequence[Creative], Sequence[CreativeFeatures]]
 
@@ -81,10 +83,13 @@ def _published(number: str) -> Variant:
     inputs = adsee_tables.LINES[number].split()
     fields = {field for name in inputs for field in adsee_tables.INPUT_FIELDS[name]}
     return Variant(
-        name=adsee_tables.name_line(number), model="autoint", fields=tuple(name for name in FIELDS if name in fields),
-        labels="CL" in inputs, against=adsee_tables.name_line(adsee_tables.FULL_LINES[number[0]]),
+        name=adsee_tables.name_line(number),
+        model="autoint",
+        fields=tuple(name for name in FIELDS if name in fields),
+        labels="CL" in inputs,
+        against=adsee_tables.name_line(adsee_tables.FULL_LINES[number[0]]),
         published=adsee_tables.FIGURES.get(number),
-    )  # fmt: skip
+    )
 
 
 VARIANTS = (
@@ -257,10 +262,15 @@ def summarise(judged: dict[str, list[list[Judged]]], variants: Sequence[Variant]
         name = variant.name
         full = variant.against if variant.against in per_seed else whole.get(variant.model, name)
         line: dict[str, Any] = {
-            "name": name, "model": variant.model, "pooling": variant.pooling, "num_fields": len(variant.fields),
-            "history": variant.history, "labels": variant.labels, "against": full,
+            "name": name,
+            "model": variant.model,
+            "pooling": variant.pooling,
+            "num_fields": len(variant.fields),
+            "history": variant.history,
+            "labels": variant.labels,
+            "against": full,
             "published": None if variant.published is None else dict(zip(METRICS, variant.published, strict=True)),
-        }  # fmt: skip
+        }
         for k, metric in enumerate(METRICS):
             seed_std = float(per_seed[name][:, k].std())
             line[metric] = {**_interval(per_seed[name][:, k].mean(), drawn[name][:, k]), "seed_std": _or_none(seed_std)}

@@ -93,16 +93,20 @@ class Header:
             row = {name: cell for name, cell in zip(self.names, raw.cells, strict=True) if name and not is_blank(cell)}
             identity = [str(row[name]).strip() for name in ("ad_name", *_NEEDED) if name in row]
             yield Line(
-                row=raw.row, name=next((text for text in identity if not is_total(text)), identity[0] if identity else ""),
+                row=raw.row,
+                name=next((text for text in identity if not is_total(text)), identity[0] if identity else ""),
                 label=next((str(cell).strip() for cell in raw.cells if not is_blank(cell)), ""),
                 figures=tuple(
                     finite(read(row.get(name)))
-                    for name, read in (("impressions", self.numbers.count), ("clicks", self.numbers.count),
-                                       ("spend", self.numbers.amount))
+                    for name, read in (
+                        ("impressions", self.numbers.count),
+                        ("clicks", self.numbers.count),
+                        ("spend", self.numbers.amount),
+                    )
                 ),
                 ad=tuple(str(row.get(name, "")).strip() for name in self.names if name not in others),
                 parts=(say_when(row, self.names),),
-            )  # fmt: skip
+            )
 
 
 def normalise_column(name: str) -> str:

@@ -46,8 +46,17 @@ from adcreative.catalog.tables import write_rows
 from adcreative.errors import CatalogError, ConfigError
 
 COLUMNS = (
-    "time", "user", "context", "slate", "position", "creative", "impressions", "clicks", "conversions", "propensity",
-)  # fmt: skip
+    "time",
+    "user",
+    "context",
+    "slate",
+    "position",
+    "creative",
+    "impressions",
+    "clicks",
+    "conversions",
+    "propensity",
+)
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "time": ("time", "timestamp", "ts", "datetime", "day", "date", "date_start"),
     "user": ("user", "user_id", "uid", "userid", "cohort"),
@@ -62,9 +71,12 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 }
 MAX_SHOWN = 60
 NUMBERS = {  # our number columns -> kind of number in an export with the same notation
-    "position": "impressions", "impressions": "impressions", "clicks": "clicks", "conversions": "conversions",
+    "position": "impressions",
+    "impressions": "impressions",
+    "clicks": "clicks",
+    "conversions": "conversions",
     "propensity": "ctr",
-}  # fmt: skip
+}
 DAYS = ("day", "date", "date_start")  # columns whose numbers are spreadsheet days; elsewhere numbers count steps or seconds
 KNOWN = frozenset(alias for aliases in ALIASES.values() for alias in aliases)
 _ISO, _CLOCK, _STEP = r"\d{4}-\d\d-\d\d(?!\d)", r"^(.*?)([T\s]+\d{1,2}:\d\d.*)?$", r"-?\d+(?:\.\d*)?"
@@ -448,11 +460,13 @@ def _read_export(path: Path, settings: TableSettings) -> EventLog:
     found = read_results(path, columns=settings)
     table = pd.DataFrame(
         {
-            "creative": [row.ad_name for row in found.rows], "time": [row.date_start for row in found.rows],
+            "creative": [row.ad_name for row in found.rows],
+            "time": [row.date_start for row in found.rows],
             "context": [row.placement or row.platform for row in found.rows],
-            "impressions": [row.impressions for row in found.rows], "clicks": [row.clicks for row in found.rows],
+            "impressions": [row.impressions for row in found.rows],
+            "clicks": [row.clicks for row in found.rows],
             "conversions": [row.conversions for row in found.rows],
         }
-    )  # fmt: skip
+    )
     log = build_event_log(table, str(path))
     return replace(log, notes=(*found.warnings, *log.notes))

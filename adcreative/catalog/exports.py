@@ -20,9 +20,22 @@ from adcreative.catalog.rows import build_creative
 from adcreative.creative import Creative, FailedCreative
 
 _KEY_FIELDS = (
-    "ad_name", "ad_id", "headline", "description", "primary_text", "file_name", "image_hash", "cta", "brand", "category",
-    "platform", "placement", "audience", "test_id", "currency",
-)  # fmt: skip
+    "ad_name",
+    "ad_id",
+    "headline",
+    "description",
+    "primary_text",
+    "file_name",
+    "image_hash",
+    "cta",
+    "brand",
+    "category",
+    "platform",
+    "placement",
+    "audience",
+    "test_id",
+    "currency",
+)
 _SUMMED = ("impressions", "clicks", "spend")
 
 

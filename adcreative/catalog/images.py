@@ -39,15 +39,31 @@ _MAX_FILE_BYTES = 500_000_000
 _STRIP_ROWS = 256
 _KINDS = "JPEG, PNG, WebP, GIF, BMP, TIFF or HEIC" if HAS_HEIF else "JPEG, PNG, WebP, GIF, BMP or TIFF"
 _DECODER_ERRORS = (
-    OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, MemoryError, AttributeError,
-    NotImplementedError, Warning, struct.error, zlib.error,
-)  # fmt: skip  # raised by Pillow for damaged files
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    AttributeError,
+    NotImplementedError,
+    Warning,
+    struct.error,
+    zlib.error,
+)  # raised by Pillow for damaged files
 _OURS_BY_MAGIC = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _FOREIGN_MAGIC = {
-    b"%PDF": "a PDF", b"8BPS": "a Photoshop file", b"%!PS": "PostScript", b"PK\x03\x04": "a zip archive",
-    b"\x00\x00\x01\x00": "an icon", b"\xff\x0a": "JPEG XL", b"\x00\x00\x00\x0cJXL": "JPEG XL",
+    b"%PDF": "a PDF",
+    b"8BPS": "a Photoshop file",
+    b"%!PS": "PostScript",
+    b"PK\x03\x04": "a zip archive",
+    b"\x00\x00\x01\x00": "an icon",
+    b"\xff\x0a": "JPEG XL",
+    b"\x00\x00\x00\x0cJXL": "JPEG XL",
     b"\x1aE\xdf\xa3": "a video",
-}  # fmt: skip
+}
 _warnings_lock = threading.Lock()
 
 

@@ -173,9 +173,13 @@ def propose_schema(sample: pd.DataFrame) -> LogSchema:
         else:
             parts["multi_valued"].append(name)
     return replace(
-        found, sequences=sequences, categorical=tuple(parts["categorical"]), numeric=tuple(parts["numeric"]),
-        multi_valued=tuple(parts["multi_valued"]), vectors=tuple(parts["vectors"]),
-    )  # fmt: skip
+        found,
+        sequences=sequences,
+        categorical=tuple(parts["categorical"]),
+        numeric=tuple(parts["numeric"]),
+        multi_valued=tuple(parts["multi_valued"]),
+        vectors=tuple(parts["vectors"]),
+    )
 
 
 def doubt_columns(schema: LogSchema, sample: pd.DataFrame) -> tuple[LogSchema, dict[str, str]]:
@@ -187,8 +191,10 @@ def doubt_columns(schema: LogSchema, sample: pd.DataFrame) -> tuple[LogSchema, d
     named = {schema.user, schema.domain, *schema.sequences.values()}
     doubts = {name: reason for name in schema.categorical if name not in named and (reason := why_not_a_category(sample[name]))}
     doubts |= {name: f"written after the click, it seems: {reason}" for name, reason in leaks.items() if name not in named}
-    parts: dict[str, Any] = {part: tuple(name for name in getattr(schema, part) if name not in doubts)
-             for part in ("categorical", "bucketed", "numeric", "multi_valued", "vectors")}  # fmt: skip
+    parts: dict[str, Any] = {
+        part: tuple(name for name in getattr(schema, part) if name not in doubts)
+        for part in ("categorical", "bucketed", "numeric", "multi_valued", "vectors")
+    }
     sequences = {name: target for name, target in schema.sequences.items() if name not in doubts}
     return replace(schema, sequences=sequences, **parts), doubts
 

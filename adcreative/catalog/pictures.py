@@ -43,9 +43,11 @@ class PictureJoin:
             self._index()
         assert self._by_name is not None
         keys = {
-            "file name": PurePosixPath(given.replace("\\", "/")).name, "name": values.get("ad_name"), "id": values.get("ad_id"),
+            "file name": PurePosixPath(given.replace("\\", "/")).name,
+            "name": values.get("ad_name"),
+            "id": values.get("ad_id"),
             "headline": values.get("headline"),
-        }  # fmt: skip
+        }
         for way, key in keys.items():
             spelling = fold_column(str(key)) if key else ""
             picture = self._by_name.get(spelling, "") if spelling else ""

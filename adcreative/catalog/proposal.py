@@ -36,9 +36,17 @@ _NUM_SHOWN = 400  # rows used to judge unknown columns; the proposal is shown an
 _ENOUGH_ROWS = 0.95
 _TOLERANCE = 0.02
 _NEEDED = ("impressions", "clicks")
-_RENAMED = {"clicks_link": "clicks", "clicks_all": "clicks", "clicks_outbound": "clicks", "purchases": "conversions",
-            "results": "conversions", "leads": "conversions", "long_headline": "headline", "publisher": "placement",
-            "network": "placement"}  # fmt: skip
+_RENAMED = {
+    "clicks_link": "clicks",
+    "clicks_all": "clicks",
+    "clicks_outbound": "clicks",
+    "purchases": "conversions",
+    "results": "conversions",
+    "leads": "conversions",
+    "long_headline": "headline",
+    "publisher": "placement",
+    "network": "placement",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +107,17 @@ def propose_mapping(path: Path, *, columns: Path | TableSettings | None = None, 
         missing.append("the name or words of an ad")
     note = "" if is_known or not missing else describe_missing(source.header, path.name)
     return MappingProposal(
-        columns=tuple(proposals), is_known=is_known, missing=() if is_known else tuple(missing), note=note,
+        columns=tuple(proposals),
+        is_known=is_known,
+        missing=() if is_known else tuple(missing),
+        note=note,
         settings=replace(
             settings,
             columns=settings.columns
             if is_known
             else {proposal.column: proposal.target for proposal in proposals if proposal.target},
         ),
-    )  # fmt: skip
+    )
 
 
 def _propose(header: Sequence[str], sample: Sequence[Sequence[Any]], given: Mapping[str, str]) -> list[ColumnProposal]:
@@ -190,9 +201,10 @@ class _Figures:
     def fits(self, above: int, below: int, ratio: int) -> float:
         """Return the unit (100, 1 or 1000) in which column `ratio` is above/below in nearly all rows, or 0."""
         rows = [
-            (a, b, r) for a, b, r in zip(self._numbers[above], self._numbers[below], self._numbers[ratio], strict=True)
+            (a, b, r)
+            for a, b, r in zip(self._numbers[above], self._numbers[below], self._numbers[ratio], strict=True)
             if a and b and r is not None and r > 0
-        ]  # fmt: skip
+        ]
         if len(rows) < 3 or len({round(r, 6) for _, _, r in rows}) < 2:
             return 0.0
         for unit in (100.0, 1.0, 1000.0):
@@ -217,8 +229,10 @@ class _Figures:
             return found
         many, few, ratio = best
         why = f'"{self._names[ratio]}" is "{self._names[few]}" over "{self._names[many]}" in nearly all rows'
-        found += [ColumnProposal(column=self._names[at], target=target, confidence=0.9, reason=why)
-                  for at, target in ((many, "impressions"), (few, "clicks"), (ratio, "ctr"))]  # fmt: skip
+        found += [
+            ColumnProposal(column=self._names[at], target=target, confidence=0.9, reason=why)
+            for at, target in ((many, "impressions"), (few, "clicks"), (ratio, "ctr"))
+        ]
         for money in range(len(self._names)):
             for cost in range(len(self._names)):
                 if len({money, cost, many, few, ratio}) == 5 and self.fits(money, few, cost) == 1.0:

@@ -78,9 +78,12 @@ def read_catalog(
         else:
             failures.append(item)
     return Catalog(
-        creatives=tuple(creatives), failures=tuple(failures), root=reader.root, warnings=reader.warnings,
+        creatives=tuple(creatives),
+        failures=tuple(failures),
+        root=reader.root,
+        warnings=reader.warnings,
         dropped=dict(reader.dropped),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

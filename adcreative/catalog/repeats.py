@@ -8,9 +8,19 @@ from adcreative.creative import Creative, FailedCreative
 
 # Two rows with the same values in these columns, and in context, are one creative in one place: one is a copy.
 _IDENTITY_COLUMNS = (
-    "file_name", "headline", "primary_text", "description", "cta", "brand", "platform", "placement", "audience",
-    "test_id", "date_start", "date_end",
-)  # fmt: skip
+    "file_name",
+    "headline",
+    "primary_text",
+    "description",
+    "cta",
+    "brand",
+    "platform",
+    "placement",
+    "audience",
+    "test_id",
+    "date_start",
+    "date_end",
+)
 
 
 class SeenRows:

@@ -169,6 +169,14 @@ def _build_row(values: dict[str, Any], row: int) -> ResultRow | tuple[str, str]:
     name = str(values.get("ad_name") or words or values.get("ad_id") or values.get("file_name"))
     context = {key: clean_text(str(value))[:1000] for key, value in values["context"].items()}
     return ResultRow(
-        ad_name=clean_text(name)[:1000], impressions=int(impressions), clicks=int(clicks), spend=values["spend"], row=row,
-        conversions=values["conversions"], revenue=values["revenue"], words=clean_text(words)[:1000], context=context, **texts,
-    )  # fmt: skip
+        ad_name=clean_text(name)[:1000],
+        impressions=int(impressions),
+        clicks=int(clicks),
+        spend=values["spend"],
+        row=row,
+        conversions=values["conversions"],
+        revenue=values["revenue"],
+        words=clean_text(words)[:1000],
+        context=context,
+        **texts,
+    )

@@ -24,9 +24,17 @@ MAX_LIST_BYTES = 4 << 20  # limit of the list of members, and of a single read
 CHUNK_BYTES = 1 << 20
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGED = (
-    zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, struct.error, OSError, ValueError, LookupError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    zlib.error,
+    struct.error,
+    OSError,
+    ValueError,
+    LookupError,
     OverflowError,
-)  # fmt: skip
+)
 
 
 class PackedError(CatalogError):

@@ -81,9 +81,17 @@ def extend(
     Example: adcreative papers extend sets.csv --seeds "Ad 1" --seeds "Ad 2" --out more.csv
     """
     summary = pipeline.extend(
-        library, out, seeds=tuple(seeds or ()), title=title, num=num, creatives=creatives, text_encoder=text_encoder, seed=seed,
-        restart=restart, **told,
-    )  # fmt: skip
+        library,
+        out,
+        seeds=tuple(seeds or ()),
+        title=title,
+        num=num,
+        creatives=creatives,
+        text_encoder=text_encoder,
+        seed=seed,
+        restart=restart,
+        **told,
+    )
     return summary, "item{s} named"
 
 
@@ -143,9 +151,17 @@ def target_by_encoder(
     Example: adcreative papers target ads.csv --labels pairs.csv --index index/ --out targets.csv
     """
     summary = pipeline.target(
-        ads, out, labels=labels, num=num, index=index, use_pictures=pictures, text_encoder=text_encoder, seed=seed,
-        restart=restart, **told,
-    )  # fmt: skip
+        ads,
+        out,
+        labels=labels,
+        num=num,
+        index=index,
+        use_pictures=pictures,
+        text_encoder=text_encoder,
+        seed=seed,
+        restart=restart,
+        **told,
+    )
     return summary, "creative{s} targeted"
 
 

@@ -176,9 +176,11 @@ def read_brief(path: Path) -> Brief:
 def _found_beside(brief: Brief, folder: Path) -> Brief:
     brand = brief.brand
     brand = replace(
-        brand, logo=brand.logo and folder / brand.logo, kit=brand.kit and folder / brand.kit,
+        brand,
+        logo=brand.logo and folder / brand.logo,
+        kit=brand.kit and folder / brand.kit,
         fonts=tuple(folder / one for one in brand.fonts),
-    )  # fmt: skip
+    )
     photos = tuple(replace(one, file=folder / one.file) for one in brief.photos)
     return replace(brief, brand=brand, photos=photos, ran=tuple(folder / one for one in brief.ran))
 
@@ -304,9 +306,13 @@ def prepare(brief: Brief, *, segment: Segmenter | None, find_faces: FindFaces | 
     if not brief.language:
         notes.append(f"language: {language}, by the words.")
     parts = Parts(
-        photos=photos, logo=logo, brand=name, palettes=derive_palettes(colours, are_given=source == "brief"),
-        typefaces=typefaces, language=language,
-    )  # fmt: skip
+        photos=photos,
+        logo=logo,
+        brand=name,
+        palettes=derive_palettes(colours, are_given=source == "brief"),
+        typefaces=typefaces,
+        language=language,
+    )
     return Prepared(
         parts=parts,
         messages=messages,

@@ -101,9 +101,11 @@ def _fills(thing: Box) -> bool:
 def within(box: Box, window: Box) -> Box:
     """Return a box as fractions of a window."""
     return Box(
-        (box.x0 - window.x0) / window.width, (box.y0 - window.y0) / window.height,
-        (box.x1 - window.x0) / window.width, (box.y1 - window.y0) / window.height,
-    )  # fmt: skip
+        (box.x0 - window.x0) / window.width,
+        (box.y0 - window.y0) / window.height,
+        (box.x1 - window.x0) / window.width,
+        (box.y1 - window.y0) / window.height,
+    )
 
 
 def _scaled(box: Box, width: float, height: float) -> Box:

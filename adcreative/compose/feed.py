@@ -10,8 +10,20 @@ from pathlib import Path
 from adcreative.compose.brief import Brief, BriefPhoto, Messages
 from adcreative.errors import CreativeError
 
-COLUMNS = ("id", "title", "brand", "price", "sale_price", "description", "image", "image_link", "facts", "headline", "button",
-           "consent_id")  # fmt: skip
+COLUMNS = (
+    "id",
+    "title",
+    "brand",
+    "price",
+    "sale_price",
+    "description",
+    "image",
+    "image_link",
+    "facts",
+    "headline",
+    "button",
+    "consent_id",
+)
 MAX_HEADLINE, MAX_SUBLINE = 60, 110
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
 
@@ -58,10 +70,14 @@ def brief_of(row: FeedRow, folder: Path, brand: Brief) -> Brief:
     own = brand.messages
     facts = tuple(part.strip() for part in re.split(r"[;|\n]", cells.get("facts", "")) if part.strip())
     messages = replace(
-        own, headline=own.headline or cells.get("headline") or shorten(title, MAX_HEADLINE),
-        subline=own.subline or first_sentence(cells.get("description", "")), price=price or own.price,
-        old_price=old_price, button=cells.get("button") or own.button, facts=facts or own.facts,
-    )  # fmt: skip
+        own,
+        headline=own.headline or cells.get("headline") or shorten(title, MAX_HEADLINE),
+        subline=own.subline or first_sentence(cells.get("description", "")),
+        price=price or own.price,
+        old_price=old_price,
+        button=cells.get("button") or own.button,
+        facts=facts or own.facts,
+    )
     photo = BriefPhoto(file=_find_picture(cells, folder), shows=title, consent_id=cells.get("consent_id", ""))
     who = brand.brand if brand.brand.name else replace(brand.brand, name=cells.get("brand", ""))
     return replace(brand, brand=who, photos=(photo,), messages=messages)

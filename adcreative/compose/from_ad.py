@@ -131,9 +131,10 @@ def _brand(
     image_u8: np.ndarray, words: Words, sure: dict[str, float], missing: dict[str, str]
 ) -> tuple[str, Image.Image | None]:
     logos = [
-        one for one in words.with_role("brand")
+        one
+        for one in words.with_role("brand")
         if one.chance >= SURE_BRAND and len(one.lines) == 1 and len(one.text.split()) <= MAX_LOGO
-    ]  # fmt: skip
+    ]
     if len(logos) != 1 or logos[0].confidence < SURE:
         missing["brand.name"] = "no single line stands as a logo" if len(logos) != 1 else "the logo was not read for sure"
         return "", None
@@ -163,9 +164,13 @@ def _brand(
 
 
 def _photo(
-    image_u8: np.ndarray, words: Words, segment: Segmenter | None, find_lines: FindLines | None, sure: dict[str, float],
+    image_u8: np.ndarray,
+    words: Words,
+    segment: Segmenter | None,
+    find_lines: FindLines | None,
+    sure: dict[str, float],
     missing: dict[str, str],
-) -> Image.Image | None:  # fmt: skip
+) -> Image.Image | None:
     """Return the photograph's largest rectangle without words; None if its object is cut.
 
     Words on smooth ground are erased first, and the rectangle is taken where no traces of them are detected.
@@ -226,9 +231,11 @@ def _is_cut(seen: np.ndarray, box: Sequence[int]) -> bool:
     (height, width), (x0, y0, x1, y1) = seen.shape, box
     rim = max(2, round(0.01 * max(height, width)))
     sides = (
-        (y0 > rim, seen[y0 : y0 + rim, x0:x1], MAX_CUT), (x0 > rim, seen[y0:y1, x0 : x0 + rim], MAX_CUT),
-        (x1 < width - rim, seen[y0:y1, x1 - rim : x1], MAX_CUT), (y1 < height - rim, seen[y1 - rim : y1, x0:x1], MAX_CUT_BELOW),
-    )  # fmt: skip
+        (y0 > rim, seen[y0 : y0 + rim, x0:x1], MAX_CUT),
+        (x0 > rim, seen[y0:y1, x0 : x0 + rim], MAX_CUT),
+        (x1 < width - rim, seen[y0:y1, x1 - rim : x1], MAX_CUT),
+        (y1 < height - rim, seen[y1 - rim : y1, x0:x1], MAX_CUT_BELOW),
+    )
     return any(is_inner and part.mean() > most for is_inner, part, most in sides)
 
 
@@ -260,8 +267,11 @@ def find_photograph(image_u8: np.ndarray, words_xyxy_px: Sequence[Sequence[float
     free &= 1 - taken
     left, top, right, bottom = _largest_rectangle(free)
     box = (
-        round(left / columns * width), round(top / rows * height), round(right / columns * width), round(bottom / rows * height)
-    )  # fmt: skip
+        round(left / columns * width),
+        round(top / rows * height),
+        round(right / columns * width),
+        round(bottom / rows * height),
+    )
     sides = box[2] - box[0], box[3] - box[1]
     holds = float(is_textured[top:bottom, left:right].mean()) if right > left and bottom > top else 0.0
     if sides[0] * sides[1] < MIN_PHOTO * height * width or min(sides) < MIN_PHOTO_PX or holds < HOLDS:

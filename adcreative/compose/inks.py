@@ -31,18 +31,25 @@ def sound(palette: Palette, accent: str | None = None) -> Palette:
     accent = parse_colour(accent or palette.accent)
     ground = parse_colour(palette.ground)
     return replace(
-        palette, ground=ground, accent=accent, soft=parse_colour(palette.soft),
+        palette,
+        ground=ground,
+        accent=accent,
+        soft=parse_colour(palette.soft),
         ink=readable((parse_colour(palette.ink),), ground),
         on_accent=readable((parse_colour(palette.on_accent), ground), accent),
-    )  # fmt: skip
+    )
 
 
 def ground_colour(role: str, palette: Palette, photo: str) -> str:
     """Return the colour of a fill role. photo: the colour of a photo's plain edge."""
     return {
-        "ground": palette.ground, "accent": palette.accent, "soft": palette.soft, "ink": palette.ink, "white": WHITE,
+        "ground": palette.ground,
+        "accent": palette.accent,
+        "soft": palette.soft,
+        "ink": palette.ink,
+        "white": WHITE,
         "photo": photo,
-    }[role]  # fmt: skip
+    }[role]
 
 
 def palette_ink(ground: str, palette: Palette) -> str:

@@ -25,18 +25,34 @@ FOLDER = Path(__file__).parent / "layouts"
 PHOTOS = ("photo", "photo2", "photo3", "photo4")
 DECOR = ("rule", "mark", "disc")  # leaves without content of the brief: a short line, a quotation mark, a disc
 NEEDS = (*ROLES, *PHOTOS, "cutout", "face", "words_on_photo", "pairs", "steps", "question")
-KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType({  # class of shapes -> its possible variants, the general one first
-    "square": ("square",), "tall": ("tall",), "story": ("tall", "story"), "wide": ("wide",), "box": ("square", "box"),
-    "skyscraper": ("tall", "skyscraper"), "banner": ("wide", "banner"),
-})  # fmt: skip
+KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {  # class of shapes -> its possible variants, the general one first
+        "square": ("square",),
+        "tall": ("tall",),
+        "story": ("tall", "story"),
+        "wide": ("wide",),
+        "box": ("square", "box"),
+        "skyscraper": ("tall", "skyscraper"),
+        "banner": ("wide", "banner"),
+    }
+)
 LEGAL_STANDS = ("square", "tall", "wide")  # kinds of shapes with room for small print; ad.json reports that others drop it
 DISPLAY = ("headline", "offer", "price")  # set in the display face
 # type size of a role: ratio to the headline's, least in units of the shape's least type, most in steps of the grid
-SCALE: Mapping[str, tuple[float, float, float]] = MappingProxyType({
-    "headline": (1.0, 1.35, 40), "offer": (0.6, 1.3, 40), "price": (0.66, 1.3, 40), "old_price": (0.36, 1.1, 8),
-    "subline": (0.42, 1.25, 5), "proof": (0.4, 1.25, 4.6), "badge": (0.32, 1.05, 3.6), "button": (0.38, 1.2, 4.4),
-    "legal": (0.2, 1.0, 2.6), "brand": (0.38, 1.15, 4.4),
-})  # fmt: skip
+SCALE: Mapping[str, tuple[float, float, float]] = MappingProxyType(
+    {
+        "headline": (1.0, 1.35, 40),
+        "offer": (0.6, 1.3, 40),
+        "price": (0.66, 1.3, 40),
+        "old_price": (0.36, 1.1, 8),
+        "subline": (0.42, 1.25, 5),
+        "proof": (0.4, 1.25, 4.6),
+        "badge": (0.32, 1.05, 3.6),
+        "button": (0.38, 1.2, 4.4),
+        "legal": (0.2, 1.0, 2.6),
+        "brand": (0.38, 1.15, 4.4),
+    }
+)
 QUOTES = ("“", "„", "«", "»", "「", "『", "‹", '"')  # opening quotation marks
 PILL = (0.62, 1.25)  # padding of a button or badge in em of its type: vertical, horizontal
 BULLET = 1.55  # em for a bullet next to a proof
@@ -111,12 +127,16 @@ class Node:
 
 
 CHOICES = {
-    "direction": ("row", "column", "stack", ""), "align": ("start", "center", "end", ""), "case": ("upper", ""),
+    "direction": ("row", "column", "stack", ""),
+    "align": ("start", "center", "end", ""),
+    "case": ("upper", ""),
     "cross": ("start", "center", "end", "stretch"),
-    "justify": ("start", "center", "end", "between"), "fit": ("cover", "contain"),
-    "bullet": ("check", "number", "dot", "pairs", "none"), "ink": ("", "accent", "muted"),
+    "justify": ("start", "center", "end", "between"),
+    "fit": ("cover", "contain"),
+    "bullet": ("check", "number", "dot", "pairs", "none"),
+    "ink": ("", "accent", "muted"),
     "fill": ("", "ground", "accent", "soft", "ink", "photo", "white"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -333,9 +353,10 @@ class Arranger:
 
     def _shown(self, node: Node) -> list[Node]:
         return [
-            child for child in node.children
+            child
+            for child in node.children
             if (child.name in DECOR and (child.name != "mark" or self.content.is_quote)) or self.content.shows(child)
-        ]  # fmt: skip
+        ]
 
     def _pads(self, node: Node) -> tuple[float, float, float, float]:
         top, right, bottom, left = node.pad

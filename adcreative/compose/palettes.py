@@ -89,9 +89,12 @@ def derive_palettes(colours: Sequence[str], *, are_given: bool) -> tuple[Palette
         "white": ("#ffffff", accent, from_oklch(0.955, tint * 0.35, hue)),
         "pastel": (from_oklch(0.94, tint * 0.5, hue), accent, from_oklch(0.88, tint * 0.8, hue)),
         "full": (accent, second or "#ffffff", from_oklch(to_oklch(accent)[0] - 0.07, chroma, hue)),
-        "dark": (from_oklch(0.21, min(chroma, 0.035), hue), from_oklch(max(to_oklch(lead)[0], 0.72), max(chroma, 0.1), hue),
-                 from_oklch(0.29, min(chroma, 0.05), hue)),
-    }  # fmt: skip
+        "dark": (
+            from_oklch(0.21, min(chroma, 0.035), hue),
+            from_oklch(max(to_oklch(lead)[0], 0.72), max(chroma, 0.1), hue),
+            from_oklch(0.29, min(chroma, 0.05), hue),
+        ),
+    }
     palettes = [_palette(ground, wanted, soft) for ground, wanted, soft in grounds.values()]
     if second is not None:
         palettes.append(_palette("#ffffff", second, from_oklch(0.93, tint * 0.6, hue)))

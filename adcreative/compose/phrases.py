@@ -28,7 +28,9 @@ def split_phrases(text: str, language: str = "") -> list[str]:
 @lru_cache(maxsize=4)
 def _parser(kind: str) -> budoux.Parser:
     load = {
-        "ja": budoux.load_default_japanese_parser, "th": budoux.load_default_thai_parser,
-        "zh-hans": budoux.load_default_simplified_chinese_parser, "zh-hant": budoux.load_default_traditional_chinese_parser,
-    }  # fmt: skip
+        "ja": budoux.load_default_japanese_parser,
+        "th": budoux.load_default_thai_parser,
+        "zh-hans": budoux.load_default_simplified_chinese_parser,
+        "zh-hant": budoux.load_default_traditional_chinese_parser,
+    }
     return load[kind]()

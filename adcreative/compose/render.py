@@ -46,9 +46,17 @@ __all__ = ["Composed", "Placed", "compose_ad", "layout_names", "load_layout"]
 
 Part = TypeVar("Part")
 MOST_CHARACTERS = {
-    "headline": 120, "subline": 220, "offer": 50, "price": 30, "old_price": 30, "proof": 110, "badge": 40, "button": 36,
-    "legal": 320, "brand": 40,
-}  # fmt: skip
+    "headline": 120,
+    "subline": 220,
+    "offer": 50,
+    "price": 30,
+    "old_price": 30,
+    "proof": 110,
+    "badge": 40,
+    "button": 36,
+    "legal": 320,
+    "brand": 40,
+}
 SPACING = {"airy": 1.2, "normal": 1.0, "full": 0.82}
 WISH = {"airy": 9.5, "normal": 8.0, "full": 6.5}  # steps of the grid: headline size below which optional roles are dropped
 STAND_INS = ("split", "inset_side", "minimal")  # substitutes for a layout that cuts the photo in a shape
@@ -227,9 +235,10 @@ def _missing_parts(
         "question": texts.get("headline", "").rstrip().endswith(("?", "？", "؟", ";")),
     }
     names = {
-        "words_on_photo": "photo that words may lie on", "pairs": 'pair of facts ("ours | theirs", two lines or more)',
+        "words_on_photo": "photo that words may lie on",
+        "pairs": 'pair of facts ("ours | theirs", two lines or more)',
         "steps": 'list of steps ("1. Pour", "2. Stir" as proofs)',
-    }  # fmt: skip
+    }
     if layout.words_on_photo and photos and not there["words_on_photo"]:
         return [Problem("ad_missing_part", layout=layout.name, part=names["words_on_photo"])]
     return [
@@ -380,11 +389,12 @@ class _Painter:
         x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
         return next(
             (
-                one.node.fill or "accent" for one in self.placements
+                one.node.fill or "accent"
+                for one in self.placements
                 if one.node.name == "disc" and (b := self._mirrored(one.box)).x0 <= x <= b.x1 and b.y0 <= y <= b.y1
             ),
             "",
-        )  # fmt: skip
+        )
 
     def _mirrored(self, box: Box) -> Box:
         return Box(self.shape.width - box.x1, box.y0, self.shape.width - box.x0, box.y1) if self.to_left else box
@@ -546,9 +556,10 @@ class _Painter:
             return []
         first, covered = focus[0], dict[str, float]()
         plates = [
-            (placement.node.name, self._mirrored(placement.box)) for placement in self.placements
+            (placement.node.name, self._mirrored(placement.box))
+            for placement in self.placements
             if placement.node.children and placement.node.fill and not placement.node.holds_photo
-        ]  # fmt: skip
+        ]
         for role, box in (*((each.role, each.box) for each in self.placed), *plates):
             wide, high = min(box.x1, first.x1) - max(box.x0, first.x0), min(box.y1, first.y1) - max(box.y0, first.y0)
             covered[role] = covered.get(role, 0.0) + max(0.0, wide) * max(0.0, high)

@@ -191,8 +191,12 @@ def _strike(item: Words, text: str, x: float, baseline: float) -> Line:
 
 
 _PAINTERS: dict[type, Callable[..., None]] = {
-    Fill: _paint_fill, Scrim: _paint_scrim, Picture: _paint_picture, Line: _paint_line, Words: _paint_words,
-}  # fmt: skip
+    Fill: _paint_fill,
+    Scrim: _paint_scrim,
+    Picture: _paint_picture,
+    Line: _paint_line,
+    Words: _paint_words,
+}
 
 
 def _rect(box: Box, radius: float) -> str:
@@ -251,8 +255,12 @@ def _write_words(item: Words, name: str) -> str:
 
 
 _WRITERS: dict[type, Callable[..., str]] = {
-    Fill: _write_fill, Scrim: _write_scrim, Picture: _write_picture, Line: _write_line, Words: _write_words,
-}  # fmt: skip
+    Fill: _write_fill,
+    Scrim: _write_scrim,
+    Picture: _write_picture,
+    Line: _write_line,
+    Words: _write_words,
+}
 
 
 def encode(image: Image.Image, max_bytes: int | None = None, photographic: bool = True) -> tuple[bytes, str]:

@@ -79,13 +79,34 @@ class Genes:
         self.layouts = [name for name in layout_names() if self._can(name, shape)]
         optional = [role for role in ("subline", "offer", "badge", "price") if messages.get(role)]
         self.optional = optional
-        self.names = ("layout", "lead", "headline", "subline", "offer", "button", "proofs", "shown", "palette", "typefaces",
-                      "photo", "cutout", "density")  # fmt: skip
+        self.names = (
+            "layout",
+            "lead",
+            "headline",
+            "subline",
+            "offer",
+            "button",
+            "proofs",
+            "shown",
+            "palette",
+            "typefaces",
+            "photo",
+            "cutout",
+            "density",
+        )
         lines = [max(1, len(messages.get(role, ()))) for role in ("headline", "subline", "offer", "button")]
         self.sizes = (
-            max(1, len(self.layouts)), max(1, len(self.leads)), *lines, len(self.proofs), 2 ** len(optional),
-            len(parts.palettes), len(parts.typefaces), max(1, len(parts.photos)), 2, len(DENSITIES),
-        )  # fmt: skip
+            max(1, len(self.layouts)),
+            max(1, len(self.leads)),
+            *lines,
+            len(self.proofs),
+            2 ** len(optional),
+            len(parts.palettes),
+            len(parts.typefaces),
+            max(1, len(parts.photos)),
+            2,
+            len(DENSITIES),
+        )
 
     def _can(self, name: str, shape: Shape) -> bool:
         """Return whether some ad of these parts has everything that a layout needs, and shows a photo if there are any."""
@@ -124,10 +145,15 @@ class Genes:
             chosen["cutout"] or "cutout" in layout.needs or not self.parts.photos[photo or 0].words_may_lie
         )
         return Recipe(
-            layout=layout.name, texts=texts, photo=photo, cutout=free,
-            palette=chosen["palette"], typefaces=chosen["typefaces"], density=DENSITIES[chosen["density"]],
+            layout=layout.name,
+            texts=texts,
+            photo=photo,
+            cutout=free,
+            palette=chosen["palette"],
+            typefaces=chosen["typefaces"],
+            density=DENSITIES[chosen["density"]],
             emphasis=lead if lead in texts else "headline" if "headline" in texts else next(iter(texts), "headline"),
-        )  # fmt: skip
+        )
 
     def _suited(self, photo: int, headline: str) -> int:
         """Return the photo, or another one if only that one shows an object named in the headline."""

@@ -57,16 +57,22 @@ def write_parts(parts: Parts, folder: Path, told: Mapping[str, Any]) -> Path:
     if parts.logo is not None:
         write_picture(parts.logo, folder / "logo.png")
     content = {
-        "format": FORMAT, "brand": parts.brand, "language": parts.language,
+        "format": FORMAT,
+        "brand": parts.brand,
+        "language": parts.language,
         "palettes": [asdict(one) for one in parts.palettes],
         "typefaces": [{"display": fonts[one.display], "text": fonts[one.text]} for one in parts.typefaces],
         "photos": [
-            {"focus": [list(box) for box in photo.focus], "words_may_lie": photo.words_may_lie, "shows": photo.shows,
-             "consent_id": photo.consent_id}
+            {
+                "focus": [list(box) for box in photo.focus],
+                "words_may_lie": photo.words_may_lie,
+                "shows": photo.shows,
+                "consent_id": photo.consent_id,
+            }
             for photo in parts.photos
         ],
         **told,
-    }  # fmt: skip
+    }
     write_atomically(folder / PARTS, (dump_json(content, indent=1) + "\n").encode(), is_private=True)
     return folder / PARTS
 

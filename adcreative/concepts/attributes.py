@@ -60,11 +60,12 @@ def find_attributes(
     has_words = np.array([one.has_words for one in creatives])
     found = [
         SeenFeature(
-            kind="words", label=label_of(name),
+            kind="words",
+            label=label_of(name),
             seen=np.where(has_words, [says(one, name) for one in creatives], np.nan).astype(np.float64),
         )
         for name in word_attributes()
-    ]  # fmt: skip
+    ]
     found += see_pictures(features)
     return found + (name_attributes(creatives, pattern) if pattern is not None else [])
 
@@ -90,11 +91,13 @@ def name_attributes(creatives: Sequence[Creative], pattern: NamePattern) -> list
             continue
         found += [
             SeenFeature(
-                kind="name", label=f"{field.removeprefix('name_')}: {value}", column=f"part {field}",
+                kind="name",
+                label=f"{field.removeprefix('name_')}: {value}",
+                column=f"part {field}",
                 seen=np.array([np.nan if not other else float(other == value) for other in values]),
             )
             for value, _ in counts.most_common(MAX_VALUES)
-        ]  # fmt: skip
+        ]
     return found
 
 

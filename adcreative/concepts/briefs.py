@@ -72,9 +72,16 @@ class Budget:
 
 
 def rank_briefs(
-    concepts: Told, attributes: Told, features: Sequence[SeenFeature], results: Results, budget: Budget, *, seed: int,
-    num: int = NUM_BRIEFS, falling: Mapping[int, float] | None = None,
-) -> tuple[NextBrief, ...]:  # fmt: skip
+    concepts: Told,
+    attributes: Told,
+    features: Sequence[SeenFeature],
+    results: Results,
+    budget: Budget,
+    *,
+    seed: int,
+    num: int = NUM_BRIEFS,
+    falling: Mapping[int, float] | None = None,
+) -> tuple[NextBrief, ...]:
     """Return the best briefs, the most valuable test first, at most MAX_OF_CONCEPT of one concept.
 
     Args:

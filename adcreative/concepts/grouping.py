@@ -82,11 +82,19 @@ class EncodesWords(Protocol):
 # Unrelated lines of twelve trades, and their distance under the shipped encoder: distances of another encoder are scaled
 # to the same distance.
 UNRELATED = (
-    "Meet a savings plan you can pause", "Loved by busy accountants", "Say goodbye to last-minute panic",
-    "Tired of long delivery times?", "Shoes that forgive", "When did you last run meetings that end early?",
-    "Tired of itchy seams?", "When did you last taste the season?", "Join 8,000 bakers", "Still living with clutter?",
-    "Two shirts for $70", "Find a room with a view, the easy way",
-)  # fmt: skip
+    "Meet a savings plan you can pause",
+    "Loved by busy accountants",
+    "Say goodbye to last-minute panic",
+    "Tired of long delivery times?",
+    "Shoes that forgive",
+    "When did you last run meetings that end early?",
+    "Tired of itchy seams?",
+    "When did you last taste the season?",
+    "Join 8,000 bakers",
+    "Still living with clutter?",
+    "Two shirts for $70",
+    "Find a room with a view, the easy way",
+)
 UNRELATED_APART = 0.94
 
 
@@ -110,11 +118,14 @@ def see(lines: Sequence[str], features: Sequence[CreativeFeatures], encoder: Enc
         known = [detect_language(line) in ("en", "") for line in lines]
         shown = [one if is_known else replace(one, text=None, body=None) for one, is_known in zip(features, known, strict=True)]
     return Seen(
-        picture=_stack([one.image for one in features]), letters=_letters(lines), body=_stack([one.body for one in shown]),
+        picture=_stack([one.image for one in features]),
+        letters=_letters(lines),
+        body=_stack([one.body for one in shown]),
         words=_stack([one.text for one in shown]) if words is None else words,
-        look=_stack([None if one.look is None else one.look[:NUM_LOOKS] for one in features]), stretch=stretch,
+        look=_stack([None if one.look is None else one.look[:NUM_LOOKS] for one in features]),
+        stretch=stretch,
         lettering=_stack([one.lettering for one in features]),
-    )  # fmt: skip
+    )
 
 
 def _letters(lines: Sequence[str]) -> sparse.csr_matrix:
@@ -199,9 +210,11 @@ def group(seen: Seen, *, seed: int) -> Grouping:
         concept, twin, own = _join_others(seen, some, idx, concept, twin, own)
     order = _by_size(concept)
     return Grouping(
-        concept=order[concept], twin=_by_size(twin)[twin], sureness=1 / (1 + np.exp(own)),
+        concept=order[concept],
+        twin=_by_size(twin)[twin],
+        sureness=1 / (1 + np.exp(own)),
         stability=float(np.mean(kept)) if kept else 1.0,
-    )  # fmt: skip
+    )
 
 
 BEYOND = 30.0  # log-odds for pairs that cannot be compared

@@ -23,9 +23,23 @@ from adcreative.ctr.search_shrinkage import read_searched_share
 from adcreative.errors import CatalogError
 
 COLUMNS = (
-    "variant_id", "run_hash", "campaign", "test", "kind", "predicted", "predicted_low", "predicted_high", "realised",
-    "realised_low", "realised_high", "answer", "impressions", "clicks", "control_impressions", "control_clicks",
-)  # fmt: skip
+    "variant_id",
+    "run_hash",
+    "campaign",
+    "test",
+    "kind",
+    "predicted",
+    "predicted_low",
+    "predicted_high",
+    "realised",
+    "realised_low",
+    "realised_high",
+    "answer",
+    "impressions",
+    "clicks",
+    "control_impressions",
+    "control_clicks",
+)
 NAMED = ("variant_id", "run_hash", "campaign", "test")  # columns that identify a row's test; dropped from shared ledgers
 UNEXPLAINED = 0.05  # standard deviation of two arms beyond chance and the change, in log-odds: days, auctions
 
@@ -54,15 +68,26 @@ def rows_of(plan: Mapping[str, Any], tests: Sequence[Mapping[str, Any]]) -> list
         for arm in read["arms"]:
             own = arms.get(arm["arm"], {})
             kinds = sorted({edit.split(" ")[0] for edit in own.get("edits", ())})
-            found.append({
-                "variant_id": own.get("variant_id", ""), "run_hash": plan.get("run_hash", ""),
-                "campaign": plan.get("campaign", ""),
-                "test": read["test"], "kind": "; ".join(kinds), "predicted": told.get("uplift_predicted"),
-                "predicted_low": told.get("uplift_low"), "predicted_high": told.get("uplift_high"), "realised": arm["uplift"],
-                "realised_low": arm["uplift_low"], "realised_high": arm["uplift_high"], "answer": arm["answer"],
-                "impressions": arm["impressions"], "clicks": arm["clicks"],
-                "control_impressions": read["control_impressions"], "control_clicks": read["control_clicks"],
-            })  # fmt: skip
+            found.append(
+                {
+                    "variant_id": own.get("variant_id", ""),
+                    "run_hash": plan.get("run_hash", ""),
+                    "campaign": plan.get("campaign", ""),
+                    "test": read["test"],
+                    "kind": "; ".join(kinds),
+                    "predicted": told.get("uplift_predicted"),
+                    "predicted_low": told.get("uplift_low"),
+                    "predicted_high": told.get("uplift_high"),
+                    "realised": arm["uplift"],
+                    "realised_low": arm["uplift_low"],
+                    "realised_high": arm["uplift_high"],
+                    "answer": arm["answer"],
+                    "impressions": arm["impressions"],
+                    "clicks": arm["clicks"],
+                    "control_impressions": read["control_impressions"],
+                    "control_clicks": read["control_clicks"],
+                }
+            )
     return found
 
 
@@ -111,9 +136,13 @@ def calibrate(ledger: pd.DataFrame) -> Calibration:
     error = np.hypot((high - low) / 2, 1.645 * np.sqrt(variance))[has]  # 90 % half-widths of both combined
     inside = np.abs(realised - (low + high) / 2)[has] <= error
     return Calibration(
-        num=len(rows), share=share, share_low=share - reach, share_high=share + reach,
-        covered=float(inside.mean()) if has.any() else None, num_gains=int(((predicted > 0) & (realised > 0)).sum()),
-    )  # fmt: skip
+        num=len(rows),
+        share=share,
+        share_low=share - reach,
+        share_high=share + reach,
+        covered=float(inside.mean()) if has.any() else None,
+        num_gains=int(((predicted > 0) & (realised > 0)).sum()),
+    )
 
 
 def share_rows(ledger: pd.DataFrame) -> pd.DataFrame:

@@ -48,10 +48,14 @@ class Results:
         """Return the rows as the input of the mixed model."""
         num = len(self.creatives)
         return AccountTable(
-            texts=[""] * num, columns=read_columns(self.creatives), dense={}, group=np.arange(num), ads=Ads(self.creatives, ()),
+            texts=[""] * num,
+            columns=read_columns(self.creatives),
+            dense={},
+            group=np.arange(num),
+            ads=Ads(self.creatives, ()),
             clicks=np.array([float(one.clicks or 0) for one in self.creatives]),
             impressions=np.array([float(one.impressions or 0) for one in self.creatives]),
-        )  # fmt: skip
+        )
 
 
 def weigh_concepts(results: Results, labels: Sequence[str], *, seed: int) -> Told:
@@ -95,12 +99,20 @@ def _tell(names: Sequence[tuple[str, str]], seen: np.ndarray, draws: np.ndarray,
     worths = []
     for place, (kind, label) in enumerate(names):
         own = seen[:, place] == 1
-        worths.append(Worth(
-            kind=kind, label=label, effect=float(means[place]), low=float(lows[place]), high=float(highs[place]),
-            ads=len(set(results.twin[own].tolist())), impressions=int(shown[own].sum()), clicks=int(clicked[own].sum()),
-            is_sure=bool(sure[place]),
-            missing="" if sure[place] else _missing(float(draws[:, place].std()), spread, typical, rate),
-        ))  # fmt: skip
+        worths.append(
+            Worth(
+                kind=kind,
+                label=label,
+                effect=float(means[place]),
+                low=float(lows[place]),
+                high=float(highs[place]),
+                ads=len(set(results.twin[own].tolist())),
+                impressions=int(shown[own].sum()),
+                clicks=int(clicked[own].sum()),
+                is_sure=bool(sure[place]),
+                missing="" if sure[place] else _missing(float(draws[:, place].std()), spread, typical, rate),
+            )
+        )
     return Told(worths, draws, spread)
 
 

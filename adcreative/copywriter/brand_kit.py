@@ -22,9 +22,22 @@ from adcreative.copywriter.products.product import Product
 from adcreative.errors import ConfigError
 
 _KEYS = (
-    "url", "privacy_policy_url", "name", "logos", "colors", "fonts", "tone", "tagline", "assets", "product_catalog",
-    "disclaimers", "industry", "target_audience", "contact", "metadata",
-)  # fmt: skip
+    "url",
+    "privacy_policy_url",
+    "name",
+    "logos",
+    "colors",
+    "fonts",
+    "tone",
+    "tagline",
+    "assets",
+    "product_catalog",
+    "disclaimers",
+    "industry",
+    "target_audience",
+    "contact",
+    "metadata",
+)
 _QUOTED = re.compile('["“„«‘]([^"“”„«»‘’]{2,60})["”“»’]')
 _MAX_WORDS, _MAX_BYTES = 200, 1_000_000
 _ALWAYS = ("", "all", "always", "any")
@@ -63,9 +76,13 @@ class BrandKit:
         """Return the brief with the brand's rules; the brief's own brand and tone take precedence."""
         due = tuple(one.text for one in self.disclaimers if one.applies_to(brief))
         return replace(
-            brief, brand=brief.brand or self.name, tone=brief.tone or self.tone, use=(*brief.use, *self.use),
-            avoid=(*brief.avoid, *self.avoid), disclaimers=(*brief.disclaimers, *due),
-        )  # fmt: skip
+            brief,
+            brand=brief.brand or self.name,
+            tone=brief.tone or self.tone,
+            use=(*brief.use, *self.use),
+            avoid=(*brief.avoid, *self.avoid),
+            disclaimers=(*brief.disclaimers, *due),
+        )
 
     def product(self, product: Product) -> Product:
         """Return the product with the brand's words to avoid; the product's own brand takes precedence."""

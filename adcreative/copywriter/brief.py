@@ -20,8 +20,14 @@ from adcreative.encoders.language import detect_language
 from adcreative.features.line_features import LineEffect, expected_change
 
 FIELD_LIMITS = {
-    "brand": 60, "product": 120, "tone": 160, "audience": 160, "headline": 200, "description": 600, "notes": 600,
-}  # fmt: skip
+    "brand": 60,
+    "product": 120,
+    "tone": 160,
+    "audience": 160,
+    "headline": 200,
+    "description": 600,
+    "notes": 600,
+}
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 _SAID_FIELDS = ("brand", "product", "headline", "description", "notes")
@@ -65,10 +71,13 @@ class Brief:
     def of_ad(cls, creative: Creative) -> Brief:
         """Return the brief of an ad."""
         return cls(
-            brand=creative.brand, product=creative.category, headline=creative.headline,
-            description=creative.description or creative.primary_text, platform=creative.platform,
+            brand=creative.brand,
+            product=creative.category,
+            headline=creative.headline,
+            description=creative.description or creative.primary_text,
+            platform=creative.platform,
             placement=creative.placement,
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)

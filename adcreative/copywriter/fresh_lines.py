@@ -39,9 +39,12 @@ class Wording:
         """Return the brief of an ad with these wishes."""
         instructions = read_instructions(self.text)
         told = replace(
-            brief, notes=f"{brief.notes} {instructions.facts}".strip(), tone=instructions.tone or brief.tone,
-            audience=instructions.audience or brief.audience, avoid=(*brief.avoid, *self.avoid),
-        )  # fmt: skip
+            brief,
+            notes=f"{brief.notes} {instructions.facts}".strip(),
+            tone=instructions.tone or brief.tone,
+            audience=instructions.audience or brief.audience,
+            avoid=(*brief.avoid, *self.avoid),
+        )
         return told if self.kit is None else self.kit.brief(told)
 
     def check(self, creative: Creative, kind: str, text: str) -> tuple[Problem, ...]:

@@ -71,9 +71,12 @@ def swap(brief: Brief) -> list[tuple[str, str]]:
 def _cross(lines: Sequence[str], kind: str, brief: Brief, num: int, seed: int) -> tuple[str, ...]:
     """Return crossed lines that pass the linter and keep every disclaimer."""
     return cross_lines(
-        lines, num, joints=word_set("language", "dangling"), rng=np.random.default_rng(seed),
+        lines,
+        num,
+        joints=word_set("language", "dangling"),
+        rng=np.random.default_rng(seed),
         is_fit=lambda line: not check_copy(line, brief, kind) and keeps_disclaimers(line, lines, brief.disclaimers),
-    )  # fmt: skip
+    )
 
 
 def keeps_disclaimers(line: str, others: Sequence[str], disclaimers: Sequence[str]) -> bool:
@@ -128,6 +131,8 @@ def _can_go_on(first: Sequence[str], i: int, second: Sequence[str], j: int, join
     shared = [word.casefold() for word in first[max(i - 2, 0) : i]]
     is_question = ["?" in "".join(tail) for tail in (first[i:], second[j:])]
     return (
-        len(shared) == 2 and shared[-1] in joints and is_question[0] == is_question[1]
+        len(shared) == 2
+        and shared[-1] in joints
+        and is_question[0] == is_question[1]
         and shared == [word.casefold() for word in second[max(j - 2, 0) : j]]
-    )  # fmt: skip
+    )

@@ -27,10 +27,11 @@ _WORDS = {  # kind -> subject of the predicted rate, what the model does not kno
         "groups of ads (same words or test) left out of the fit, in turn",
     ),
     LOG_KIND: (
-        "an impression", "It knows this log alone; column values it has not seen count as one unknown value.",
+        "an impression",
+        "It knows this log alone; column values it has not seen count as one unknown value.",
         "rows of the log left out of the fit",
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,6 @@ def build_card(name: str, notes: Mapping[str, Any], content_hash: str, *, kind: 
         "calibration": {**notes["metrics"], "data": judged},
     }
     if "members" in notes:
-        empty: dict[str, Any] = {
-            "new_groups": None, "word_effects": [], "seen_effects": [], "num_pictures": 0, "reads": None
-        }  # fmt: skip
+        empty: dict[str, Any] = {"new_groups": None, "word_effects": [], "seen_effects": [], "num_pictures": 0, "reads": None}
         card |= {"members": notes["members"], **{key: notes.get(key, value) for key, value in empty.items()}}
     return {**card, "content_hash": content_hash, "training": notes["training"]}

@@ -107,12 +107,26 @@ def describe_rows(
     described = []
     for row, grades in enumerate(_grade(predictor, creatives, features)):
         impressions, clicks = int(counts.impressions[row]), int(counts.clicks[row])
-        described.append({
-            "name": creatives[row].name, "test_id": creatives[row].test_id, "impressions": impressions, "clicks": clicks,
-            **{name: float(f"{value:.6g}") for name, value in (("observed", clicks / impressions), ("ctr", held_out.rate[row]),
-               ("ctr_low", held_out.low[row]), ("ctr_high", held_out.high[row]), ("covered", held_out.covered[row]))},
-            "grade": grades["row"], **{f"grade_{name}": grades.get(name, "") for name in GRADED},
-        })  # fmt: skip
+        described.append(
+            {
+                "name": creatives[row].name,
+                "test_id": creatives[row].test_id,
+                "impressions": impressions,
+                "clicks": clicks,
+                **{
+                    name: float(f"{value:.6g}")
+                    for name, value in (
+                        ("observed", clicks / impressions),
+                        ("ctr", held_out.rate[row]),
+                        ("ctr_low", held_out.low[row]),
+                        ("ctr_high", held_out.high[row]),
+                        ("covered", held_out.covered[row]),
+                    )
+                },
+                "grade": grades["row"],
+                **{f"grade_{name}": grades.get(name, "") for name in GRADED},
+            }
+        )
     return described
 
 
@@ -135,9 +149,11 @@ def summarise_evidence(
             check = predictor.ood_scores[modality]
             distances = check.distances(np.asarray(values, np.float32))
             drift[modality] = {
-                "n": len(values), "far": float((distances > check.threshold).mean()), "distance": float(np.median(distances)),
+                "n": len(values),
+                "far": float((distances > check.threshold).mean()),
+                "distance": float(np.median(distances)),
                 "usual": check.threshold,
-            }  # fmt: skip
+            }
     has_context = [row for row, grades in enumerate(graded) if "context" in grades]
     if has_context:
         unseen = [bool(predictor.unseen(creatives[row])) for row in has_context]
@@ -203,10 +219,12 @@ def _bin(rows: np.ndarray, counts: Counts, rates: np.ndarray, draws: np.ndarray,
     group, impressions, clicks = counts.group[rows], counts.impressions[rows], counts.clicks[rows]
     observed = _interval(draws, group, clicks, impressions)
     found: dict[str, Any] = {
-        "n": len(rows), "impressions": int(impressions.sum()),
+        "n": len(rows),
+        "impressions": int(impressions.sum()),
         "predicted": float(impressions @ rates[rows] / impressions.sum()),
-        "observed": float(clicks.sum() / impressions.sum()), "observed_interval": None if observed is None else list(observed),
-    }  # fmt: skip
+        "observed": float(clicks.sum() / impressions.sum()),
+        "observed_interval": None if observed is None else list(observed),
+    }
     if covered is not None:
         interval = _interval(draws, group, covered[rows], np.ones(len(rows)))
         found |= {"coverage": float(covered[rows].mean()), "coverage_interval": None if interval is None else list(interval)}

@@ -120,8 +120,9 @@ def describe_known(creatives: Sequence[Creative], chosen: Sequence[int]) -> dict
     rows = [creatives[row] for row in chosen]
     return {
         "names": [creative.name[:MAX_NAME] for creative in rows],
-        "impressions": [creative.impressions for creative in rows], "clicks": [creative.clicks for creative in rows],
-    }  # fmt: skip
+        "impressions": [creative.impressions for creative in rows],
+        "clicks": [creative.clicks for creative in rows],
+    }
 
 
 def find_far(features: CreativeFeatures, ood_scores: Mapping[str, OODScore]) -> dict[str, str]:

@@ -113,9 +113,14 @@ def batch_of(tensors: dict[str, Tensor]) -> LogBatch:
         return {name.removeprefix(kind): one for name, one in tensors.items() if name.startswith(kind)}
 
     return LogBatch(
-        ids=tensors["ids"], numbers=tensors["numbers"], values=part("values."), vectors=part("vectors."),
-        history=part("history."), domain=tensors.get("domain"), crossed=tensors.get("crossed"),
-    )  # fmt: skip
+        ids=tensors["ids"],
+        numbers=tensors["numbers"],
+        values=part("values."),
+        vectors=part("vectors."),
+        history=part("history."),
+        domain=tensors.get("domain"),
+        crossed=tensors.get("crossed"),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,18 +161,23 @@ class LogModel(SavedModel):
 
     def describe(self) -> dict[str, Any]:
         return {
-            "grades": {"log": ("measured", "its validation rows")}, "metrics": self.metrics,
+            "grades": {"log": ("measured", "its validation rows")},
+            "metrics": self.metrics,
             "training": {"network": self.name, "network_config": asdict(self.config), "embedding_dim": self.dim},
-        }  # fmt: skip
+        }
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return tensors and notes, the complete content of a saved model."""
         tensors = {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
         return pack_zeros(pack_int8(tensors)) if self.made_smaller else tensors, {
-            "network": self.name, "network_config": asdict(self.config), "embedding_dim": self.dim,
-            "encoding": self.encoding.as_dict(), "metrics": self.metrics, "structure": read_structure(self.network),
+            "network": self.name,
+            "network_config": asdict(self.config),
+            "embedding_dim": self.dim,
+            "encoding": self.encoding.as_dict(),
+            "metrics": self.metrics,
+            "structure": read_structure(self.network),
             "made_smaller": list(self.made_smaller),
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_state(cls, manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> LogModel:

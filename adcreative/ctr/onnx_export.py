@@ -62,9 +62,15 @@ def export_onnx(model: LogModel, rows: LogRows, out: Path) -> float:
     dim = torch.export.Dim("rows", min=1)
     with _silent(), torch.no_grad():
         program = torch.onnx.export(
-            served, tuple(torch.from_numpy(values) for values in arrays.values()), input_names=names, output_names=outputs,
-            dynamic_shapes=(tuple({0: dim} for _ in names),), dynamo=True, verbose=False, external_data=False,
-        )  # fmt: skip
+            served,
+            tuple(torch.from_numpy(values) for values in arrays.values()),
+            input_names=names,
+            output_names=outputs,
+            dynamic_shapes=(tuple({0: dim} for _ in names),),
+            dynamo=True,
+            verbose=False,
+            external_data=False,
+        )
     proto = program.model_proto  # type: ignore[union-attr]
     entry = proto.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, json.dumps(model.encoding.as_dict(), ensure_ascii=False)

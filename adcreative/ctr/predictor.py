@@ -176,10 +176,14 @@ class Predictor(ClickModel):
         states = (with_prefix(tensors, f"member{number}.") for number in range(config.num_members))
         members = [restore_ctr_model(config.model_name, builder.spec, config.model, state) for state in states]
         return cls(
-            builder, members, Calibrator.from_dict(manifest["calibration"]), config=config,
-            changes=ChangeCalibration.from_dict(manifest["changes"]), ood_scores=read_ood_scores(manifest, tensors),
+            builder,
+            members,
+            Calibrator.from_dict(manifest["calibration"]),
+            config=config,
+            changes=ChangeCalibration.from_dict(manifest["changes"]),
+            ood_scores=read_ood_scores(manifest, tensors),
             notes=manifest["notes"],
-        )  # fmt: skip
+        )
 
     def _predict_block(self, creatives: Creatives, features: Features, history: AccountHistory | None) -> list[Prediction]:
         num_spare = BLOCK_ROWS - len(creatives)
@@ -193,12 +197,15 @@ class Predictor(ClickModel):
         reasons = render_reasons({name: effect[: len(creatives)] for name, effect in effects.items()}, creatives, features)
         return [
             Prediction(
-                ctr=float(rates[row]), ctr_low=float(min(low[row], rates[row])), ctr_high=float(max(high[row], rates[row])),
-                evidence=self.evidence_for(creative, features[row]), reasons=reasons[row],
+                ctr=float(rates[row]),
+                ctr_low=float(min(low[row], rates[row])),
+                ctr_high=float(max(high[row], rates[row])),
+                evidence=self.evidence_for(creative, features[row]),
+                reasons=reasons[row],
                 enough_data=self.is_skilled(features[row]),
             )
             for row, creative in enumerate(creatives)
-        ]  # fmt: skip
+        ]
 
     def _ablate(
         self, batch: FeatureBatch, caches: Sequence[KeyValueCache | None], rates: np.ndarray, domain: np.ndarray

@@ -59,9 +59,11 @@ class Trade:
             return Peers(groups[category], "ads of its category in our reference set (simulated markets, no real clicks)")
         if ALL not in groups:
             return None
-        what = "ads in our reference set (simulated markets, no real clicks)" if has_picture else (
-            "lines in our reference set (real headline tests)"
-        )  # fmt: skip
+        what = (
+            "ads in our reference set (simulated markets, no real clicks)"
+            if has_picture
+            else ("lines in our reference set (real headline tests)")
+        )
         return Peers(groups[ALL], what)
 
 

@@ -42,6 +42,8 @@ def read_transfer() -> ChangeTransfer:
     found = tomllib.loads((files("adcreative") / "ctr" / "transfer.toml").read_text(encoding="utf-8"))
     words, picture = found["words"], found["picture"]
     return ChangeTransfer(
-        words=float(words["slope"]), words_between=float(words["between_accounts"]), picture=float(picture["slope"]),
+        words=float(words["slope"]),
+        words_between=float(words["between_accounts"]),
+        picture=float(picture["slope"]),
         picture_between=float(picture["between_accounts"]),
-    )  # fmt: skip
+    )

@@ -65,9 +65,11 @@ def pad(image_u8: np.ndarray, ratio: str, clear_xyxy_px: Sequence[Sequence[float
     laid[:] = find_ground_colour(image_u8, is_beside=new_width > width)
     laid[above : above + height, left : left + width] = image_u8
     return Padded(
-        image_u8=laid, origin=(left, above), added=round(1.0 - width * height / (new_width * new_height), 4),
+        image_u8=laid,
+        origin=(left, above),
+        added=round(1.0 - width * height / (new_width * new_height), 4),
         is_clear=above + top >= first - 1 and above + low <= last + 1,
-    )  # fmt: skip
+    )
 
 
 def find_ground_colour(image_u8: np.ndarray, *, is_beside: bool) -> tuple[int, ...]:

@@ -111,9 +111,16 @@ def open_session(
     if work is not None:
         work.result()  # raises the thread's exception
     return Session(
-        opened=opened, lines=lines, space=space, surrogate=surrogate, models=models, settings=settings,
-        notes=(*filter(None, [opened.unread]), *notes), unset=unset, seconds=time.monotonic() - started_s,
-    )  # fmt: skip
+        opened=opened,
+        lines=lines,
+        space=space,
+        surrogate=surrogate,
+        models=models,
+        settings=settings,
+        notes=(*filter(None, [opened.unread]), *notes),
+        unset=unset,
+        seconds=time.monotonic() - started_s,
+    )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -137,9 +144,12 @@ class Session:
     _ranked: tuple[Finalist, ...] = field(default=(), repr=False)  # what can be chosen, looks last
 
     def search(
-        self, *, progress: Rounds | None = None, should_stop: ShouldStop | None = None,
+        self,
+        *,
+        progress: Rounds | None = None,
+        should_stop: ShouldStop | None = None,
         show_best: Callable[[Creative], None] | None = None,
-    ) -> EditOutcome:  # fmt: skip
+    ) -> EditOutcome:
         """Search an edit with a higher predicted click rate; keep the creative unchanged when no edit passes the verdict.
 
         Args:
@@ -151,9 +161,15 @@ class Session:
         guide, second = self._scorer(self.models.predictor, self.models.judge), self._scorer(self.models.judge)
         render = PixelScorer(self.opened, self.lines, guide) if self.surrogate is not None else None
         found = self._found = search_edits(
-            guide, self.space, config, rng=np.random.default_rng(config.seed), render=render, progress=progress,
-            second_opinion=second if show_best is None else self._showing(second, show_best), should_stop=should_stop,
-        )  # fmt: skip
+            guide,
+            self.space,
+            config,
+            rng=np.random.default_rng(config.seed),
+            render=render,
+            progress=progress,
+            second_opinion=second if show_best is None else self._showing(second, show_best),
+            should_stop=should_stop,
+        )
         why = self._compose_layouts(should_stop or never)
         picked, self._ranked = self._rank(found)
         verdict = self._audit(picked) if picked is not None else None
@@ -179,9 +195,14 @@ class Session:
         return self._ranked[idx].creative.image_u8
 
     def reword(
-        self, outcome: EditOutcome, headline: str, description: str, *, is_forced: bool = True,
+        self,
+        outcome: EditOutcome,
+        headline: str,
+        description: str,
+        *,
+        is_forced: bool = True,
         own_u8: np.ndarray | None = None,
-    ) -> EditOutcome:  # fmt: skip
+    ) -> EditOutcome:
         """Set other words on an edit, and score the final pixels and words again with all three models.
 
         Button and every other change of the edit stay; words in the picture are replaced, or the result says
@@ -212,9 +233,14 @@ class Session:
         others = [edit for edit in edited.edits if edit.direction not in WORDS] if own_u8 is None else []
         kept = edited if own_u8 is None else replace(edited, identity_similarity=None, realism=None, edit_strength=None)
         new = FinalEdit(
-            creative=final, features=features, edits=(*others, *list_word_edits(creative, final)), text_problems=text_problems,
-            identity=kept.identity_similarity, realism=kept.realism, edit_strength=kept.edit_strength,
-        )  # fmt: skip
+            creative=final,
+            features=features,
+            edits=(*others, *list_word_edits(creative, final)),
+            text_problems=text_problems,
+            identity=kept.identity_similarity,
+            realism=kept.realism,
+            edit_strength=kept.edit_strength,
+        )
         told = (
             Problem("words_by_hand") if own_u8 is None else Problem("words_and_picture_by_hand"),
             Problem("words_unchanged") if own_u8 is None and not new.edits else verdict.reason,
@@ -223,14 +249,21 @@ class Session:
         is_delivered = verdict.is_delivered
         result = replace(
             build_result(opened, new, verdict, self.models, self.settings.config, self._control_change),
-            evaluations=edited.evaluations, search=edited.search if is_delivered else replace(edited.search, delivered=None),
-            seconds=edited.seconds, is_own_choice=is_delivered, problems=told, reason="; ".join(told),
-        )  # fmt: skip
+            evaluations=edited.evaluations,
+            search=edited.search if is_delivered else replace(edited.search, delivered=None),
+            seconds=edited.seconds,
+            is_own_choice=is_delivered,
+            problems=told,
+            reason="; ".join(told),
+        )
         result = replace(state_level(result, verdict, self.settings.level), alternatives=edited.alternatives)
         return replace(
-            outcome, result=result, image_u8=final.image_u8 if is_delivered else opened.image_u8, verdict=verdict,
+            outcome,
+            result=result,
+            image_u8=final.image_u8 if is_delivered else opened.image_u8,
+            verdict=verdict,
             plan=outcome.plan if is_delivered and own_u8 is None else None,
-        )  # fmt: skip
+        )
 
     def _doubts(self, edited: EditResult, **words: str) -> Iterator[Problem]:
         """Yield the problems that the rules find in words that an edit did not write."""
@@ -263,9 +296,14 @@ class Session:
     def _scorer(self, *predictors: ClickModel) -> CandidateScorer:
         """Return the scorer of candidates by the pooled prediction of these models."""
         return CandidateScorer(
-            self.opened.creative, self.opened.features, space=self.space, lines=self.lines, predictors=predictors,
-            surrogate=self.surrogate, config=self.settings.config,
-        )  # fmt: skip
+            self.opened.creative,
+            self.opened.features,
+            space=self.space,
+            lines=self.lines,
+            predictors=predictors,
+            surrogate=self.surrogate,
+            config=self.settings.config,
+        )
 
     def _showing(self, second_opinion: Scorer, show: Callable[[Creative], None]) -> Scorer:
         """Return the second opinion, called with the best candidate after each generation, wrapped to show each new best."""
@@ -346,16 +384,27 @@ class Session:
         delivered = edit if edit is not None and verdict is not None and verdict.is_delivered else None
         rate = result.ctr_original or 0.0
         result = replace(
-            result, evaluations=found.evaluations, is_own_choice=is_own_choice, problems=told, reason="; ".join(told),
+            result,
+            evaluations=found.evaluations,
+            is_own_choice=is_own_choice,
+            problems=told,
+            reason="; ".join(told),
             alternatives=tuple(describe_alternative(one, finish_edit(opened, one), rate) for one in self._ranked),
-            search=record_search(found, None if delivered is None else delivered.plan), seconds=self.seconds,
-        )  # fmt: skip
+            search=record_search(found, None if delivered is None else delivered.plan),
+            seconds=self.seconds,
+        )
         return EditOutcome(
             result=state_level(result, verdict, self.settings.level),
-            image_u8=opened.image_u8 if delivered is None else delivered.creative.image_u8, control_u8=self._control_u8,
-            verdict=verdict, plan=None if delivered is None else delivered.plan, plans=tuple(one.plan for one in self._ranked),
-            search=found, lines=self.lines, asked=self.settings, directions=tuple(opened.directions.names),
-        )  # fmt: skip
+            image_u8=opened.image_u8 if delivered is None else delivered.creative.image_u8,
+            control_u8=self._control_u8,
+            verdict=verdict,
+            plan=None if delivered is None else delivered.plan,
+            plans=tuple(one.plan for one in self._ranked),
+            search=found,
+            lines=self.lines,
+            asked=self.settings,
+            directions=tuple(opened.directions.names),
+        )
 
     def _explain(self, found: SearchResult, verdict: Verdict | None, why: str) -> tuple[Problem, ...]:
         """Return why the edit is delivered or the ad kept; for an ad with a picture, why only a look can be tested."""

@@ -75,8 +75,15 @@ class EditorConfig(SearchConfig):
             if is_address(getattr(self, name))
         ]
         counts = (
-            "seed", "max_faces", "num_headlines", "num_descriptions", "num_crossed", "num_buttons", "num_layouts", "num_scenes",
-        )  # fmt: skip
+            "seed",
+            "max_faces",
+            "num_headlines",
+            "num_descriptions",
+            "num_crossed",
+            "num_buttons",
+            "num_layouts",
+            "num_scenes",
+        )
         if negative := [name for name in counts if getattr(self, name) < 0]:
             faults.append(f"{', '.join(negative)} must not be negative")
         return faults + super().find_faults()

@@ -42,8 +42,15 @@ PICTURE_HEAD, TEXT_HEAD = "visual.head.proj.weight", "text.proj.weight"
 MAX_CHARACTERS = 2000
 # Errors of open_clip and torch for a checkpoint that is damaged, of another size, or no checkpoint (open_clip asserts sizes).
 _UNREADABLE = (
-    OSError, RuntimeError, ValueError, KeyError, AttributeError, AssertionError, SafetensorError, pickle.UnpicklingError,
-)  # fmt: skip
+    OSError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    AssertionError,
+    SafetensorError,
+    pickle.UnpicklingError,
+)
 _LENGTH_STEP = 8
 _TEXT_ROWS = 8
 

@@ -38,9 +38,20 @@ MAX_TOKENS = 64
 POOLED_STATES = (2, 4, 5, 6)
 LANGUAGE_LAYERS = 18
 SURFACE_FEATURES = (
-    "characters", "words", "capital_share", "title_case", "shouted_words", "digit", "question", "exclamation", "quote",
-    "ellipsis", "full_stops", "commas", "ends_with_stop",
-)  # fmt: skip
+    "characters",
+    "words",
+    "capital_share",
+    "title_case",
+    "shouted_words",
+    "digit",
+    "question",
+    "exclamation",
+    "quote",
+    "ellipsis",
+    "full_stops",
+    "commas",
+    "ends_with_stop",
+)
 _log = logging.getLogger(__name__)
 _MAX_CHARACTERS = 2000  # more than enough for MAX_TOKENS tokens of any text
 

@@ -83,10 +83,16 @@ class InpaintingModel:
             if should_stop is not None and should_stop():
                 break
             found = self._pipeline(
-                prompt=prompt, image=picture, mask_image=mask_picture, width=size[0], height=size[1], strength=1.0,
-                num_inference_steps=self._num_steps, generator=torch.Generator().manual_seed(seed + number),
+                prompt=prompt,
+                image=picture,
+                mask_image=mask_picture,
+                width=size[0],
+                height=size[1],
+                strength=1.0,
+                num_inference_steps=self._num_steps,
+                generator=torch.Generator().manual_seed(seed + number),
                 callback_on_step_end=interrupt,
-            )  # fmt: skip
+            )
             is_blanked = bool((getattr(found, "nsfw_content_detected", None) or [False])[0])
             if not is_blanked and not (should_stop is not None and should_stop()):
                 painted.append(np.asarray(found.images[0].convert("RGB").resize((width, height), Image.Resampling.LANCZOS)))

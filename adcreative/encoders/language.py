@@ -14,18 +14,49 @@ from typing import Any
 
 # languages used in ads that are detected reliably in a line of a few words
 LANGUAGES = {
-    "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
-    "fa": "Persian", "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi", "hu": "Hungarian", "id": "Indonesian",
-    "it": "Italian", "ja": "Japanese", "ko": "Korean", "nl": "Dutch", "no": "Norwegian", "pl": "Polish", "pt": "Portuguese",
-    "ro": "Romanian", "ru": "Russian", "sv": "Swedish", "th": "Thai", "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese",
+    "ar": "Arabic",
+    "cs": "Czech",
+    "da": "Danish",
+    "de": "German",
+    "el": "Greek",
+    "en": "English",
+    "es": "Spanish",
+    "fa": "Persian",
+    "fi": "Finnish",
+    "fr": "French",
+    "he": "Hebrew",
+    "hi": "Hindi",
+    "hu": "Hungarian",
+    "id": "Indonesian",
+    "it": "Italian",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "nl": "Dutch",
+    "no": "Norwegian",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "ro": "Romanian",
+    "ru": "Russian",
+    "sv": "Swedish",
+    "th": "Thai",
+    "tr": "Turkish",
+    "uk": "Ukrainian",
+    "vi": "Vietnamese",
     "zh": "Chinese",
-}  # fmt: skip
+}
 MIN_PROBABILITY, OF_ONE_WORD = 0.5, 0.9  # one word may be a name ("Häcker")
 # the first word of a letter's name in Unicode -> the languages written with it, the language of most ads first
 _SCRIPTS: Mapping[str, tuple[str, ...]] = {
-    "ARABIC": ("ar", "fa"), "CYRILLIC": ("ru", "uk"), "DEVANAGARI": ("hi",), "GREEK": ("el",), "HANGUL": ("ko",),
-    "HEBREW": ("he",), "HIRAGANA": ("ja",), "KATAKANA": ("ja",), "THAI": ("th",),
-}  # fmt: skip
+    "ARABIC": ("ar", "fa"),
+    "CYRILLIC": ("ru", "uk"),
+    "DEVANAGARI": ("hi",),
+    "GREEK": ("el",),
+    "HANGUL": ("ko",),
+    "HEBREW": ("he",),
+    "HIRAGANA": ("ja",),
+    "KATAKANA": ("ja",),
+    "THAI": ("th",),
+}
 _OWN_LETTERS = {"uk": "іїєґ", "ru": "ыэёъ", "fa": "پچژگیک", "ar": "ةيىكأإ"}  # missing in the script's other language
 _ADDRESS = re.compile(r"\S*(?:@|://|www\.)\S*|\S+\.[a-z]{2,}\S*", re.IGNORECASE)
 

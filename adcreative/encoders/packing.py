@@ -86,7 +86,7 @@ class PackedEncoder:
             input_ids=torch.tensor([token_ids + [0] * len(spare)], device=device),
             position_ids=torch.tensor([[depth_of.get(place, 0) for place in range(PACK_TOKENS)]], device=device),
             groups=[torch.tensor(rows, device=device) for rows in groups],
-        )  # fmt: skip
+        )
         read = torch.stack([states[depth][0] for depth in self.depths])  # [depths, T, D]
         counted = [read[:, row[self.num_skipped :]] for row in places]
         return [one.sum(dim=1) / max(one.shape[1], 1) for one in counted]

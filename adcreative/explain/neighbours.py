@@ -49,9 +49,11 @@ def nearest_known(predictor: ClickModel, features: CreativeFeatures, count: int 
         order = np.argsort(-similarity, kind="stable")[:count]
         found[modality] = [
             Neighbour(
-                name=rows["names"][row], similarity=float(similarity[row]),
-                impressions=rows["impressions"][row], clicks=rows["clicks"][row],
+                name=rows["names"][row],
+                similarity=float(similarity[row]),
+                impressions=rows["impressions"][row],
+                clicks=rows["clicks"][row],
             )
             for row in order
-        ]  # fmt: skip
+        ]
     return found

@@ -40,9 +40,13 @@ def attribute(model: AccountModel, creative: Creative, features: CreativeFeature
                 shares[name] += weight * (value[joined] - value[known])
     ablations = {name: value[everything] - value[tuple(p for p in parts if p != name)] for name in parts}
     return Attribution(
-        log_odds=value[everything], base=value[()], shares=shares, field_shares={},
-        rest=value[everything] - value[()] - sum(shares.values()), ablations=ablations,
-    )  # fmt: skip
+        log_odds=value[everything],
+        base=value[()],
+        shares=shares,
+        field_shares={},
+        rest=value[everything] - value[()] - sum(shares.values()),
+        ablations=ablations,
+    )
 
 
 def base_log_odds(model: AccountModel, creative: Creative, features: CreativeFeatures) -> float:

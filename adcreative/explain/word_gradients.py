@@ -109,9 +109,11 @@ def _integrate(predictor: Predictor, batch: FeatureBatch, towers: Sequence[_Towe
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Multiple layers provided", UserWarning)  # the layers are independent
         integrated = LayerIntegratedGradients(log_odds, [tower.embeddings for tower in towers]).attribute(
-            tuple(tower.token_ids for tower in towers), tuple(tower.blank_ids for tower in towers),
-            n_steps=NUM_STEPS, method="gausslegendre",
-        )  # fmt: skip
+            tuple(tower.token_ids for tower in towers),
+            tuple(tower.blank_ids for tower in towers),
+            n_steps=NUM_STEPS,
+            method="gausslegendre",
+        )
     for tower, by_token in zip(towers, integrated, strict=True):
         for word, weight in zip(tower.owner, by_token[0].sum(dim=-1).tolist(), strict=True):
             if word >= 0:

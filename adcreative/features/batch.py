@@ -20,9 +20,18 @@ from adcreative.errors import FeatureError
 LOOK_STATS = ("brightness", "contrast", "saturation", "warmth", "face_share", "aspect")
 FACE_ATTRIBUTES = ("smile", "mouth_open", "eyes_open", "gaze_x", "gaze_y", "head_yaw", "head_pitch", "head_roll")
 DENSE_FIELDS = (
-    "image", "look", "text", "body", "wording", "body_wording", "appeal", "face_mean", "face_max", "face_attributes",
+    "image",
+    "look",
+    "text",
+    "body",
+    "wording",
+    "body_wording",
+    "appeal",
+    "face_mean",
+    "face_max",
+    "face_attributes",
     "face_count",
-)  # fmt: skip
+)
 CATEGORICAL_FIELDS = ("category", "brand", "placement", "platform", "audience", "cta")
 FIELDS = DENSE_FIELDS + CATEGORICAL_FIELDS
 LABELS = "labels"  # an optional field, for specs with a width for it; see `benchmarks/adsee_inputs.py`

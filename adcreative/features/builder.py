@@ -103,9 +103,13 @@ class FeatureBuilder:
             history_length=history_length,
         )
         return cls(
-            spec=spec, means=means, stds=stds, vocabularies=vocabularies,
-            prior_impressions=float(1.0 / (log_variance * base_rate)), rate_scale=float(np.sqrt(log_variance)),
-        )  # fmt: skip
+            spec=spec,
+            means=means,
+            stds=stds,
+            vocabularies=vocabularies,
+            prior_impressions=float(1.0 / (log_variance * base_rate)),
+            rate_scale=float(np.sqrt(log_variance)),
+        )
 
     def encode(
         self, creatives: Sequence[Creative], features: Sequence[CreativeFeatures], history: AccountHistory | None = None

@@ -51,10 +51,11 @@ class KnownWords:
         if item.file_name not in self.names:
             return item
         return FailedCreative(
-            file_name=item.file_name, ad_name=item.ad_name,
+            file_name=item.file_name,
+            ad_name=item.ad_name,
             problem=f'{f"row {item.row}: " * bool(item.row)}the picture "{item.file_name}" changed since its words were read.',
             remedy=f"Read it again with adcreative read, or take its rows out of {self.path.name}.",
-        )  # fmt: skip
+        )
 
 
 def load_known_words(path: Path) -> KnownWords:

@@ -62,11 +62,15 @@ def lettering_stats(
         contrasts = [one for one in found if one is not None] or contrasts
     return np.array(
         [
-            min(area, 1.0), np.log1p(len(boxes)), np.log1p(letters), np.log(min(contrasts)), np.log(max(min(caps_pt), 1.0)),
+            min(area, 1.0),
+            np.log1p(len(boxes)),
+            np.log1p(letters),
+            np.log(min(contrasts)),
+            np.log(max(min(caps_pt), 1.0)),
             np.log(max(*caps_pt, 1.0)),
         ],
         np.float32,
-    )  # fmt: skip
+    )
 
 
 def _contrast(image_u8: np.ndarray, box: np.ndarray, ink: tuple[int, int, int] | None) -> float | None:

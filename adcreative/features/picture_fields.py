@@ -161,9 +161,11 @@ def name_brand(creative: Creative, words: Words) -> str:
     logos = [
         block.text
         for block in words.with_role("brand")
-        if block.confidence >= MIN_FIELD_CONFIDENCE and says_words(block.text) and not find_domain(block.text)
+        if block.confidence >= MIN_FIELD_CONFIDENCE
+        and says_words(block.text)
+        and not find_domain(block.text)
         and not any(is_same_text(block.text, other) for other in said)
-    ]  # fmt: skip
+    ]
     domain = find_domain(*said, *(block.text for block in words.blocks))
     return _part_words(logos[0], domain) if len(logos) == 1 else domain
 

@@ -119,9 +119,14 @@ def set(
     from adcreative.lettering.setting.setting import TextSetter
 
     setter = TextSetter(
-        image_u8, words, old, reader=reader or load_reader(), typefaces=typefaces(), faces_xyxy_px=faces_xyxy_px,
+        image_u8,
+        words,
+        old,
+        reader=reader or load_reader(),
+        typefaces=typefaces(),
+        faces_xyxy_px=faces_xyxy_px,
         inpainter=inpainter,
-    )  # fmt: skip
+    )
     return setter.change({**old, **texts})
 
 

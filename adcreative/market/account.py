@@ -59,13 +59,17 @@ def write_account(market: Market, out: Path, num: int, seed: int, *, progress: C
     log, daily, starts = _run(world, [one.ad_name for one in creatives], rng)
     write_event_log(build_event_log(log, "the log"), folder / "log.parquet")
     write_rows(folder / "daily.csv", daily, ("ad_name", "day", "impressions", "clicks", "stop_reason"))
-    dated = [replace(one, date_start=(FIRST_DAY + timedelta(int(start))).isoformat(), date_end="")
-             for one, start in zip(creatives, starts, strict=True)]  # fmt: skip
+    dated = [
+        replace(one, date_start=(FIRST_DAY + timedelta(int(start))).isoformat(), date_end="")
+        for one, start in zip(creatives, starts, strict=True)
+    ]
     _write_tables(folder, dated, world, rng)
     write_metadata(folder / "creatives", dated)
     with open_atomically(Path(out) / "account-truth.json", is_text=True) as file:
-        rows = {one.ad_name: {"true_ctr_new": float(rate), "wear": float(wear), "shown": float(shown)}
-                for one, rate, wear, shown in zip(creatives, rates, world.wear, world.shown, strict=True)}  # fmt: skip
+        rows = {
+            one.ad_name: {"true_ctr_new": float(rate), "wear": float(wear), "shown": float(shown)}
+            for one, rate, wear, shown in zip(creatives, rates, world.wear, world.shown, strict=True)
+        }
         json.dump({"market_seed": market.seed, "seed": seed, "creatives": rows}, file, indent=1)
     progress(num + 1, num + 1)
     return folder
@@ -86,12 +90,20 @@ def _run(
         views = world.show(slates, rng=rng)
         place = np.tile(np.arange(SLATE), VIEWS_A_DAY)
         hit = np.repeat(views.clicked, SLATE) == place
-        parts.append(pd.DataFrame({
-            "time": (FIRST_DAY + timedelta(day)).isoformat(), "user": [f"u{who}" for who in np.repeat(views.people, SLATE)],
-            "context": np.array(CONTEXTS, object)[np.repeat(views.contexts, SLATE)],
-            "slate": np.repeat(np.arange(VIEWS_A_DAY), SLATE) + day * VIEWS_A_DAY, "position": place + 1,
-            "creative": np.array(names, object)[slates.ravel()], "clicks": hit.astype(int), "propensity": chance.ravel(),
-        }))  # fmt: skip
+        parts.append(
+            pd.DataFrame(
+                {
+                    "time": (FIRST_DAY + timedelta(day)).isoformat(),
+                    "user": [f"u{who}" for who in np.repeat(views.people, SLATE)],
+                    "context": np.array(CONTEXTS, object)[np.repeat(views.contexts, SLATE)],
+                    "slate": np.repeat(np.arange(VIEWS_A_DAY), SLATE) + day * VIEWS_A_DAY,
+                    "position": place + 1,
+                    "creative": np.array(names, object)[slates.ravel()],
+                    "clicks": hit.astype(int),
+                    "propensity": chance.ravel(),
+                }
+            )
+        )
         won += np.bincount(slates.ravel()[hit], minlength=num)
         shown += np.bincount(slates.ravel(), minlength=num)
         _stop(world, day, active, starts, stopped, reasons, (won, shown), rng)
@@ -100,18 +112,30 @@ def _run(
     last = sums.groupby("creative")["time"].transform("max") == sums["time"]
     said = dict(zip(names, reasons, strict=True))
     daily = [
-        {"ad_name": name, "day": day, "impressions": int(seen), "clicks": int(clicks),
-         "stop_reason": said[name] if is_last else ""}
+        {
+            "ad_name": name,
+            "day": day,
+            "impressions": int(seen),
+            "clicks": int(clicks),
+            "stop_reason": said[name] if is_last else "",
+        }
         for name, day, seen, clicks, is_last in zip(
-            sums["creative"], sums["time"], sums["impressions"], sums["clicks"], last, strict=True)
-    ]  # fmt: skip
+            sums["creative"], sums["time"], sums["impressions"], sums["clicks"], last, strict=True
+        )
+    ]
     return log, daily, starts
 
 
 def _stop(
-    world: LaunchWorld, day: int, active: np.ndarray, starts: np.ndarray, stopped: np.ndarray, reasons: list[str],
-    counts: tuple[np.ndarray, np.ndarray], rng: np.random.Generator,
-) -> None:  # fmt: skip
+    world: LaunchWorld,
+    day: int,
+    active: np.ndarray,
+    starts: np.ndarray,
+    stopped: np.ndarray,
+    reasons: list[str],
+    counts: tuple[np.ndarray, np.ndarray],
+    rng: np.random.Generator,
+) -> None:
     """Stop ads at the end of a day: young ads with low rates, old ads that wore out, a few by the budget."""
     won, shown = counts
     base = won.sum() / max(shown.sum(), 1)
@@ -143,16 +167,24 @@ def _write_tables(folder: Path, creatives: list[Creative], world: LaunchWorld, r
         category = categories[at % len(categories)]
         mine = [one.ad_name for one in creatives if one.category == category]
         title = f"{category} {SEASONS[at % len(SEASONS)]}"
-        sets += [{"set": f"set {at + 1}", "title": title, "item": name}
-                 for name in rng.choice(mine, min(int(rng.integers(3, 9)), len(mine)), replace=False)]  # fmt: skip
+        sets += [
+            {"set": f"set {at + 1}", "title": title, "item": name}
+            for name in rng.choice(mine, min(int(rng.integers(3, 9)), len(mine)), replace=False)
+        ]
     write_rows(folder / "sets.csv", sets, ("set", "title", "item"))
     bids = [
         {
-            "ad_name": one.ad_name, "headline": one.headline, "description": one.body, "brand": one.brand, "cta": one.cta,
-            "bid": round(float(rng.uniform(0.2, 2.0)), 2), "url": "https://example.com/",
+            "ad_name": one.ad_name,
+            "headline": one.headline,
+            "description": one.body,
+            "brand": one.brand,
+            "cta": one.cta,
+            "bid": round(float(rng.uniform(0.2, 2.0)), 2),
+            "url": "https://example.com/",
         }
-        for one in creatives if one.headline
-    ]  # fmt: skip
+        for one in creatives
+        if one.headline
+    ]
     columns = ("ad_name", "headline", "description", "brand", "cta", "bid", "url")
     write_rows(folder / "bids.csv", bids[:60], columns)
     write_atomically(
@@ -171,6 +203,12 @@ def _rate(creatives: list[Creative], world: LaunchWorld, rng: np.random.Generato
         traits = world.traits[person]
         for ad in rng.choice(len(creatives), min(ADS_RATED, len(creatives)), replace=False):
             score = 3 + 0.9 * traits[0] * likes[ad, 0] + 0.9 * traits[1] * likes[ad, 1] + rng.normal(0, 0.6)
-            rows.append({"person": f"p{person}", "creative": creatives[ad].ad_name, "rating": int(np.clip(round(score), 1, 5)),
-                         **dict(zip(TRAITS, map(float, traits.round(3)), strict=True))})  # fmt: skip
+            rows.append(
+                {
+                    "person": f"p{person}",
+                    "creative": creatives[ad].ad_name,
+                    "rating": int(np.clip(round(score), 1, 5)),
+                    **dict(zip(TRAITS, map(float, traits.round(3)), strict=True)),
+                }
+            )
     return rows

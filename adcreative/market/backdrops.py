@@ -126,6 +126,15 @@ def draw_motif(name: str, pen: Pen, ground: RGB, tint: RGB, rng: np.random.Gener
 MOTIFS: Mapping[str, Callable[[Pen, RGB, RGB, np.random.Generator], None]] = {
     draw.__name__.removeprefix("draw_"): draw
     for draw in (
-        draw_hills, draw_waves, draw_sun, draw_blobs, draw_stripes, draw_blocks, draw_arches, draw_bars, draw_grid, draw_rings,
+        draw_hills,
+        draw_waves,
+        draw_sun,
+        draw_blobs,
+        draw_stripes,
+        draw_blocks,
+        draw_arches,
+        draw_bars,
+        draw_grid,
+        draw_rings,
     )
-}  # fmt: skip
+}

@@ -161,6 +161,11 @@ def _mirrored(place: Callable[..., Layout]) -> Callable[..., Layout]:
 
 
 TEMPLATES: Mapping[str, Callable[..., Layout]] = {
-    "side": place_side, "side_left": _mirrored(place_side), "row": place_row, "card": place_card, "hero": place_hero,
-    "wide": place_wide, "wide_left": _mirrored(place_wide),
-}  # fmt: skip
+    "side": place_side,
+    "side_left": _mirrored(place_side),
+    "row": place_row,
+    "card": place_card,
+    "hero": place_hero,
+    "wide": place_wide,
+    "wide_left": _mirrored(place_wide),
+}

@@ -40,8 +40,9 @@ class Material:
     @property
     def colours(self) -> tuple[str, str]:
         """The main colour and the accent as "#rrggbb"."""
-        main, accent = (f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in
-                        (self.brand.palette.main, self.brand.palette.accent))  # fmt: skip
+        main, accent = (
+            f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in (self.brand.palette.main, self.brand.palette.accent)
+        )
         return main, accent
 
 
@@ -59,9 +60,12 @@ def draw_material(brand: Brand, portrait: np.ndarray, rng: np.random.Generator) 
     apart = (on_white.astype(np.int16) - on_black).max(axis=2)
     person = Image.fromarray(portrait).resize((PORTRAIT_PX, PORTRAIT_PX), Image.Resampling.LANCZOS)
     return Material(
-        brand=brand, portrait=np.asarray(person.filter(ImageFilter.UnsharpMask(radius=2, percent=80, threshold=2))),
-        product=on_scene, outline=(255 - np.clip(apart, 0, 255)).astype(np.uint8), lines=_write_lines(brand, rng),
-    )  # fmt: skip
+        brand=brand,
+        portrait=np.asarray(person.filter(ImageFilter.UnsharpMask(radius=2, percent=80, threshold=2))),
+        product=on_scene,
+        outline=(255 - np.clip(apart, 0, 255)).astype(np.uint8),
+        lines=_write_lines(brand, rng),
+    )
 
 
 def _with_product(ground: Image.Image, product: str, brand: Brand) -> np.ndarray:
@@ -79,6 +83,8 @@ def _write_lines(brand: Brand, rng: np.random.Generator) -> dict[str, tuple[str,
 
     return {
         "headline": tuple(dict.fromkeys(speaker.write_headline(rng) for _ in range(NUM_HEADLINES))),
-        "subline": some(voice.bodies, NUM_LINES), "offer": some(voice.offers, NUM_LINES),
-        "proof": tuple(speaker.fill(frame, rng) for frame in PROOFS), "button": some(voice.buttons, NUM_LINES),
-    }  # fmt: skip
+        "subline": some(voice.bodies, NUM_LINES),
+        "offer": some(voice.offers, NUM_LINES),
+        "proof": tuple(speaker.fill(frame, rng) for frame in PROOFS),
+        "button": some(voice.buttons, NUM_LINES),
+    }

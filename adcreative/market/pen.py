@@ -100,8 +100,9 @@ def wrap(text: str, size_px: int, width_px: float) -> list[str]:
     return wrap_evenly(text, width_px, font(size_px).getlength)
 
 
-def set_text(draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, *, size_px: int, fill: RGB, bold: bool,
-             anchor: str = "la") -> None:  # fmt: skip
+def set_text(
+    draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, *, size_px: int, fill: RGB, bold: bool, anchor: str = "la"
+) -> None:
     """Draw one line of text; bold is a thin stroke, as the font has one weight."""
     stroke = size_px * _BOLD_STROKE if bold else 0.0
     draw.text(place, text, font=font(size_px), fill=fill, anchor=anchor, stroke_width=stroke, stroke_fill=fill)

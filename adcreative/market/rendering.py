@@ -258,5 +258,6 @@ def _draw_mark(pen: Pen, mark: int, ink: RGB) -> None:
     elif mark == 4:
         pen.box((side * 0.06, side * 0.06, side * 0.94, side * 0.94), ink, radius=side * 0.24)
     else:
-        pen.box_with_corners((side * 0.06, side * 0.06, side * 0.94, side * 0.94), ink, radius=side * 0.44,
-                             corners=(True, False, True, False))  # fmt: skip
+        pen.box_with_corners(
+            (side * 0.06, side * 0.06, side * 0.94, side * 0.94), ink, radius=side * 0.44, corners=(True, False, True, False)
+        )

@@ -75,9 +75,13 @@ def _fill(plan: AdPlan, slot: Slot, people: Sequence[np.ndarray], rng: np.random
     codes = np.stack(people) if people else np.zeros((0, plan.face_codes.shape[-1]), np.float32)
     seed = int(rng.integers(2**31)) if plan.design is None else plan.design.style_seed
     design = AdDesign(
-        brand=plan.brand, placement=slot.placement, template=slot.template, with_product=slot.with_product, style_seed=seed,
+        brand=plan.brand,
+        placement=slot.placement,
+        template=slot.template,
+        with_product=slot.with_product,
+        style_seed=seed,
         scale=SCALE,
-    )  # fmt: skip
+    )
     return replace(plan, design=design, words=slot.words or plan.words, face_codes=codes, person_codes=codes, test_id="")
 
 

@@ -57,9 +57,16 @@ class Market:
     """
 
     def __init__(
-        self, seed: int, codec: FaceCodec | FittedPeople, analyzer: FaceAnalyzer, headline_model: HeadlineModel, *,
-        face_codes: np.ndarray | None = None, directions: DirectionSet | None = None, mixed_share: float = MIXED_SHARE,
-    ) -> None:  # fmt: skip
+        self,
+        seed: int,
+        codec: FaceCodec | FittedPeople,
+        analyzer: FaceAnalyzer,
+        headline_model: HeadlineModel,
+        *,
+        face_codes: np.ndarray | None = None,
+        directions: DirectionSet | None = None,
+        mixed_share: float = MIXED_SHARE,
+    ) -> None:
         self.seed = seed
         self.truth = PlantedTruth(seed)
         self._codec, self._analyzer, self._headline_model = codec, analyzer, headline_model
@@ -119,9 +126,15 @@ class Market:
             progress(number + 1, num)
 
     def write_folder(
-        self, out_dir: Path, num: int, seed: int, *, truth_path: Path | None = None, scale: float = DEFAULT_SCALE,
+        self,
+        out_dir: Path,
+        num: int,
+        seed: int,
+        *,
+        truth_path: Path | None = None,
+        scale: float = DEFAULT_SCALE,
         progress: Count = uncounted,
-    ) -> Path:  # fmt: skip
+    ) -> Path:
         """Write pictures and metadata.csv into `out_dir`, and the truth outside it; results are drawn from the files' pixels.
 
         Args:
@@ -135,9 +148,17 @@ class Market:
         return self._write(out_dir, _usual(self._draft(num, seed, scale)), num, seed, truth_path, progress)
 
     def write_account(
-        self, account_dir: Path, out_dir: Path, num: int, num_earlier: int, seed: int, *, truth_path: Path | None = None,
-        composed: Sequence[tuple[Creative, Concept | None]] = (), progress: Count = uncounted,
-    ) -> Path:  # fmt: skip
+        self,
+        account_dir: Path,
+        out_dir: Path,
+        num: int,
+        num_earlier: int,
+        seed: int,
+        *,
+        truth_path: Path | None = None,
+        composed: Sequence[tuple[Creative, Concept | None]] = (),
+        progress: Count = uncounted,
+    ) -> Path:
         """Write an account's `num_earlier` ads with their results into `account_dir`, and `num` new ads into `out_dir`.
 
         Composed ads have results, too, and are the last of the earlier ads; as many of the others are left out.
@@ -158,9 +179,15 @@ class Market:
         return self._write(out_dir, _usual(self._render(new)), total, seed + 1, truth_path, progress, done=num_ran)
 
     def _write(
-        self, out_dir: Path, drafts: Iterable[tuple[Creative, Concept | None]], num: int, seed: int,
-        truth_path: Path | None, progress: Count, done: int = 0,
-    ) -> Path:  # fmt: skip
+        self,
+        out_dir: Path,
+        drafts: Iterable[tuple[Creative, Concept | None]],
+        num: int,
+        seed: int,
+        truth_path: Path | None,
+        progress: Count,
+        done: int = 0,
+    ) -> Path:
         """Write creatives as a folder, with results drawn from the files' pixels, and the truth outside it."""
         out_dir = Path(out_dir)
         truth_path = check_truth_path(out_dir, truth_path)

@@ -21,8 +21,15 @@ from adcreative.metrics.ranking import ndcg, spearman_correlation
 
 SIGNIFICANT_Z = 1.96
 METRICS = (
-    "n", "pairwise_accuracy", "pairwise_accuracy_significant", "spearman", "ndcg_at_10", "log_loss", "brier", "ece",
-)  # fmt: skip
+    "n",
+    "pairwise_accuracy",
+    "pairwise_accuracy_significant",
+    "spearman",
+    "ndcg_at_10",
+    "log_loss",
+    "brier",
+    "ece",
+)
 
 
 @dataclass(frozen=True)

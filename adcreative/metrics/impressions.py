@@ -33,8 +33,11 @@ def measure_impressions(
     low, high = percentile_interval(draws, 0.95) or (auc, auc)
     ones, clicks = np.ones(len(labels)), labels.astype(np.float64)
     return {
-        "auc": auc, "auc_low": low, "auc_high": high,
+        "auc": auc,
+        "auc_low": low,
+        "auc_high": high,
         "gauc": grouped_area_under_curve(labels, probabilities, users) if has_users else None,
-        "log_loss": log_loss(labels, probabilities), "ece": expected_calibration_error(probabilities, clicks, ones),
+        "log_loss": log_loss(labels, probabilities),
+        "ece": expected_calibration_error(probabilities, clicks, ones),
         "predicted_over_observed": predicted_over_observed(probabilities, clicks, ones),
-    }  # fmt: skip
+    }

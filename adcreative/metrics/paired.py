@@ -34,9 +34,10 @@ def compare_predictions(
     def measure(weights: np.ndarray, number: int) -> list[float]:
         predicted = (before, after)[number]
         return [
-            area_under_curve(labels, predicted, weights), float(np.average(losses[number], weights=weights)),
+            area_under_curve(labels, predicted, weights),
+            float(np.average(losses[number], weights=weights)),
             expected_calibration_error(predicted, labels * weights, weights),
-        ]  # fmt: skip
+        ]
 
     ones = np.ones(len(labels))
     whole = [measure(ones, number) for number in range(2)]

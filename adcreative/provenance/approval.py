@@ -29,9 +29,20 @@ AUDIT = "audit.jsonl"
 BROUGHT = "original"  # folder of one ad's original picture
 COVERS = 2  # version of the covered content; version 1 covered no picture
 _APPROVED = (
-    "row", "status", "file_name", "ad_name", "original_image", "edited_image", "headline_original", "headline_edited",
-    "description_original", "description_edited", "cta_edited", "edits", "consent_id",
-)  # fmt: skip  # covered by an approval in addition to the pictures: delivered fields and consent
+    "row",
+    "status",
+    "file_name",
+    "ad_name",
+    "original_image",
+    "edited_image",
+    "headline_original",
+    "headline_edited",
+    "description_original",
+    "description_edited",
+    "cta_edited",
+    "edits",
+    "consent_id",
+)  # covered by an approval in addition to the pictures: delivered fields and consent
 _REMEDY = "look at report.html and say who approves: --approved-by NAME (approved_by in Python)"
 
 
@@ -72,9 +83,12 @@ def approve(
         approve_sidecar(path, by=by, at=at)
     acknowledged = {"markets": list(markets), "disclosures": [duty.rule_id for duty in duties]} if markets else {}
     covered = {
-        "covers": COVERS, "num_edits": len(edits), "edits_sha256": _hash_edits(edits), "words_sha256": words_sha256,
+        "covers": COVERS,
+        "num_edits": len(edits),
+        "edits_sha256": _hash_edits(edits),
+        "words_sha256": words_sha256,
         "rows": {str(edit.number): edit.digest[:16] for edit in edits},
-    }  # fmt: skip
+    }
     return note_event(run, "approved", at=at, by=by.strip()[:200], **acknowledged, **covered)
 
 

@@ -107,11 +107,19 @@ def disclosures_of_run(
 
 def _disclosure(pack: Mapping[str, Any], rule: Mapping[str, Any], on: date) -> Disclosure:
     return Disclosure(
-        rule_id=rule["id"], market=pack["market"], market_name=pack["name"], title=rule["title"], level=rule["level"],
-        duty=" ".join(rule["duty"].split()), how=" ".join(rule["how"].split()), applies_from=rule["applies_from"],
-        is_in_force=on >= rule["applies_from"], doubt=" ".join(str(rule.get("doubt", "")).split()),
-        checked_on=rule["checked_on"], sources=tuple(rule["sources"]),
-    )  # fmt: skip
+        rule_id=rule["id"],
+        market=pack["market"],
+        market_name=pack["name"],
+        title=rule["title"],
+        level=rule["level"],
+        duty=" ".join(rule["duty"].split()),
+        how=" ".join(rule["how"].split()),
+        applies_from=rule["applies_from"],
+        is_in_force=on >= rule["applies_from"],
+        doubt=" ".join(str(rule.get("doubt", "")).split()),
+        checked_on=rule["checked_on"],
+        sources=tuple(rule["sources"]),
+    )
 
 
 def _named_markets(markets: Sequence[str], packs: Mapping[str, Mapping[str, Any]]) -> list[str]:

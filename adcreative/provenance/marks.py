@@ -63,9 +63,13 @@ def read_source_type(path: Path) -> str:
 
 
 def encode_picture(
-    image_u8: np.ndarray, file_format: str = "PNG", *, is_edited: bool, original_path: Path | None = None,
+    image_u8: np.ndarray,
+    file_format: str = "PNG",
+    *,
+    is_edited: bool,
+    original_path: Path | None = None,
     quality: int | None = None,
-) -> bytes:  # fmt: skip
+) -> bytes:
     """Encode a picture, with the mark if a model made parts of it; equal input gives equal bytes.
 
     Args:

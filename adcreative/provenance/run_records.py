@@ -131,6 +131,16 @@ def _parse(content: bytes, where: str) -> dict[str, Any]:
 
 
 _TEXTS = (
-    "file_name", "ad_name", "headline_original", "headline_edited", "description_original", "description_edited", "cta_edited",
-    "original_image", "edited_image", "control_image", "consent_id", "reason",
-)  # fmt: skip
+    "file_name",
+    "ad_name",
+    "headline_original",
+    "headline_edited",
+    "description_original",
+    "description_edited",
+    "cta_edited",
+    "original_image",
+    "edited_image",
+    "control_image",
+    "consent_id",
+    "reason",
+)

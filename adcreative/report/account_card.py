@@ -54,10 +54,13 @@ def _opening(training: Mapping[str, Any]) -> str:
 
 
 READS = {
-    "words": "its words, also those in its picture where it brings none", "image": "what its picture shows",
-    "look": "the look of its picture and its faces", "codes": "its faces in detail", "lettering": "how the words in it look",
+    "words": "its words, also those in its picture where it brings none",
+    "image": "what its picture shows",
+    "look": "the look of its picture and its faces",
+    "codes": "its faces in detail",
+    "lettering": "how the words in it look",
     "complexity": "how much there is to see",
-}  # fmt: skip
+}
 
 
 def _reads(parts: Sequence[str] | None) -> list[str]:

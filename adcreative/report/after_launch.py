@@ -33,14 +33,23 @@ def render_rotation(rows: Sequence[Mapping[str, Any]], lines: Sequence[str], war
         members = group["rows"]
         group["more"] = max(len(members) - MAX_SHOWN, 0)
         group["rows"] = [
-            {**row, "width": round(100 * row["share"], 2),
-             **{f"{name}_x": round(100 * row[name] / top, 2) for name in ("ctr", "ctr_low", "ctr_high")}}
+            {
+                **row,
+                "width": round(100 * row["share"], 2),
+                **{f"{name}_x": round(100 * row[name] / top, 2) for name in ("ctr", "ctr_low", "ctr_high")},
+            }
             for row in members[:MAX_SHOWN]
-        ]  # fmt: skip
+        ]
     return render_part(
-        "rotation.html.j2", groups=groups[:MAX_CONTEXTS], num_hidden=max(len(groups) - MAX_CONTEXTS, 0), lines=lines,
-        warnings=warnings, has_slots=any(row["slot"] != 1 for row in rows), top=top, style=read_part("explanation.css"),
-    )  # fmt: skip
+        "rotation.html.j2",
+        groups=groups[:MAX_CONTEXTS],
+        num_hidden=max(len(groups) - MAX_CONTEXTS, 0),
+        lines=lines,
+        warnings=warnings,
+        has_slots=any(row["slot"] != 1 for row in rows),
+        top=top,
+        style=read_part("explanation.css"),
+    )
 
 
 def render_forecast(rows: Sequence[Mapping[str, Any]], figures: Mapping[str, Any], lines: Sequence[str], today: date) -> str:
@@ -52,19 +61,35 @@ def render_forecast(rows: Sequence[Mapping[str, Any]], figures: Mapping[str, Any
     running = [row for row in rows if row["state"] == "running"]
     shown = [row for row in running if row["retire_by"]][:MAX_SHOWN]
     spans = [
-        {"name": str(row["creative"])[:NAME_LENGTH], "retire_by": row["retire_by"], "y": 14 + ROW * at,
-         "low": _x(row["retire_by_low"], today), "middle": _x(row["retire_by"], today),
-         "high": _x(row["retire_by_high"], today),
-         "is_open": row["retire_by_high"] is None}
+        {
+            "name": str(row["creative"])[:NAME_LENGTH],
+            "retire_by": row["retire_by"],
+            "y": 14 + ROW * at,
+            "low": _x(row["retire_by_low"], today),
+            "middle": _x(row["retire_by"], today),
+            "high": _x(row["retire_by_high"], today),
+            "is_open": row["retire_by_high"] is None,
+        }
         for at, row in enumerate(shown)
-    ]  # fmt: skip
+    ]
     ticks = [{"x": _x((today + timedelta(days)).isoformat(), today), "day": days} for days in (0, 7, 30, 60, 90)]
     trends = [row for row in running if row["weekly_change"] is not None and not row["retire_by"]][:MAX_SHOWN]
     return render_part(
-        "forecast.html.j2", spans=spans, ticks=ticks, trends=trends, lines=lines, figures=figures, today=today.isoformat(),
-        curve=_curve(figures["still_running_by_day"]), width=WIDTH, left=LEFT, curve_height=CURVE_HEIGHT,
-        height=30 + ROW * max(len(spans), 1), num_running=len(running), style=read_part("explanation.css"),
-    )  # fmt: skip
+        "forecast.html.j2",
+        spans=spans,
+        ticks=ticks,
+        trends=trends,
+        lines=lines,
+        figures=figures,
+        today=today.isoformat(),
+        curve=_curve(figures["still_running_by_day"]),
+        width=WIDTH,
+        left=LEFT,
+        curve_height=CURVE_HEIGHT,
+        height=30 + ROW * max(len(spans), 1),
+        num_running=len(running),
+        style=read_part("explanation.css"),
+    )
 
 
 def _x(day: str | None, today: date) -> float:

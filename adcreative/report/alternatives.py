@@ -58,6 +58,8 @@ def _describe(row: Mapping[str, Any], one: Mapping[str, Any], image_dir: Path, *
     elif row.get("is_untested"):
         change = words.ask_of_face(one.get("edits") or ())
     return OtherEdit(
-        words=tuple(new) or (NO_WORDS,), picture=words.describe_face_edits(one.get("edits") or ()), change=change,
+        words=tuple(new) or (NO_WORDS,),
+        picture=words.describe_face_edits(one.get("edits") or ()),
+        change=change,
         shown=pictures.preview(pictures.read_named(str(one.get("image") or ""), image_dir), VERSION_PX),
-    )  # fmt: skip
+    )

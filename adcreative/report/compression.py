@@ -53,27 +53,39 @@ def render_compression(report: Mapping[str, Any]) -> str:
             **point,
             "figures": [
                 {
-                    "name": label, "value": point["against_before"][name]["after"], **point["against_before"][name],
+                    "name": label,
+                    "value": point["against_before"][name]["after"],
+                    **point["against_before"][name],
                     "verdict": verdict(point["against_before"][name], larger_is_better=is_better),
                 }
                 for name, label, is_better in FIGURES
             ],
         }
         for point in report["points"]
-    ]  # fmt: skip
+    ]
     steps = [{"method": step["method"], "said": _short(step)} for step in report["steps"]]
     return render_part(
-        "compression.html.j2", report=report, rows=rows, steps=steps, curve=_curve(report["points"]), width=WIDTH,
-        height=HEIGHT, style=read_part("explanation.css"),
-    )  # fmt: skip
+        "compression.html.j2",
+        report=report,
+        rows=rows,
+        steps=steps,
+        curve=_curve(report["points"]),
+        width=WIDTH,
+        height=HEIGHT,
+        style=read_part("explanation.css"),
+    )
 
 
 def _curve(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the coordinates of each point: size on disk from left to right, AUC upwards, with its interval."""
     most = max(point["disk_bytes"] for point in points)
-    spans = [(point["auc"] + point["against_before"]["auc"]["low"] - point["against_before"]["auc"]["difference"],
-              point["auc"] + point["against_before"]["auc"]["high"] - point["against_before"]["auc"]["difference"])
-             for point in points]  # fmt: skip
+    spans = [
+        (
+            point["auc"] + point["against_before"]["auc"]["low"] - point["against_before"]["auc"]["difference"],
+            point["auc"] + point["against_before"]["auc"]["high"] - point["against_before"]["auc"]["difference"],
+        )
+        for point in points
+    ]
     ends = [one for span in spans for one in span if one == one] + [point["auc"] for point in points]
     low, high = min(ends), max(ends)
     span = max(high - low, 1e-4)
@@ -83,12 +95,16 @@ def _curve(points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
     return [
         {
-            "name": point["name"], "x": round(MARGIN + point["disk_bytes"] / most * (WIDTH - 2 * MARGIN), 1),
-            "y": up(point["auc"]), "low": up(below) if below == below else up(point["auc"]),
-            "high": up(above) if above == above else up(point["auc"]), "auc": point["auc"], "disk_bytes": point["disk_bytes"],
+            "name": point["name"],
+            "x": round(MARGIN + point["disk_bytes"] / most * (WIDTH - 2 * MARGIN), 1),
+            "y": up(point["auc"]),
+            "low": up(below) if below == below else up(point["auc"]),
+            "high": up(above) if above == above else up(point["auc"]),
+            "auc": point["auc"],
+            "disk_bytes": point["disk_bytes"],
         }
         for point, (below, above) in zip(points, spans, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _short(step: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -108,8 +124,11 @@ def _short(step: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _plain_entry(entry: Mapping[str, Any]) -> str:
-    found = [f"{name}: {', '.join(map(str, one['such_as'][:4]))} ({one['values']})" for name, one in entry.items()
-             if isinstance(one, Mapping)]  # fmt: skip
+    found = [
+        f"{name}: {', '.join(map(str, one['such_as'][:4]))} ({one['values']})"
+        for name, one in entry.items()
+        if isinstance(one, Mapping)
+    ]
     return " | ".join(found)
 
 

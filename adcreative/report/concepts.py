@@ -33,7 +33,13 @@ def render_concepts(told: Mapping[str, Any], pictures: Sequence[str]) -> str:
         one["x"] = {end: x(one[end]) for end in ("change", "change_low", "change_high")}
     attributes = sorted(named, key=lambda one: (not one["is_sure"], -abs(one["effect"])))
     return render_part(
-        "concepts.html.j2", told=told, concepts=concepts, attributes=attributes[:MAX_ATTRIBUTES],
-        twins=[{**one, "pictures": shown(one)} for one in told["twins"][:MAX_TWINS]], width=WIDTH, reach=reach,
-        num_hidden=max(len(told["concepts"]) - MAX_CONCEPTS, 0), style=read_part("explanation.css"),
-    )  # fmt: skip
+        "concepts.html.j2",
+        told=told,
+        concepts=concepts,
+        attributes=attributes[:MAX_ATTRIBUTES],
+        twins=[{**one, "pictures": shown(one)} for one in told["twins"][:MAX_TWINS]],
+        width=WIDTH,
+        reach=reach,
+        num_hidden=max(len(told["concepts"]) - MAX_CONCEPTS, 0),
+        style=read_part("explanation.css"),
+    )

@@ -89,6 +89,8 @@ def measure_drift(results: Iterable[Mapping[str, Any]]) -> FaceDrift | None:
         if up + down >= MIN_FACES
     ]
     return FaceDrift(
-        num_faces=num_faces, num_edited=num_edited, directions=tuple(sorted(found, key=lambda one: (-abs(one.mean), one.name))),
+        num_faces=num_faces,
+        num_edited=num_edited,
+        directions=tuple(sorted(found, key=lambda one: (-abs(one.mean), one.name))),
         num_left_out=len(shifts) - len(found),
-    )  # fmt: skip
+    )

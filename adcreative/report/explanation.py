@@ -47,7 +47,12 @@ def render_explanation(explanation: Mapping[str, Any], picture: Image.Image | No
     sizes = [abs(part["share_log_odds"]) for part in explanation["parts"]]
     words = [abs(word["log_odds"]) for word in explanation["words"]]
     return render_part(
-        "explanation.html.j2", one=explanation, picture=preview(picture), heat=preview(heat),
+        "explanation.html.j2",
+        one=explanation,
+        picture=preview(picture),
+        heat=preview(heat),
         methods=explanation["methods"],
-        largest_share=max([*sizes, 1e-9]), largest_word=max([*words, 1e-9]), style=read_part("explanation.css"),
-    )  # fmt: skip
+        largest_share=max([*sizes, 1e-9]),
+        largest_word=max([*words, 1e-9]),
+        style=read_part("explanation.css"),
+    )

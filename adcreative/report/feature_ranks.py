@@ -16,16 +16,21 @@ def render_ranks(report: Mapping[str, Any]) -> str:
     largest = max([one["score"] for one in ranks if not one["is_noise"]] + [report["noise_line"], 1e-12])
     rows = [
         {
-            **one, "width": round(100 * max(one["score"], 0.0) / largest, 2),
+            **one,
+            "width": round(100 * max(one["score"], 0.0) / largest, 2),
             "verdict": _verdict(one),
         }
         for one in ranks[:MAX_SHOWN]
-    ]  # fmt: skip
+    ]
     line = round(100 * max(report["noise_line"], 0.0) / largest, 2)
     return render_part(
-        "feature_ranks.html.j2", report=report, rows=rows, line=line, num_hidden=max(len(ranks) - MAX_SHOWN, 0),
+        "feature_ranks.html.j2",
+        report=report,
+        rows=rows,
+        line=line,
+        num_hidden=max(len(ranks) - MAX_SHOWN, 0),
         style=read_part("explanation.css"),
-    )  # fmt: skip
+    )
 
 
 def _verdict(one: Mapping[str, Any]) -> str:

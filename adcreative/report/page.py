@@ -243,12 +243,14 @@ def _word_effects(cards: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     rows: Sequence[Mapping[str, Any]] = next((card["word_effects"] for card in cards if card.get("word_effects")), [])
     return [
         {
-            "label": str(row["label"]), "ads": f"{row['ads']:,}", "change": words.signed_percent(math.expm1(row["effect"])),
+            "label": str(row["label"]),
+            "ads": f"{row['ads']:,}",
+            "change": words.signed_percent(math.expm1(row["effect"])),
             "range": " to ".join(words.signed_percent(math.expm1(row[end])) for end in ("low", "high")),
         }
         for row in rows
         if row["low"] > 0 or row["high"] < 0
-    ]  # fmt: skip
+    ]
 
 
 def _model_card(card: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,9 +20,20 @@ from PIL import Image
 
 PREVIEW_PX = 720
 _DAMAGED = (
-    OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, MemoryError, AttributeError,
-    NotImplementedError, struct.error, zlib.error, Image.DecompressionBombError,
-)  # fmt: skip  # raised by Pillow for damaged files
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    AttributeError,
+    NotImplementedError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)  # raised by Pillow for damaged files
 CLOSEUP_PX = 360
 KINDS = ("original", "edited", "control")
 _DIFFERENCE_CELL_PX = 8

@@ -15,9 +15,11 @@ import numpy as np
 LEVEL = 0.9
 PROMISED = (0.88, 0.92)
 RANKING: Mapping[str, tuple[str, float | None]] = {  # metric -> label, and value of random guessing
-    "pairwise_accuracy": ("pairs of a test", 0.5), "pairwise_accuracy_significant": ("pairs that differ", 0.5),
-    "spearman": ("rank correlation", 0.0), "ndcg_at_10": ("NDCG@10", None),
-}  # fmt: skip
+    "pairwise_accuracy": ("pairs of a test", 0.5),
+    "pairwise_accuracy_significant": ("pairs that differ", 0.5),
+    "spearman": ("rank correlation", 0.0),
+    "ndcg_at_10": ("NDCG@10", None),
+}
 INK, SOFT = "#1c1b19", "#9a948a"
 RATE_COLOUR, COVERAGE_COLOUR = "#005cb8", "#d66000"
 
@@ -38,8 +40,9 @@ def draw_evaluation(metrics: Mapping[str, Any]) -> bytes:
         f"{metrics['n']} creatives in {metrics['num_groups']} groups: {metrics['verdict']}"
         + ("" if ece is None else f"; calibration error {100 * ece:.2f} points")
         + f"; coverage {metrics['coverage']:.1%}",
-        fontsize=11, color=INK,
-    )  # fmt: skip
+        fontsize=11,
+        color=INK,
+    )
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()
@@ -68,9 +71,15 @@ def _draw_reliability(axes: Any, bins: Sequence[Mapping[str, Any]]) -> None:
     axes.plot([0, top], [0, top], color=SOFT, linewidth=1, linestyle="--", label="predicted = observed")
     bars = _bars([one["observed"] for one in bins], [one["observed_interval"] for one in bins])
     axes.errorbar(
-        predicted, observed, yerr=100 * bars, fmt="o", color=RATE_COLOUR, capsize=3, markersize=5,
+        predicted,
+        observed,
+        yerr=100 * bars,
+        fmt="o",
+        color=RATE_COLOUR,
+        capsize=3,
+        markersize=5,
         label="a tenth of the impressions",
-    )  # fmt: skip
+    )
     axes.set(xlabel="predicted rate, %", ylabel="observed rate, %", title="Do rates mean what they say?", xlim=(0, top))
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=9)
@@ -88,11 +97,22 @@ def _draw_coverage(axes: Any, deciles: Sequence[Mapping[str, Any]]) -> None:
     axes.axhspan(*(100 * edge for edge in PROMISED), color=SOFT, alpha=0.3, label="88 to 92 %")
     axes.axhline(100 * LEVEL, color=SOFT, linewidth=1, linestyle="--")
     axes.errorbar(
-        places, [100 * one["coverage"] for one in deciles], yerr=100 * bars, fmt="s", color=COVERAGE_COLOUR, capsize=3,
-        markersize=5, label="a tenth of the creatives",
-    )  # fmt: skip
-    axes.set(xlabel="decile of predicted rate", ylabel="clicks inside the 90 % interval, %", title="Do intervals cover?",
-             ylim=(0, 104), xticks=places)  # fmt: skip
+        places,
+        [100 * one["coverage"] for one in deciles],
+        yerr=100 * bars,
+        fmt="s",
+        color=COVERAGE_COLOUR,
+        capsize=3,
+        markersize=5,
+        label="a tenth of the creatives",
+    )
+    axes.set(
+        xlabel="decile of predicted rate",
+        ylabel="clicks inside the 90 % interval, %",
+        title="Do intervals cover?",
+        ylim=(0, 104),
+        xticks=places,
+    )
     axes.legend(frameon=False, fontsize=9, loc="lower left")
 
 
@@ -108,8 +128,9 @@ def _draw_ranking(axes: Any, metrics: Mapping[str, Any]) -> None:
         [chance for _, chance in chances], [place for place, _ in chances], "|", color=SOFT, markersize=22, label="chance"
     )
     labels = [label for _, label, _ in known]
-    axes.set(yticks=places, yticklabels=labels, xlim=(min([0.0, *values]), 1), ylim=(len(known), -0.6),
-             title="Is the order right?")  # fmt: skip
+    axes.set(
+        yticks=places, yticklabels=labels, xlim=(min([0.0, *values]), 1), ylim=(len(known), -0.6), title="Is the order right?"
+    )
     if chances:
         axes.legend(frameon=False, fontsize=9, loc="lower right")
 
@@ -118,8 +139,14 @@ def _draw_evidence(axes: Any, drift: Mapping[str, Any], evidence: Mapping[str, A
     """Draw the share of creatives far from the training data, by modality, and the evidence behind predictions."""
     names = list(drift)
     axes.barh(np.arange(len(names)), [100 * drift[name]["far"] for name in names], color=COVERAGE_COLOUR, height=0.5)
-    axes.set(yticks=np.arange(len(names)), yticklabels=names, xlim=(0, 100), ylim=(max(len(names), 1) - 0.4, -0.6),
-             xlabel="creatives far from the training data, %", title="Does it know such creatives?")  # fmt: skip
+    axes.set(
+        yticks=np.arange(len(names)),
+        yticklabels=names,
+        xlim=(0, 100),
+        ylim=(max(len(names), 1) - 0.4, -0.6),
+        xlabel="creatives far from the training data, %",
+        title="Does it know such creatives?",
+    )
     rows = "rows: " + (", ".join(f"{number} {grade}" for grade, number in evidence["rows"].items() if number) or "none")
     learnt = [f"{name}: {one['grade']}" for name, one in evidence.items() if name != "rows" and one["n"]]
     axes.text(0.98, 0.95, "\n".join([*learnt, rows]), transform=axes.transAxes, ha="right", va="top", fontsize=9, color=INK)

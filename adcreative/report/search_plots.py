@@ -105,12 +105,20 @@ def _plot_front(record: Mapping[str, Any], rate: float | None) -> SearchPlot | N
     if delivered:
         said += f"; delivered: size {delivered[0][0]:.2g}, lower bound {signed_percent(delivered[0][1])}"
     return SearchPlot(
-        title="The front", x_title="size of the edit (standard deviations)", y_title="lower bound of the gain", said=said,
+        title="The front",
+        x_title="size of the edit (standard deviations)",
+        y_title="lower bound of the gain",
+        said=said,
         x_ticks=tuple(Tick(at=place(at, 0.0)[0], label=f"{at:.6g}") for at in _multiples(*x_ends, x_step)),
-        y_ticks=_gain_ticks(y_ends, y_step, place), zero=place(0.0, 0.0)[1],
-        left=LEFT, right=LEFT + FRONT_WIDTH, top=TOP, bottom=TOP + HEIGHT,
-        dots=tuple(place(*point) for point in front), marked=place(*delivered[0]) if delivered else None,
-    )  # fmt: skip
+        y_ticks=_gain_ticks(y_ends, y_step, place),
+        zero=place(0.0, 0.0)[1],
+        left=LEFT,
+        right=LEFT + FRONT_WIDTH,
+        top=TOP,
+        bottom=TOP + HEIGHT,
+        dots=tuple(place(*point) for point in front),
+        marked=place(*delivered[0]) if delivered else None,
+    )
 
 
 def _plot_curve(record: Mapping[str, Any], result: Mapping[str, Any]) -> SearchPlot | None:
@@ -126,18 +134,24 @@ def _plot_curve(record: Mapping[str, Any], result: Mapping[str, Any]) -> SearchP
     lines = [tuple(place(number, gain) for number, gain in enumerate(line, 1)) for line in (predicted, followed)]
     heights = _apart(lines[0][-1][1], lines[1][-1][1])
     return SearchPlot(
-        title="The curve", x_title="generation", y_title="gain of the best edit so far",
+        title="The curve",
+        x_title="generation",
+        y_title="gain of the best edit so far",
         said=f"Over {len(curve)} generations what was predicted went from {signed_percent(predicted[0])} to "
         f"{signed_percent(predicted[-1])}, the second model's opinion from {signed_percent(followed[0])} to "
         f"{signed_percent(followed[-1])}",
         x_ticks=tuple(Tick(at=place(at, 0.0)[0], label=f"{at:.0f}") for at in _multiples(*x_ends, x_step)),
-        y_ticks=_gain_ticks(y_ends, y_step, place), zero=place(1.0, 0.0)[1],
-        left=LEFT, right=LEFT + CURVE_WIDTH, top=TOP, bottom=TOP + HEIGHT,
+        y_ticks=_gain_ticks(y_ends, y_step, place),
+        zero=place(1.0, 0.0)[1],
+        left=LEFT,
+        right=LEFT + CURVE_WIDTH,
+        top=TOP,
+        bottom=TOP + HEIGHT,
         lines=(
             PlotLine(kind="predicted", label="predicted", points=lines[0], label_at=heights[0]),
             PlotLine(kind="second", label="second model", points=lines[1], label_at=heights[1]),
         ),
-    )  # fmt: skip
+    )
 
 
 def _meaning(record: Mapping[str, Any], front: SearchPlot | None, curve: SearchPlot | None) -> str:

@@ -13,9 +13,14 @@ AD_PX, SHAPE_PX = 460, 150
 
 
 def render_wall(
-    ads: Sequence[Mapping[str, Any]], folder: Path, *, title: str, notes: Sequence[str], standing: str,
+    ads: Sequence[Mapping[str, Any]],
+    folder: Path,
+    *,
+    title: str,
+    notes: Sequence[str],
+    standing: str,
     disclosures: Sequence[Mapping[str, Any]] = (),
-) -> str:  # fmt: skip
+) -> str:
     """Return the page of composed ads; loads nothing from the network.
 
     Args:
@@ -26,9 +31,15 @@ def render_wall(
     families = list(dict.fromkeys(ad["family"] for ad in shown))
     groups = [(family, [ad for ad in shown if ad["family"] == family]) for family in families]
     return render_part(
-        "wall.html.j2", title=title, groups=groups, num_ads=len(shown), notes=notes, standing=standing, disclosures=disclosures,
+        "wall.html.j2",
+        title=title,
+        groups=groups,
+        num_ads=len(shown),
+        notes=notes,
+        standing=standing,
+        disclosures=disclosures,
         style=read_part("parts.css") + read_part("wall.css"),
-    )  # fmt: skip
+    )
 
 
 def with_pictures(ads: Sequence[Mapping[str, Any]], folder: Path) -> list[dict[str, Any]]:

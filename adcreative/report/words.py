@@ -47,13 +47,20 @@ SHOWN_WORDS: Mapping[str, tuple[str, str]] = {
 }
 # edits that replace the picture, without a more or less
 NEW_PICTURES: Mapping[str, str] = {
-    "scene": "another background", "layout": "a new layout", "message": "a new layout with another message first",
-}  # fmt: skip
+    "scene": "another background",
+    "layout": "a new layout",
+    "message": "a new layout with another message first",
+}
 # part of an ad as named by the predictor -> plain words
 PART_WORDS: Mapping[str, str] = {
-    "words": "words", "picture": "what the picture shows", "look": "colours and light", "faces": "faces",
-    "context": "button, brand and placement", "history": "your earlier ads", "together": "what they do together",
-}  # fmt: skip
+    "words": "words",
+    "picture": "what the picture shows",
+    "look": "colours and light",
+    "faces": "faces",
+    "context": "button, brand and placement",
+    "history": "your earlier ads",
+    "together": "what they do together",
+}
 WORD_LABELS: Mapping[str, str] = {"headline": "Headline", "description": "Description", "cta": "Button"}
 WORD_DIRECTIONS = ("headline", "description")
 
@@ -210,8 +217,11 @@ def describe_face_edits(edits: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def ask_of_face(edits: Sequence[Mapping[str, Any]]) -> str:
     """Return the question that a test of a version with an edited face would answer; empty without an edited face."""
-    said = [DIRECTION_WORDS[str(one["direction"])][1 if float(one["strength"]) > 0 else 2] for one in edits
-            if int(one["face"]) >= 0 and one["direction"] in DIRECTION_WORDS]  # fmt: skip
+    said = [
+        DIRECTION_WORDS[str(one["direction"])][1 if float(one["strength"]) > 0 else 2]
+        for one in edits
+        if int(one["face"]) >= 0 and one["direction"] in DIRECTION_WORDS
+    ]
     return f"a question for a test: {', '.join(said)} against the face as it is" if said else ""
 
 

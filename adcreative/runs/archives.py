@@ -81,8 +81,14 @@ def purge_archive(path: Path, summary: PurgeSummary, *, consent_id: str = "", cr
         if not (found.removed or found.num_rows or found.num_failures):
             return
         if is_plain_file(folder / SETTINGS):
-            pack_folder(folder, path, leave_out=LEFT_OUT, note=note if isinstance(note, dict) else None, progress=silent,
-                        should_stop=never)  # fmt: skip
+            pack_folder(
+                folder,
+                path,
+                leave_out=LEFT_OUT,
+                note=note if isinstance(note, dict) else None,
+                progress=silent,
+                should_stop=never,
+            )
         else:
             summary.remove(path)  # the archive held only this person's ad
         inside = f"{folder}{os.sep}"

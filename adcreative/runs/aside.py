@@ -44,9 +44,7 @@ def run_aside(
     context = _find_context()
     ours, theirs = context.Pipe(duplex=False)
     stop = context.Event()
-    process = context.Process(
-        target=_work, args=(theirs, stop, work, args, options), name="adcreative-aside", daemon=True
-    )  # fmt: skip
+    process = context.Process(target=_work, args=(theirs, stop, work, args, options), name="adcreative-aside", daemon=True)
     process.start()
     theirs.close()
     stopped_s = None
@@ -100,9 +98,7 @@ def _takes(work: Callable[..., Any], name: str) -> bool:
     return name in inspect.signature(work).parameters
 
 
-def _work(
-    pipe: Connection, stop: Any, work: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
-) -> None:  # fmt: skip
+def _work(pipe: Connection, stop: Any, work: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> None:
     """Run the function in this process, and send its progress and its result or error through the pipe."""
     threads = max(1, len(os.sched_getaffinity(0)) // 2) if hasattr(os, "sched_getaffinity") else 1
     for name in THREAD_VARIABLES:

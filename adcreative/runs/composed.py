@@ -76,9 +76,10 @@ def purge_person_of_set(folder: Path, summary: PurgeSummary, *, consent_id: str 
     content, sources = read_json(folder / PARTS), _sources(folder)
     photos = content.get("photos")
     shown = {
-        number for number, told in enumerate(photos if isinstance(photos, list) else [])
+        number
+        for number, told in enumerate(photos if isinstance(photos, list) else [])
         if _is_meant(told, sources[number] if number < len(sources) else Path(), fold_consent_id(consent_id), creative)
-    }  # fmt: skip
+    }
     if not shown:
         return
     gone = [path.parent for path in walk(folder) if path.name == AD and path.parent.parent == folder and _shows(path, shown)]

@@ -98,9 +98,11 @@ def _apply_in_processes(job: Job, items: Iterable[Any], workers: int, should_sto
     threads = max(1, len(os.sched_getaffinity(0)) // workers) if hasattr(os, "sched_getaffinity") else 1
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"),
-        initializer=_prepare_process, initargs=(job, os.getpid(), threads),
-    )  # fmt: skip
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_prepare_process,
+        initargs=(job, os.getpid(), threads),
+    )
     waiting: set[Future[Rows | _Refusal]] = set()
     try:
         for item in items:

@@ -29,18 +29,46 @@ from adcreative.runs.people import told_pictures
 
 FAILURES = "results.failures.csv"
 RUN_FILES = (
-    RESULTS, SETTINGS, "report.html", FAILURES, "truth.json", "planted-truth.json", "account-truth.json", "results.csv", AUDIT,
-    "campaign.json", "ad-package.zip",
-)  # fmt: skip
+    RESULTS,
+    SETTINGS,
+    "report.html",
+    FAILURES,
+    "truth.json",
+    "planted-truth.json",
+    "account-truth.json",
+    "results.csv",
+    AUDIT,
+    "campaign.json",
+    "ad-package.zip",
+)
 READ_FOLDERS = ("images", "preview", "original", "creatives", "account")  # input pictures; other folders hold plans, uploads
 MAX_STEM_BYTES = 80
 OUR_PICTURE = re.compile(r"\d{5,}-.*-[0-9a-f]{8}\.")  # names made by `picture_stem`
 RESULT_COLUMNS = (
-    "file_name", "status", "edited_image", "headline_original", "headline_edited", "description_original",
-    "description_edited", "cta_original", "cta_edited", "ctr_original", "ctr_control", "ctr_edited", "ctr_edited_low",
-    "ctr_edited_high", "ctr_edited_judge", "uplift_low", "uplift_high", "identity_similarity", "realism", "edit_strength",
-    "seed", "consent_id", "reason",
-)  # fmt: skip
+    "file_name",
+    "status",
+    "edited_image",
+    "headline_original",
+    "headline_edited",
+    "description_original",
+    "description_edited",
+    "cta_original",
+    "cta_edited",
+    "ctr_original",
+    "ctr_control",
+    "ctr_edited",
+    "ctr_edited_low",
+    "ctr_edited_high",
+    "ctr_edited_judge",
+    "uplift_low",
+    "uplift_high",
+    "identity_similarity",
+    "realism",
+    "edit_strength",
+    "seed",
+    "consent_id",
+    "reason",
+)
 
 
 class Outcome(Protocol):
@@ -86,9 +114,14 @@ def write_pictures(
             continue
         name = f"images/{stem}.{kind}.png"
         export_picture(
-            out / name, image_u8, is_edited=is_made, original_path=creative.image_path,
-            result=outcome.result.as_dict() if kind == "edited" else None, models=makers.models, signing=makers.signing,
-        )  # fmt: skip
+            out / name,
+            image_u8,
+            is_edited=is_made,
+            original_path=creative.image_path,
+            result=outcome.result.as_dict() if kind == "edited" else None,
+            models=makers.models,
+            signing=makers.signing,
+        )
         paths[f"{kind}_image"] = name
     return paths
 

@@ -103,10 +103,14 @@ def rehearse(
     is_measured = usable and not should_stop()
     seconds_each = _measure(rehearsal.job.load(should_stop), rehearsal.as_items, few, progress) if is_measured else None
     forecast = Forecast(
-        to_do=usable, already_done=num_done, unusable=unusable, first_problem=first, seconds_each=seconds_each,
+        to_do=usable,
+        already_done=num_done,
+        unusable=unusable,
+        first_problem=first,
+        seconds_each=seconds_each,
         seconds=None if seconds_each is None else seconds_each * usable / (config.workers or 1),
         num_measured=max(1, len(few) - 1) if seconds_each is not None else 0,
-    )  # fmt: skip
+    )
     return forecast, kept.warnings(survey.num_creatives)
 
 

@@ -65,9 +65,14 @@ class Survey:
 
 
 def survey_catalog(
-    data: Path, columns: Path | TableSettings | None = None, limit: int | None = None, *, images: Path | None = None,
-    with_days: bool = True, words: Path | None = None,
-) -> Survey:  # fmt: skip
+    data: Path,
+    columns: Path | TableSettings | None = None,
+    limit: int | None = None,
+    *,
+    images: Path | None = None,
+    with_days: bool = True,
+    words: Path | None = None,
+) -> Survey:
     """Scan a catalogue once, under its absolute path, which is also valid for workers with another working folder.
 
     images: folder with the pictures of an export's ads; with_days: as in `read_catalog`; words: a words file, which adds the
@@ -77,9 +82,12 @@ def survey_catalog(
         CatalogError: the catalogue or words file cannot be read, or no creative is usable (the first failure is named).
     """
     reader = CatalogReader(
-        Path(data).absolute(), columns=columns, images=images and Path(images).absolute(), with_days=with_days,
+        Path(data).absolute(),
+        columns=columns,
+        images=images and Path(images).absolute(),
+        with_days=with_days,
         amend=None if words is None else load_known_words(words).attach,
-    )  # fmt: skip
+    )
     num_creatives, num_beyond, num_failures, last_row = 0, 0, 0, 0
     first_failure: FailedCreative | None = None
     by_brand: dict[str, list[Creative]] = {}
@@ -105,9 +113,15 @@ def survey_catalog(
         raise CatalogError(f"nothing in {data} can be used ({num_failures} rows failed){first}")
     history = {brand: _latest(found) for brand, found in by_brand.items() if in_brand[brand] > 1}
     return Survey(
-        data=Path(data), reader=reader, num_creatives=num_creatives, last_row=last_row, num_failures=num_failures,
-        first_failure=first_failure, is_limited=num_beyond > 0, history=history,
-    )  # fmt: skip
+        data=Path(data),
+        reader=reader,
+        num_creatives=num_creatives,
+        last_row=last_row,
+        num_failures=num_failures,
+        first_failure=first_failure,
+        is_limited=num_beyond > 0,
+        history=history,
+    )
 
 
 def _latest(creatives: Sequence[Creative]) -> list[Creative]:

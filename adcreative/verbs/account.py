@@ -23,9 +23,21 @@ from adcreative.problem import has_code
 from adcreative.verbs.campaign import import_results
 
 __all__ = [
-    "METRICS", "AccountView", "AdLine", "ColumnProposal", "ColumnView", "MappingProposal", "Metric", "propose_mapping",
-    "read_account", "read_columns", "read_result_rows", "read_settings", "write_mapping", "write_settings",
-]  # fmt: skip
+    "METRICS",
+    "AccountView",
+    "AdLine",
+    "ColumnProposal",
+    "ColumnView",
+    "MappingProposal",
+    "Metric",
+    "propose_mapping",
+    "read_account",
+    "read_columns",
+    "read_result_rows",
+    "read_settings",
+    "write_mapping",
+    "write_settings",
+]
 
 NEEDED_COLUMNS = ("ad_name", "impressions", "clicks")
 _IDENTITY = ("ad_name", "headline", "primary_text", "description", "ad_id")
@@ -36,9 +48,10 @@ Metric = Literal["ctr", "cpc", "cost_per_conversion", "roas"]
 METRICS: tuple[Metric, ...] = ("ctr", "cpc", "cost_per_conversion", "roas")
 # metric -> display name, and the columns that the metric needs besides clicks
 MADE_OF: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "cpc": ("cost per click", ("spend",)), "cost_per_conversion": ("cost per conversion", ("spend", "conversions")),
+    "cpc": ("cost per click", ("spend",)),
+    "cost_per_conversion": ("cost per conversion", ("spend", "conversions")),
     "roas": ("return on ad spend", ("spend", "revenue")),
-}  # fmt: skip
+}
 _PROPOSED = "# Proposed by adcreative: which column is which, and why. Correct it and give it with --columns."
 _SMALLER_IS_BETTER = ("cpc", "cost_per_conversion")
 
@@ -240,11 +253,15 @@ def read_account(
     if len(currencies) > 1 and metric != "ctr":
         warnings.append(f"the rows are in several currencies ({', '.join(sorted(currencies))}), which are not converted.")
     return AccountView(
-        ads=tuple(sorted(ads, key=lambda ad: _rank(ad, metric))), dropped=dict(found.dropped), warnings=tuple(warnings),
-        figures=figures, fatigue=measure_fatigue(found.rows),
-        drift=next(iter(measure_fatigue(found.rows, together="all ads")), None), metric=metric,
+        ads=tuple(sorted(ads, key=lambda ad: _rank(ad, metric))),
+        dropped=dict(found.dropped),
+        warnings=tuple(warnings),
+        figures=figures,
+        fatigue=measure_fatigue(found.rows),
+        drift=next(iter(measure_fatigue(found.rows, together="all ads")), None),
+        metric=metric,
         currency=currencies.pop() if len(currencies) == 1 else "",
-    )  # fmt: skip
+    )
 
 
 def _add_up(name: str, rows: Sequence[ResultRow], ctr_predicted: float | None, metric: Metric) -> AdLine:
@@ -257,13 +274,21 @@ def _add_up(name: str, rows: Sequence[ResultRow], ctr_predicted: float | None, m
     low, high = beta.ppf((0.05, 0.95), clicks + 0.5, impressions - clicks + 0.5)
     num_events = clicks if metric in ("ctr", "cpc") else conversions or 0.0
     return AdLine(
-        name=name, impressions=impressions, clicks=clicks, ctr=clicks / impressions, ctr_low=float(low) if clicks else 0.0,
-        ctr_high=float(high), enough_data=num_events >= (MIN_CLICKS if metric in ("ctr", "cpc") else MIN_CONVERSIONS),
-        ctr_predicted=ctr_predicted, spend=spend, conversions=conversions, revenue=revenue,
+        name=name,
+        impressions=impressions,
+        clicks=clicks,
+        ctr=clicks / impressions,
+        ctr_low=float(low) if clicks else 0.0,
+        ctr_high=float(high),
+        enough_data=num_events >= (MIN_CLICKS if metric in ("ctr", "cpc") else MIN_CONVERSIONS),
+        ctr_predicted=ctr_predicted,
+        spend=spend,
+        conversions=conversions,
+        revenue=revenue,
         cpc=spend / clicks if spend is not None and clicks else None,
         cost_per_conversion=spend / conversions if spend is not None and conversions else None,
         roas=revenue / spend if revenue is not None and spend else None,
-    )  # fmt: skip
+    )
 
 
 def _sum(amounts: Sequence[float | None]) -> float | None:

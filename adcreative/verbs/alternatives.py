@@ -17,9 +17,15 @@ WORDS = ("headline", "description", "cta")
 
 
 def write_alternatives(
-    creative: Creative, outcome: Outcome, picture_of: Callable[[int], np.ndarray | None], num: int, out: Path, *, stem: str,
+    creative: Creative,
+    outcome: Outcome,
+    picture_of: Callable[[int], np.ndarray | None],
+    num: int,
+    out: Path,
+    *,
+    stem: str,
     makers: Makers,
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[dict[str, Any]]:
     """Write the pictures of the first `num` alternatives of an ad into `out`/images, and return all alternatives as rows.
 
     Args:
@@ -38,8 +44,13 @@ def write_alternatives(
         told = {**result, "edits": row["edits"], **{f"{name}_edited": row[name] for name in WORDS}}
         row["image"] = f"images/{stem}.version-{idx + 1}.jpg"
         export_picture(
-            out / row["image"], image_u8, is_edited=any(edit.face >= 0 or edit.direction == "scene" for edit in one.edits),
-            original_path=creative.image_path, result=told, models=makers.models, signing=makers.signing,
+            out / row["image"],
+            image_u8,
+            is_edited=any(edit.face >= 0 or edit.direction == "scene" for edit in one.edits),
+            original_path=creative.image_path,
+            result=told,
+            models=makers.models,
+            signing=makers.signing,
             quality=QUALITY,
-        )  # fmt: skip
+        )
     return rows

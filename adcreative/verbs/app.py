@@ -32,9 +32,14 @@ def launch_app(studio: Studio, settings: AppSettings) -> None:
     name = "adcreative._studio" if find_spec("adcreative._studio") else "apps.studio"
     launch = import_module(f"{name}.launch").launch
     launch(
-        studio, host=settings.host, port=settings.port, auth=credentials, allowed_hosts=tuple(settings.allowed_hosts),
-        mcp=settings.mcp, workspace=find_workspace(settings),
-    )  # fmt: skip
+        studio,
+        host=settings.host,
+        port=settings.port,
+        auth=credentials,
+        allowed_hosts=tuple(settings.allowed_hosts),
+        mcp=settings.mcp,
+        workspace=find_workspace(settings),
+    )
 
 
 def find_workspace(settings: AppSettings) -> Path | None:

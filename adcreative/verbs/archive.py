@@ -22,9 +22,14 @@ from adcreative.runs.outputs import own_outputs
 
 
 def archive(
-    source: Path, out: Path, *, restore: bool = False, restart: bool = False, progress: Progress = silent,
+    source: Path,
+    out: Path,
+    *,
+    restore: bool = False,
+    restart: bool = False,
+    progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+) -> RunSummary:
     """Pack a run folder into one file, or restore the folder from the file, byte for byte.
 
     Of the pictures of one ad the original is stored once, and the others as differences from the original; equal files are
@@ -52,9 +57,14 @@ def archive(
     try:
         with own_outputs((out,), (source,), restart=restart):
             summary = pack_folder(
-                source, out, sources=find_sources(source), leave_out=LEFT_OUT, note={"run": source.resolve().name},
-                progress=progress, should_stop=should_stop,
-            )  # fmt: skip
+                source,
+                out,
+                sources=find_sources(source),
+                leave_out=LEFT_OUT,
+                note={"run": source.resolve().name},
+                progress=progress,
+                should_stop=should_stop,
+            )
     finally:
         unlock_run(lock)
     if not summary.stopped:

@@ -86,10 +86,14 @@ def benchmark(
     source = str(data) if data is not None else f"simulated markets {', '.join(map(str, markets))}: no real clicks"
     origin = f"--data {data}" if data is not None else f"{' '.join(f'--market {seed}' for seed in markets)} --num {num}"
     notes = {
-        "benchmark": name, "command": f"adcreative benchmark {name} {origin} --seeds {num_seeds}", "data": source,
-        "num_creatives": num_creatives, "num_seeds": num_seeds,
-        "labels": count_labels([one for _, features in tables for one in features]), "lines": lines,
-    }  # fmt: skip
+        "benchmark": name,
+        "command": f"adcreative benchmark {name} {origin} --seeds {num_seeds}",
+        "data": source,
+        "num_creatives": num_creatives,
+        "num_seeds": num_seeds,
+        "labels": count_labels([one for _, features in tables for one in features]),
+        "lines": lines,
+    }
     with own_outputs((path, path.with_suffix(".csv")), (data,), restart=restart):
         write_atomically(path, dump_json(notes, indent=1).encode())
         write_atomically(path.with_suffix(".csv"), _csv_of(lines).encode())

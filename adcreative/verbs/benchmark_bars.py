@@ -30,10 +30,19 @@ class BarsSummary:
 
 
 def benchmark_bars(
-    data: str, out: Path, *, files: Path | None = None, networks: Sequence[str] = (), grid: str = "small", num_seeds: int = 3,
-    workers: int | None = None, engine: str = "local", restart: bool = False, progress: Progress = silent,
+    data: str,
+    out: Path,
+    *,
+    files: Path | None = None,
+    networks: Sequence[str] = (),
+    grid: str = "small",
+    num_seeds: int = 3,
+    workers: int | None = None,
+    engine: str = "local",
+    restart: bool = False,
+    progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> BarsSummary:  # fmt: skip
+) -> BarsSummary:
     """Compare networks on a frozen impression log; write board.html, board.md, board.csv and board.json into `out`.
 
     See `benchmarks.bars.protocol`. Finished trials are never trained again: each is stored in `out`/trials under a hash of the

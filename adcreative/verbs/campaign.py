@@ -26,9 +26,19 @@ if TYPE_CHECKING:
     from adcreative.delivery.experiment.variants import Variant
 
 OUTCOME_COLUMNS = (
-    "variant_id", "campaign", "test", "arm", "name", "impressions", "clicks", "ctr_predicted", "ctr_real", "real_by_predicted",
-    "date_start", "date_end",
-)  # fmt: skip
+    "variant_id",
+    "campaign",
+    "test",
+    "arm",
+    "name",
+    "impressions",
+    "clicks",
+    "ctr_predicted",
+    "ctr_real",
+    "real_by_predicted",
+    "date_start",
+    "date_end",
+)
 
 
 @takes(PlanSettings)
@@ -92,9 +102,18 @@ def _say_planned(arm: PlannedArm) -> str:
 
 
 def read_out(
-    results: Path, out: Path, *, plan: Path | None = None, control: str = "", level: float = 0.05, columns: Path | None = None,
-    dates: str = "", metric: str = "ctr", ledger: Path | None = None, restart: bool = False,
-) -> RunSummary:  # fmt: skip
+    results: Path,
+    out: Path,
+    *,
+    plan: Path | None = None,
+    control: str = "",
+    level: float = 0.05,
+    columns: Path | None = None,
+    dates: str = "",
+    metric: str = "ctr",
+    ledger: Path | None = None,
+    restart: bool = False,
+) -> RunSummary:
     """Report winner, loser or "go on" for each variant in a platform's export, at any time; write a JSON file.
 
     With a plan, rows are joined by variant id, every test is evaluated separately, and the level is the plan's. Without a plan,
@@ -137,9 +156,13 @@ def read_out(
                 continue
             scale = {"effect_scale": test["effect_scale"]} if test["effect_scale"] else {}
             answers[test["test"]] = read_arms(
-                tests[test["test"]], control="control", level=content["settings"]["level"],
-                planned_impressions=test["impressions_per_arm_peeking"], metric=metric, **scale,
-            )  # fmt: skip
+                tests[test["test"]],
+                control="control",
+                level=content["settings"]["level"],
+                planned_impressions=test["impressions_per_arm_peeking"],
+                metric=metric,
+                **scale,
+            )
         if not answers:
             raise ConfigError(f"{Path(results).name} has no results of this plan's arms; keep the ids in the names of the ads")
     lines = []
@@ -175,9 +198,16 @@ def _say_value(arm: Any, answer: Any) -> str:
 
 @takes(ExportSettings)
 def export(
-    run: Path, out: Path, settings: ExportSettings, *, format: str, campaign: str, approved_by: str | None = None,
-    markets: Sequence[str] = (), restart: bool = False,
-) -> RunSummary:  # fmt: skip
+    run: Path,
+    out: Path,
+    settings: ExportSettings,
+    *,
+    format: str,
+    campaign: str,
+    approved_by: str | None = None,
+    markets: Sequence[str] = (),
+    restart: bool = False,
+) -> RunSummary:
     """Write the variants of a run folder for a platform (google-editor, meta-bulk or adcp), and X.failures.csv next to them.
 
     Export needs an approval: from the app, from an earlier export, or recorded now in the run's audit trail by `approved_by`.
@@ -230,9 +260,16 @@ def export(
 
 
 def import_results(
-    results: Path, db: Path, *, run: Path | None = None, campaign: str = "", columns: Path | None = None,
-    dates: str = "", training: Path | None = None, restart: bool = False,
-) -> RunSummary:  # fmt: skip
+    results: Path,
+    db: Path,
+    *,
+    run: Path | None = None,
+    campaign: str = "",
+    columns: Path | None = None,
+    dates: str = "",
+    training: Path | None = None,
+    restart: bool = False,
+) -> RunSummary:
     """Join a platform's export to variants in a DuckDB file; write predicted against real rates, and a training folder.
 
     Args:

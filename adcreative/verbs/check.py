@@ -95,9 +95,14 @@ def check_words(
             product, headline = original.category, original.headline
             known = f"{brief} {original.description or original.primary_text}"
         told = Brief(
-            brand=creative.brand, product=product, headline=headline, description=known.strip(), platform=creative.platform,
-            placement=creative.placement, avoid=tuple(avoid),
-        )  # fmt: skip
+            brand=creative.brand,
+            product=product,
+            headline=headline,
+            description=known.strip(),
+            platform=creative.platform,
+            placement=creative.placement,
+            avoid=tuple(avoid),
+        )
         is_old = original is not None and text == getattr(original, kind)
         told = told if kit is None else kit.brief(told)
         checked = check_copy(text, told, kind, is_new=False) if original is None else check_own_words(text, told, kind)
@@ -156,9 +161,13 @@ def check(
         write_failures(failures_path(out), failures)
     told = (f"{num_flagged} of {num_done} creatives have a problem",) if num_flagged else ()
     return RunSummary(
-        path=out, done=num_done, failed=len(failures), stopped=should_stop(), warnings=(*survey.warnings, *told),
+        path=out,
+        done=num_done,
+        failed=len(failures),
+        stopped=should_stop(),
+        warnings=(*survey.warnings, *told),
         seconds=round(time.monotonic() - started_s, 3),
-    )  # fmt: skip
+    )
 
 
 def _check_one(
@@ -175,6 +184,10 @@ def _check_one(
     problems = [f"the {kind} {problem}" for kind, found in words.items() for problem in found]
     problems += [f"the picture {problem}" for problem in fit.problems]
     return {
-        "file_name": item.file_name, "ad_name": item.ad_name, "verdict": HAS_PROBLEMS if problems else PASSES,
-        "problems": problems, "fits": fit.fits, "notes": [*fit.notes, *text_notes],
-    }  # fmt: skip
+        "file_name": item.file_name,
+        "ad_name": item.ad_name,
+        "verdict": HAS_PROBLEMS if problems else PASSES,
+        "problems": problems,
+        "fits": fit.fits,
+        "notes": [*fit.notes, *text_notes],
+    }

@@ -72,9 +72,14 @@ def new_brief(folder: Path) -> RunSummary:
 
 @takes(ComposeSettings)
 def compose(
-    brief: Path | Brief, out: Path, settings: ComposeSettings, *, progress: Progress = silent, should_stop: ShouldStop = never,
+    brief: Path | Brief,
+    out: Path,
+    settings: ComposeSettings,
+    *,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
     show: Show | None = None,
-) -> RunSummary:  # fmt: skip
+) -> RunSummary:
     """Compose ads from a brief into the folder `out`: a folder per ad, parts/, report.html, and metadata.csv for other verbs.
 
     Without `model` the design rules set the order, and each ad is untested. The same brief, settings and seed give the same
@@ -107,9 +112,13 @@ def compose(
             f"{len(chosen)} ads of {settings.num} are worth a test of their own; give more messages, photos or facts.",
         )
     return RunSummary(
-        path=Path(out) / REPORT, done=len(ads), stopped=should_stop(), warnings=warnings,
-        seconds=round(time.monotonic() - started_s, 1), lines=prepared.notes,
-    )  # fmt: skip
+        path=Path(out) / REPORT,
+        done=len(ads),
+        stopped=should_stop(),
+        warnings=warnings,
+        seconds=round(time.monotonic() - started_s, 1),
+        lines=prepared.notes,
+    )
 
 
 def parse_shapes(text: str) -> tuple[Shape, ...]:
@@ -168,9 +177,16 @@ class NoFaces:
 
 
 def search_ads(
-    prepared: Prepared, shapes: Sequence[Shape], settings: ComposeSettings, ran: Sequence[np.ndarray] = (), *,
-    judges: Judges | None = None, progress: Progress = silent, should_stop: ShouldStop = never, show: Show | None = None,
-) -> list[Candidate]:  # fmt: skip
+    prepared: Prepared,
+    shapes: Sequence[Shape],
+    settings: ComposeSettings,
+    ran: Sequence[np.ndarray] = (),
+    *,
+    judges: Judges | None = None,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+    show: Show | None = None,
+) -> list[Candidate]:
     """Return the chosen set of ads; each ad has no faults in every shape but the banner, which few messages fit.
 
     Args:
@@ -184,9 +200,14 @@ def search_ads(
         judges = load_model(settings.model)
     score = scorer(judges, has_faces=prepared.num_faces > 0)
     search = Search(
-        parts=prepared.parts, messages=prepared.messages, shape=shapes[0], score=score, ran=ran,
-        has_faces=prepared.num_faces > 0, population=min(POPULATION, max(LEAST_POPULATION, 3 * settings.num)),
-    )  # fmt: skip
+        parts=prepared.parts,
+        messages=prepared.messages,
+        shape=shapes[0],
+        score=score,
+        ran=ran,
+        has_faces=prepared.num_faces > 0,
+        population=min(POPULATION, max(LEAST_POPULATION, 3 * settings.num)),
+    )
     found = search.run(settings.seed or 0, tell=count_stage(progress, "composing"), should_stop=should_stop)
 
     def fits(candidate: Candidate) -> bool:
@@ -227,9 +248,15 @@ def _why_none(prepared: Prepared, shapes: Sequence[Shape]) -> str:
 
 
 def write_set(
-    chosen: Sequence[Candidate], prepared: Prepared, brief: Brief, out: Path, shapes: Sequence[Shape],
-    settings: ComposeSettings, *, inputs: Sequence[Path],
-) -> list[dict[str, Any]]:  # fmt: skip
+    chosen: Sequence[Candidate],
+    prepared: Prepared,
+    brief: Brief,
+    out: Path,
+    shapes: Sequence[Shape],
+    settings: ComposeSettings,
+    *,
+    inputs: Sequence[Path],
+) -> list[dict[str, Any]]:
     """Write a set of ads with parts, table and report into `out`, and return the content of each ad.json."""
     stems = [f"{number:02d}" for number in range(1, len(chosen) + 1)]
     outputs = [out / REPORT, out / TABLE, *part_files(prepared.parts, out / FOLDER)]
@@ -240,21 +267,26 @@ def write_set(
     make_private_dir(out / FOLDER)
     with own_outputs(outputs, [path if path.is_file() else path / NAME for path in inputs], restart=settings.restart):
         told = {
-            "notes": list(prepared.notes), "messages": prepared.messages,
+            "notes": list(prepared.notes),
+            "messages": prepared.messages,
             "sources": [os.path.relpath(one.file.resolve(), out.resolve()) for one in brief.photos],
-        }  # fmt: skip
+        }
         write_parts(prepared.parts, out / FOLDER, told)
 
         def write(stem: str, one: Candidate) -> dict[str, Any]:
             others = [likeness(one.measures, other.measures) for other in chosen if other is not one]
             facts = {
-                "family": one.measures.family, "lead": one.measures.lead, "measures": one.measures.as_dict(),
-                "design": one.design, "novelty": one.novelty,
+                "family": one.measures.family,
+                "lead": one.measures.lead,
+                "measures": one.measures.as_dict(),
+                "design": one.design,
+                "novelty": one.novelty,
                 "predicted_log_odds": one.predicted,
                 "is_untested": settings.model is None,
-                "nearest": max(others, default=None), "seed": settings.seed or 0,
+                "nearest": max(others, default=None),
+                "seed": settings.seed or 0,
                 "models": {} if settings.model is None else model_hashes(settings.model),
-            }  # fmt: skip
+            }
             return write_ad(one.recipe, prepared.parts, out / stem, shapes, facts, checked=needed_of(shapes))
 
         ads = list(iter_in_threads(lambda place: write(stems[place], chosen[place]), range(len(chosen))))
@@ -294,9 +326,14 @@ def stem_of(shape: Shape) -> str:
 
 
 def write_ad(
-    recipe: Recipe, parts: Parts, folder: Path, shapes: Sequence[Shape], facts: Mapping[str, Any], *,
+    recipe: Recipe,
+    parts: Parts,
+    folder: Path,
+    shapes: Sequence[Shape],
+    facts: Mapping[str, Any],
+    *,
     checked: Sequence[Shape] = (),
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Render an ad in each shape into its folder, with SVG, sidecars and ad.json; return ad.json's content and the folder.
 
     A shape in which the ad has faults is left out and listed in "missing" with the first fault. Files of shapes from an earlier
@@ -327,14 +364,26 @@ def write_ad(
         write_atomically(folder / f"{stem_of(shape)}.svg", composed.svg.encode(), is_private=True)
         shown.update(composed.photos)
         written[shape.name] = {
-            "picture": path.name, "svg": f"{stem_of(shape)}.svg", "width": shape.width, "height": shape.height,
-            "bytes": path.stat().st_size, "sha256": hash_file(path), "dropped": list(composed.dropped),
+            "picture": path.name,
+            "svg": f"{stem_of(shape)}.svg",
+            "width": shape.width,
+            "height": shape.height,
+            "bytes": path.stat().st_size,
+            "sha256": hash_file(path),
+            "dropped": list(composed.dropped),
             "layout": composed.layout,
-        }  # fmt: skip
+        }
     content = {
-        "format": FORMAT, "layout": recipe.layout, **facts, "recipe": recipe.to_json(), "parts": f"../{FOLDER}/{PARTS}",
-        "alt": alt, "shapes": written, "missing": missing, "photos": sorted(shown),
-    }  # fmt: skip
+        "format": FORMAT,
+        "layout": recipe.layout,
+        **facts,
+        "recipe": recipe.to_json(),
+        "parts": f"../{FOLDER}/{PARTS}",
+        "alt": alt,
+        "shapes": written,
+        "missing": missing,
+        "photos": sorted(shown),
+    }
     write_atomically(folder / AD, (dump_json(content, indent=1) + "\n").encode(), is_private=True)
     return {**content, "folder": folder.name, "rate": ""}
 
@@ -350,10 +399,16 @@ def _row_of(recipe: Recipe, composed: Composed, parts: Parts, name: str, facts: 
     """Return the content of a composed ad's sidecar, in the fields of a row of results.jsonl."""
     shown = as_creative(recipe, composed, parts)
     return {
-        "file_name": "", "ad_name": name, "headline_original": "", "headline_edited": shown.headline,
-        "description_original": "", "description_edited": shown.description, "edits": [dict(WORDS)], "seed": facts["seed"],
+        "file_name": "",
+        "ad_name": name,
+        "headline_original": "",
+        "headline_edited": shown.headline,
+        "description_original": "",
+        "description_edited": shown.description,
+        "edits": [dict(WORDS)],
+        "seed": facts["seed"],
         "consent_id": shown.consent_id,
-    }  # fmt: skip
+    }
 
 
 def describe_ad(recipe: Recipe, parts: Parts) -> str:

@@ -36,9 +36,14 @@ DONE = "done.json"
 
 @takes(ComposeSettings)
 def compose_feed(
-    feed: Path, out: Path, settings: ComposeSettings, *, brief: Path | None = None, progress: Progress = silent,
+    feed: Path,
+    out: Path,
+    settings: ComposeSettings,
+    *,
+    brief: Path | None = None,
+    progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+) -> RunSummary:
     """Compose ads for each row of a product feed into a subfolder of `out`; unusable rows are listed.
 
     A finished row with the same cells, brief and settings is skipped, so a killed run continues where it was. One row
@@ -88,9 +93,13 @@ def compose_feed(
     if failures and len(failures) == len(rows):
         raise CatalogError(f"no row of {feed.name} could be used; {out / FEED_FAILURES} says why")
     return RunSummary(
-        path=out, done=num_ads, failed=len(failures), stopped=stopped, warnings=() if settings.model else (UNTESTED,),
+        path=out,
+        done=num_ads,
+        failed=len(failures),
+        stopped=stopped,
+        warnings=() if settings.model else (UNTESTED,),
         seconds=round(time.monotonic() - started_s, 1),
-    )  # fmt: skip
+    )
 
 
 def _read_rows(feed: Path) -> Iterator[FeedRow]:

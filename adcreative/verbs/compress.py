@@ -155,17 +155,26 @@ def _write(out: Path, points: list[Point], rows: CompressionRows, model: Path, d
         compared = compare_predictions(labels, points[0].predicted, point.predicted, users)
         lines.append(
             {
-                "name": point.name, "numbers": point.numbers, "weight_bytes": point.weight_bytes,
-                "peak_bytes": point.peak_bytes, "disk_bytes": point.disk_bytes, "rows_per_s": round(speed, 1),
-                **{figure: one["after"] for figure, one in compared.items()}, "against_before": compared,
+                "name": point.name,
+                "numbers": point.numbers,
+                "weight_bytes": point.weight_bytes,
+                "peak_bytes": point.peak_bytes,
+                "disk_bytes": point.disk_bytes,
+                "rows_per_s": round(speed, 1),
+                **{figure: one["after"] for figure, one in compared.items()},
+                "against_before": compared,
             }
-        )  # fmt: skip
+        )
     advice = recommend(lines)
     last = points[-1].model
     report: Mapping[str, Any] = {
-        "model": model.name, "data": data.name, "rows": {"measured_on": rows.held_role, "number": len(rows.held)},
-        "points": lines, "recommendation": advice, "steps": list(last.made_smaller),
-    }  # fmt: skip
+        "model": model.name,
+        "data": data.name,
+        "rows": {"measured_on": rows.held_role, "number": len(rows.held)},
+        "points": lines,
+        "recommendation": advice,
+        "steps": list(last.made_smaller),
+    }
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / REPORT, dump_json(report, indent=1).encode())
     write_atomically(out / PAGE, render_compression(report).encode())

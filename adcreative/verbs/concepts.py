@@ -57,9 +57,14 @@ class _Account:
 
 @takes(ConceptsSettings)
 def concepts(
-    data: Path, out: Path, settings: ConceptsSettings, *, restart: bool = False, progress: Progress = silent,
+    data: Path,
+    out: Path,
+    settings: ConceptsSettings,
+    *,
+    restart: bool = False,
+    progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+) -> RunSummary:
     """Group an account's ads by picture and words; report the value of each group and attribute, and what to make next.
 
     Writes report.html, concepts.csv (a row per ad), concepts.json (everything reported), and the briefs that `compose` reads:
@@ -93,9 +98,13 @@ def concepts(
         write_failures(failures_path(out / "concepts"), [*catalog.failures, *failures])
     progress("grouping", 1, 1)
     return RunSummary(
-        path=out / REPORT, done=len(account.ads), failed=len(failures), lines=tuple(told["lines"]),
-        warnings=catalog.warnings, seconds=round(time.monotonic() - started_s, 1),
-    )  # fmt: skip
+        path=out / REPORT,
+        done=len(account.ads),
+        failed=len(failures),
+        lines=tuple(told["lines"]),
+        warnings=catalog.warnings,
+        seconds=round(time.monotonic() - started_s, 1),
+    )
 
 
 def _read(
@@ -161,8 +170,10 @@ def _tell(
     labels = [_label(account, np.flatnonzero(grouping.concept == number)) for number in range(num)]
     fields = set(pattern.fields) if pattern else set()
     with_results = [row for row, one in enumerate(account.rows) if one.has_results]
-    rows = [replace(one, context={k: v for k, v in one.context.items() if k not in fields})
-            for one in (account.rows[row] for row in with_results)]  # fmt: skip
+    rows = [
+        replace(one, context={k: v for k, v in one.context.items() if k not in fields})
+        for one in (account.rows[row] for row in with_results)
+    ]
     ad_of = account.row_of[with_results]
     results = Results(rows, grouping.concept[ad_of], grouping.twin[ad_of])
     told: dict[str, Any] = {
@@ -186,9 +197,14 @@ def _tell(
         budget = Budget(impressions=settings.impressions or usual, rate=min(max(clicks / shown, 1e-6), 0.999))
         told |= {"concepts": weighed.worths, "attributes": attributes.worths, "budget": budget}
         told["briefs"] = rank_briefs(
-            weighed, attributes, kept, results, budget, seed=settings.seed,
+            weighed,
+            attributes,
+            kept,
+            results,
+            budget,
+            seed=settings.seed,
             falling={number: one.change or 0.0 for number, one in falling.items()},
-        )  # fmt: skip
+        )
     told["falling"] = falling
     told["twins"] = _twins(account, grouping)
     told["lines"] = _lines(account, grouping, told)
@@ -218,9 +234,13 @@ def _twins(account: _Account, grouping: Grouping) -> list[dict[str, Any]]:
     found = []
     for number in np.flatnonzero(np.bincount(grouping.twin) > 1):
         own = np.flatnonzero(grouping.twin == number).tolist()
-        found.append({
-            "names": [account.ads[place].name for place in own], "places": own, "impressions": int(shown[own].sum()),
-        })  # fmt: skip
+        found.append(
+            {
+                "names": [account.ads[place].name for place in own],
+                "places": own,
+                "impressions": int(shown[own].sum()),
+            }
+        )
     return sorted(found, key=lambda one: (-one["impressions"], -len(one["names"])))
 
 
@@ -293,12 +313,18 @@ def _write(out: Path, account: _Account, grouping: Grouping, told: Mapping[str, 
         counts[:, place] += one.impressions or 0, one.clicks or 0
     twins = np.bincount(grouping.twin)[grouping.twin] - 1
     rows = [
-        {"ad_name": one.ad_name, "file_name": one.file_name, "concept": int(grouping.concept[place]) + 1,
-         "label": told["labels"][grouping.concept[place]], "twins": int(twins[place]),
-         "sureness": None if np.isnan(grouping.sureness[place]) else round(float(grouping.sureness[place]), 3),
-         "impressions": int(counts[0, place]), "clicks": int(counts[1, place])}
+        {
+            "ad_name": one.ad_name,
+            "file_name": one.file_name,
+            "concept": int(grouping.concept[place]) + 1,
+            "label": told["labels"][grouping.concept[place]],
+            "twins": int(twins[place]),
+            "sureness": None if np.isnan(grouping.sureness[place]) else round(float(grouping.sureness[place]), 3),
+            "impressions": int(counts[0, place]),
+            "clicks": int(counts[1, place]),
+        }
         for place, one in enumerate(account.ads)
-    ]  # fmt: skip
+    ]
     write_rows(out / TABLE, sorted(rows, key=lambda row: (row["concept"], -row["impressions"])), COLUMNS)
     briefs: Sequence[NextBrief] = told["briefs"]
     share = np.array([np.nan if one.lettering is None else float(one.lettering[SHARE]) for one in account.features])
@@ -311,11 +337,15 @@ def _write(out: Path, account: _Account, grouping: Grouping, told: Mapping[str, 
     for place in range(len(briefs), 5):
         (out / (NEXT if not place else f"next-{place + 1}.toml")).unlink(missing_ok=True)
     plain = {
-        "lines": told["lines"], "stability": told["stability"], "num_ads": len(account.ads), "twins": told["twins"],
-        "concepts": _plain_concepts(account, grouping, told), "attributes": [one.as_dict() for one in told["attributes"]],
+        "lines": told["lines"],
+        "stability": told["stability"],
+        "num_ads": len(account.ads),
+        "twins": told["twins"],
+        "concepts": _plain_concepts(account, grouping, told),
+        "attributes": [one.as_dict() for one in told["attributes"]],
         "segments": [one.as_dict() for one in told["segments"]],
         "briefs": [one.as_dict() for one in briefs],
-    }  # fmt: skip
+    }
     write_atomically(out / SHEET, dump_json(plain, indent=1).encode())
     pictures = [str(one.image_path) if one.image_path else "" for one in account.ads]
     write_atomically(out / REPORT, render_concepts(plain, pictures).encode(), is_private=True)
@@ -327,8 +357,15 @@ def _plain_concepts(account: _Account, grouping: Grouping, told: Mapping[str, An
         own = np.flatnonzero(grouping.concept == number).tolist()
         worth = told["concepts"][number].as_dict() if number < len(told["concepts"]) else {}
         tired = told["falling"].get(number)
-        found.append({
-            **worth, "number": number + 1, "label": label, "num_ads": len(own), "places": own,
-            "names": [account.ads[place].name for place in own], "weekly_change": tired.change if tired else None,
-        })  # fmt: skip
+        found.append(
+            {
+                **worth,
+                "number": number + 1,
+                "label": label,
+                "num_ads": len(own),
+                "places": own,
+                "names": [account.ads[place].name for place in own],
+                "weekly_change": tired.change if tired else None,
+            }
+        )
     return found

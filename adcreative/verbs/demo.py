@@ -67,10 +67,15 @@ def demo(
     if is_new:
         with own_outputs(written, ()):
             market.write_account(
-                account_dir, creative_dir, num, num_earlier, seed=2 * seed + 1, truth_path=out / PLANTED,
+                account_dir,
+                creative_dir,
+                num,
+                num_earlier,
+                seed=2 * seed + 1,
+                truth_path=out / PLANTED,
                 composed=ads_that_ran(materials, num_earlier // COMPOSED_PART, seed),
                 progress=count_stage(progress, "rendering ads"),
-            )  # fmt: skip
+            )
     if should_stop():
         return RunSummary(path=out, done=0, failed=0, stopped=True)
     if not _is_trained(model_dir):
@@ -158,9 +163,12 @@ def realised_uplift(
         creative = by_row[result["row"]]
         edited_u8 = read_image(out / result["edited_image"]) if result["edited_image"] else None
         delivered = replace(
-            creative, headline=result["headline_edited"], description=result["description_edited"],
-            cta=result.get("cta_edited", creative.cta), image_u8=edited_u8,
-        )  # fmt: skip
+            creative,
+            headline=result["headline_edited"],
+            description=result["description_edited"],
+            cta=result.get("cta_edited", creative.cta),
+            image_u8=edited_u8,
+        )
         true_rates = {"true_original": market.true_ctr(creative), "true_delivered": market.true_ctr(delivered)}
         rows.append({"file_name": result["file_name"], "status": result["status"], **true_rates})
     before = float(np.mean([row["true_original"] for row in rows])) if rows else 0.0

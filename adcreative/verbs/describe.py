@@ -25,15 +25,30 @@ if TYPE_CHECKING:
     from adcreative.copywriter.products import Description, Product
 
 DESCRIPTION_COLUMNS = (
-    "id", "title", "description", "written_by", "attribute_recall", "missing", "unsupported_claims", "notes",
-)  # fmt: skip
+    "id",
+    "title",
+    "description",
+    "written_by",
+    "attribute_recall",
+    "missing",
+    "unsupported_claims",
+    "notes",
+)
 _MAX_VALUES, _MAX_TITLES, _MAX_CHARS = 20_000, 200, 60  # of values, their characters
 
 
 def describe(
-    data: Path, out: Path, *, llm: str = "template", seed: int = 0, max_chars: int | None = None, brand_kit: Path | None = None,
-    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+    data: Path,
+    out: Path,
+    *,
+    llm: str = "template",
+    seed: int = 0,
+    max_chars: int | None = None,
+    brand_kit: Path | None = None,
+    restart: bool = False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> RunSummary:
     """Write a description for each product of a table; write a CSV, and X.failures.csv next to it.
 
     A description is the record's own title without shop boilerplate, then up to four facts in the words of the record. With
@@ -69,13 +84,22 @@ def describe(
     others = sorted(values)[:_MAX_VALUES]
     language = detect_language(". ".join(product.title for product in whole[:_MAX_TITLES]))
     describe_one = partial(
-        describe_product, source=build_source(llm), others=others, max_chars=max_chars, seed=seed,
+        describe_product,
+        source=build_source(llm),
+        others=others,
+        max_chars=max_chars,
+        seed=seed,
         should_stop=should_stop,
-    )  # fmt: skip
+    )
     settings = {
-        "verb": "describe", "data": str(data.resolve()), "llm": llm, "seed": seed, "max_chars": max_chars,
-        "brand_kit": repr(kit), **hash_named(llm=llm),
-    }  # fmt: skip
+        "verb": "describe",
+        "data": str(data.resolve()),
+        "llm": llm,
+        "seed": seed,
+        "max_chars": max_chars,
+        "brand_kit": repr(kit),
+        **hash_named(llm=llm),
+    }
     made_from = {row: hash_told(language, others, repr(product)) for row, product in products.items()}
     with RunLog(log_path, settings, key_field="row", restart=restart) as log:
         kept = find_kept(log.rows, ((number, digest, ("", "")) for number, digest in made_from.items()))
@@ -101,10 +125,15 @@ def _describe_row(product: Product | list[str], language: str, describe_one: Cal
     except CopywriterError as error:
         return {"failed": [product.key or product.title, *str(error).split(". ", 1), ""][:3]}
     return {
-        "id": product.key, "title": product.title, "description": found.text, "written_by": found.engine,
+        "id": product.key,
+        "title": product.title,
+        "description": found.text,
+        "written_by": found.engine,
         "attribute_recall": round(len(found.told) / (len(found.told) + len(found.untold)), 3),
-        "missing": "; ".join(found.untold), "unsupported_claims": "", "notes": "; ".join(found.notes),
-    }  # fmt: skip
+        "missing": "; ".join(found.untold),
+        "unsupported_claims": "",
+        "notes": "; ".join(found.notes),
+    }
 
 
 def _write_descriptions(out: Path, done: Sequence[Mapping[str, Any]], log: RunLog) -> RunSummary:
@@ -151,5 +180,6 @@ def _read_table(path: Path) -> dict[int, Product | list[str]]:
     merged = merge_variants([cells_of(header, row.cells) if row.fault is None else {} for row in rows])
     return {
         row.row: ["", *row.fault] if row.fault is not None else read_product(cells)
-        for row, cells in zip(rows, merged, strict=True) if row.fault is not None or cells
-    }  # fmt: skip
+        for row, cells in zip(rows, merged, strict=True)
+        if row.fault is not None or cells
+    }

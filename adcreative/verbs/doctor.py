@@ -57,8 +57,16 @@ def doctor(*, llm: str = "", progress: Progress = silent) -> list[Finding]:
         llm: also check that this language model server answers (as for --llm).
     """
     checks: list[Callable[[], list[Finding]]] = [
-        _python, _packages, _weights, _disk, _memory, _cache, _words_in_pictures, _extras, lambda: _language_model(llm),
-    ]  # fmt: skip
+        _python,
+        _packages,
+        _weights,
+        _disk,
+        _memory,
+        _cache,
+        _words_in_pictures,
+        _extras,
+        lambda: _language_model(llm),
+    ]
     findings: list[Finding] = []
     for number, check in enumerate(checks):
         progress("looking", number, len(checks))
@@ -86,10 +94,14 @@ def _packages() -> list[Finding]:
         return [Finding(name="packages", status="ok", found=f"{count} packages, each at a version that was asked for")]
     names = " ".join(f'"{requirement}"' for requirement, _ in wrong)
     return [
-        Finding(name=f"package {re.split(r'[^A-Za-z0-9._-]', requirement)[0]}", status="problem", found=found,
-                remedy=f"Run: pip install {names}")
+        Finding(
+            name=f"package {re.split(r'[^A-Za-z0-9._-]', requirement)[0]}",
+            status="problem",
+            found=found,
+            remedy=f"Run: pip install {names}",
+        )
         for requirement, found in wrong
-    ]  # fmt: skip
+    ]
 
 
 def _fault_of(requirement: str) -> list[tuple[str, str]]:
@@ -195,10 +207,14 @@ def _extras() -> list[Finding]:
     return [
         Finding(name=f"extra {extra}", status="ok", found=f"{module} is installed")
         if importlib.util.find_spec(module) is not None
-        else Finding(name=f"extra {extra}", status="warning", found=f"{module} is not installed",
-                     remedy=f'For {what}: pip install "adcreative[{extra}]"')
+        else Finding(
+            name=f"extra {extra}",
+            status="warning",
+            found=f"{module} is not installed",
+            remedy=f'For {what}: pip install "adcreative[{extra}]"',
+        )
         for module, (what, extra) in EXTRAS.items()
-    ]  # fmt: skip
+    ]
 
 
 def _language_model(llm: str) -> list[Finding]:

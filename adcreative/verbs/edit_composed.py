@@ -73,17 +73,24 @@ def edit(ad: Path, changes: Sequence[str], *, restart: bool = False) -> RunSumma
     if changed != recipe:
         measures = measure(changed, compose_ad(changed, parts, shapes[0]))
         facts |= {
-            "family": measures.family, "lead": measures.lead, "measures": measures.as_dict(), "design": design_score(measures),
-            "nearest": None, "predicted_log_odds": None, "is_untested": True, "models": {},
-        }  # fmt: skip
+            "family": measures.family,
+            "lead": measures.lead,
+            "measures": measures.as_dict(),
+            "design": design_score(measures),
+            "nearest": None,
+            "predicted_log_odds": None,
+            "is_untested": True,
+            "models": {},
+        }
     with own_outputs(ad_files(folder, shapes), [*part_files(parts, parts_file.parent)], restart=restart):
         whole = [shape for shape, found in zip(shapes, problems, strict=True) if not found]
         written = write_ad(changed, parts, folder, shapes, facts, checked=whole)
     told_of = [f"{name} is left out: {why}" for name, why in written["missing"].items()]
     told_of += [
         f"{name} is laid out as {one['layout']}: as {changed.layout} its photo would be cut or covered"
-        for name, one in written["shapes"].items() if one["layout"] != changed.layout
-    ]  # fmt: skip
+        for name, one in written["shapes"].items()
+        if one["layout"] != changed.layout
+    ]
     return RunSummary(path=folder / AD, done=1, warnings=tuple(told_of))
 
 

@@ -132,11 +132,15 @@ def _say(found: Mapping[str, Any]) -> tuple[str, ...]:
     slopes = ("" if one["gradient"] is None else f" ({one['gradient']:+.1%} by gradients)" for one in found["strongest_words"])
     return (
         f"{found['name']}: {rate or 'not enough data'}",
-        *(f"  {one['part']}: {one['share']:+.1%} of the odds ({one['ablation']:+.1%} by leaving it out)"
-          for one in found["parts"]),
-        *(f"  “{one['word']}”: {one['change']:+.1%}{slope}"
-          for one, slope in zip(found["strongest_words"], slopes, strict=True)),
-    )  # fmt: skip
+        *(
+            f"  {one['part']}: {one['share']:+.1%} of the odds ({one['ablation']:+.1%} by leaving it out)"
+            for one in found["parts"]
+        ),
+        *(
+            f"  “{one['word']}”: {one['change']:+.1%}{slope}"
+            for one, slope in zip(found["strongest_words"], slopes, strict=True)
+        ),
+    )
 
 
 def explain_rate(
@@ -174,24 +178,40 @@ def explain_rate(
     nearest = nearest_known(predictor, features)
     parts = [
         {
-            "part": name, "share_log_odds": share, "share": _change(share),
-            "ablation_log_odds": found.ablations[name], "ablation": _change(found.ablations[name]),
+            "part": name,
+            "share_log_odds": share,
+            "share": _change(share),
+            "ablation_log_odds": found.ablations[name],
+            "ablation": _change(found.ablations[name]),
         }
         for name, share in sorted(found.shares.items(), key=lambda item: -abs(item[1]))
-    ]  # fmt: skip
+    ]
     explanation = {
-        "name": creative.name, "ctr": prediction.ctr, "ctr_low": prediction.ctr_low, "ctr_high": prediction.ctr_high,
-        "enough_data": prediction.enough_data, "evidence": prediction.evidence,
-        "read": describe_reading(creative), "reasons": list(prediction.reasons),
-        "log_odds": found.log_odds, "base_log_odds": found.base, "base_odds": math.exp(found.base), "rest_log_odds": found.rest,
-        "level_unknown": False, "base_rate": None, "against_nothing_known": _change(found.log_odds - found.base),
-        "parts": parts, "field_shares": found.field_shares, "words": weighed,
+        "name": creative.name,
+        "ctr": prediction.ctr,
+        "ctr_low": prediction.ctr_low,
+        "ctr_high": prediction.ctr_high,
+        "enough_data": prediction.enough_data,
+        "evidence": prediction.evidence,
+        "read": describe_reading(creative),
+        "reasons": list(prediction.reasons),
+        "log_odds": found.log_odds,
+        "base_log_odds": found.base,
+        "base_odds": math.exp(found.base),
+        "rest_log_odds": found.rest,
+        "level_unknown": False,
+        "base_rate": None,
+        "against_nothing_known": _change(found.log_odds - found.base),
+        "parts": parts,
+        "field_shares": found.field_shares,
+        "words": weighed,
         "strongest_words": sorted(weighed, key=lambda word: -abs(float(word["log_odds"])))[:NUM_STRONGEST],
         "heat": heat and {"file": "heat.png", "cells": heat.cells.tolist(), "strongest": _change(heat.strongest)},
         "nearest": {name: [{**asdict(one), "rate": one.rate} for one in rows] for name, rows in nearest.items()},
         "nearest_source": {name: predictor.notes["grades"][name][1] for name in nearest},
-        "methods": _methods(predictor), "model_hash": predictor.content_hash,
-    }  # fmt: skip
+        "methods": _methods(predictor),
+        "model_hash": predictor.content_hash,
+    }
     if not prediction.enough_data:
         explanation |= dict.fromkeys(("ctr", "ctr_low", "ctr_high"))
     return explanation, None if heat is None else heat.cells, shown_u8

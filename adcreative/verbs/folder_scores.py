@@ -35,9 +35,14 @@ class FolderScores:
 
 
 def score_folder(
-    folder: Path, out: Path, settings: ScoreSettings, *, reader: TextReading | None = None, progress: Progress,
+    folder: Path,
+    out: Path,
+    settings: ScoreSettings,
+    *,
+    reader: TextReading | None = None,
+    progress: Progress,
     should_stop: ShouldStop,
-) -> FolderScores | None:  # fmt: skip
+) -> FolderScores | None:
     """Score every creative of a folder into the CSV `out`, as the command `score` does; None when stopped.
 
     Args:

@@ -34,9 +34,22 @@ if TYPE_CHECKING:
     Also = Callable[[Sequence[Creative | None]], tuple[np.ndarray, Mapping[str, FitsLives]]]
 
 FORECAST_COLUMNS = (
-    "creative", "state", "age_days", "impressions", "clicks", "cut_out_chance", "ends_in_7_days", "retire_by", "retire_by_low",
-    "retire_by_high", "later_than", "refresh_rank", "weekly_change", "change_low", "change_high",
-)  # fmt: skip
+    "creative",
+    "state",
+    "age_days",
+    "impressions",
+    "clicks",
+    "cut_out_chance",
+    "ends_in_7_days",
+    "retire_by",
+    "retire_by_low",
+    "retire_by_high",
+    "later_than",
+    "refresh_rank",
+    "weekly_change",
+    "change_low",
+    "change_high",
+)
 CHANCES = (0.1, 0.5, 0.9)  # probabilities that the ad has ended: early, middle and late end of the retire-by date
 SOON_DAYS, CUT_OUT_DAYS = 7, 10
 MAX_TRENDS = 300  # number of ads whose trend is fitted too: the first of the refresh queue
@@ -54,10 +67,17 @@ class _Answer:
 
 @takes(ReadSettings)
 def forecast(
-    account: Path, out: Path, settings: ReadSettings, *, creatives: Path | None = None, seed: int = 0,
-    also: Also | None = None, restart: bool = False, progress: Progress = silent,
+    account: Path,
+    out: Path,
+    settings: ReadSettings,
+    *,
+    creatives: Path | None = None,
+    seed: int = 0,
+    also: Also | None = None,
+    restart: bool = False,
+    progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+) -> RunSummary:
     """Forecast how long each ad will run before it is stopped; write `out` (CSV), figures next to it (JSON) and a page (HTML).
 
     For each running ad: the chance of a stop within its first ten days, the chance to end within a week, the day by
@@ -129,9 +149,13 @@ def _read_ads(creatives: Path | None, written: TableSettings) -> dict[str, Creat
 
 
 def _answer(
-    lives: Lifetimes, log: EventLog, ads: Mapping[str, Creative], seed: int, also: Also | None,
+    lives: Lifetimes,
+    log: EventLog,
+    ads: Mapping[str, Creative],
+    seed: int,
+    also: Also | None,
     progress: Progress,
-) -> _Answer:  # fmt: skip
+) -> _Answer:
     from adcreative.delivery.forecast.wear_out import TIMES, fit_wear_out, remaining_days
     from adcreative.errors import TrainingError
 
@@ -142,9 +166,14 @@ def _answer(
     fitted, warnings = None, list(lives.screens)
     try:
         fitted = fit_wear_out(
-            lives, features, groups, seed=seed, also=further, num_further=vectors.shape[1],
+            lives,
+            features,
+            groups,
+            seed=seed,
+            also=further,
+            num_further=vectors.shape[1],
             progress=count_stage(progress, "comparing models"),
-        )  # fmt: skip
+        )
     except TrainingError as error:
         warnings.append(f"{error}; {ALONE}.")
     rows: list[dict[str, Any]] = [_plain_row(lives, at) for at in range(len(lives.names))]
@@ -160,8 +189,10 @@ def _answer(
             if row["state"] == "running":
                 row["cut_out_chance"] = round(float(cut_out[at]), 4) if age[at] < CUT_OUT_DAYS else None
                 row["ends_in_7_days"] = round(float(ends_soon[at]), 4)
-                row |= {name: _date(lives.last_day + days) for name, days in
-                        zip(("retire_by_low", "retire_by", "retire_by_high"), more[at], strict=True)}  # fmt: skip
+                row |= {
+                    name: _date(lives.last_day + days)
+                    for name, days in zip(("retire_by_low", "retire_by", "retire_by_high"), more[at], strict=True)
+                }
                 if row["retire_by"] is None:
                     row["later_than"] = _date(max(lives.start[at] + fitted.known_age - 1, lives.last_day))
         curves = {"mean": [round(float(value), 4) for value in table[lives.is_running].mean(axis=0)[: fitted.known_age + 1]]}
@@ -184,18 +215,25 @@ def _order(row: dict[str, Any]) -> tuple[bool, float, str]:
 
 def _queue(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the running ads to refresh: ranked ads that probably end within a month, or whose click rate falls."""
-    month = [row for row in rows if row["state"] == "running" and (
-        (row["refresh_rank"] and row["ends_in_7_days"] >= 1 - 0.5 ** (SOON_DAYS / 30))
-        or (row["change_high"] is not None and row["change_high"] < 0)
-    )]  # fmt: skip
+    month = [
+        row
+        for row in rows
+        if row["state"] == "running"
+        and (
+            (row["refresh_rank"] and row["ends_in_7_days"] >= 1 - 0.5 ** (SOON_DAYS / 30))
+            or (row["change_high"] is not None and row["change_high"] < 0)
+        )
+    ]
     return sorted(month, key=lambda row: row["refresh_rank"] or 10**9)
 
 
 def _describe(lives: Lifetimes, ads: Mapping[str, Creative]) -> tuple[np.ndarray, np.ndarray]:
     """Return features [N, K] known when the ads were young, and families [N]."""
     known = [ads.get(name) for name in lives.names]
-    families = [f"{one.brand}/{one.category}/{one.test_id or one.headline or name}" if one else name
-                for name, one in zip(lives.names, known, strict=True)]  # fmt: skip
+    families = [
+        f"{one.brand}/{one.category}/{one.test_id or one.headline or name}" if one else name
+        for name, one in zip(lives.names, known, strict=True)
+    ]
     parts = [lives.early]
     words = [f"{one.headline} {one.body}" if one else "" for one in known]
     if len(set(words)) > 4 * NUM_WORD_FEATURES:
@@ -217,8 +255,13 @@ def _plain_row(lives: Lifetimes, at: int) -> dict[str, Any]:
     state = "running" if lives.is_running[at] else "ended" if lives.ended[at] else "stopped"
     row = dict.fromkeys(FORECAST_COLUMNS)
     age = int(lives.last_day - lives.start[at] + 1) if state == "running" else int(lives.duration[at])
-    return row | {"creative": lives.names[at], "state": state, "age_days": age,
-                  "impressions": int(lives.impressions[at]), "clicks": int(lives.clicks[at])}  # fmt: skip
+    return row | {
+        "creative": lives.names[at],
+        "state": state,
+        "age_days": age,
+        "impressions": int(lives.impressions[at]),
+        "clicks": int(lives.clicks[at]),
+    }
 
 
 def _date(ordinal: float) -> str | None:
@@ -236,8 +279,11 @@ def _add_trends(rows: list[dict[str, Any]], log: EventLog) -> list[str]:
     names = table["creative"].to_numpy()
     for found in measure_fatigue(_as_results(table[np.isin(names, list(chosen))])):
         if found.change is not None and found.low is not None and found.high is not None:
-            chosen[found.name] |= {"weekly_change": round(found.change, 4), "change_low": round(found.low, 4),
-                                   "change_high": round(found.high, 4)}  # fmt: skip
+            chosen[found.name] |= {
+                "weekly_change": round(found.change, 4),
+                "change_low": round(found.low, 4),
+                "change_high": round(found.high, 4),
+            }
     whole = table.groupby("day")[["impressions", "clicks"]].sum().reset_index().assign(creative="all ads")
     drift = next(iter(measure_fatigue(_as_results(whole), together="all ads")), None)
     if drift is not None and drift.is_falling and drift.change is not None:
@@ -268,12 +314,17 @@ def _as_metadata(one: Creative, folder: Path) -> dict[str, Any]:
 def _as_dict(answer: _Answer, lives: Lifetimes) -> dict[str, Any]:
     fitted = answer.fitted
     return {
-        "num_ads": len(lives.names), "num_running": int(lives.is_running.sum()), "num_ended": int(lives.ended.sum()),
-        "method": fitted.method if fitted else "trend", "concordance": fitted.figures if fitted else {},
-        "level_gap": fitted.gaps if fitted else {}, "known_age_days": fitted.known_age if fitted else None,
-        "num_held_out": fitted.num_held_out if fitted else 0, "screens": list(lives.screens),
+        "num_ads": len(lives.names),
+        "num_running": int(lives.is_running.sum()),
+        "num_ended": int(lives.ended.sum()),
+        "method": fitted.method if fitted else "trend",
+        "concordance": fitted.figures if fitted else {},
+        "level_gap": fitted.gaps if fitted else {},
+        "known_age_days": fitted.known_age if fitted else None,
+        "num_held_out": fitted.num_held_out if fitted else 0,
+        "screens": list(lives.screens),
         "still_running_by_day": answer.curves.get("mean", []),
-    }  # fmt: skip
+    }
 
 
 def _say(answer: _Answer, lives: Lifetimes) -> tuple[str, ...]:

@@ -90,12 +90,18 @@ class Tools:
         consents.check_directions(self.directions.names)
         directions = self.directions.select(chosen)
         return EditorTools(
-            extractor=self.extractor_for(judges), **judges._asdict(), analyzer=self.analyzer, codec=self.codec,
-            directions=directions, copywriter=self.copywriter, consents=consents,
+            extractor=self.extractor_for(judges),
+            **judges._asdict(),
+            analyzer=self.analyzer,
+            codec=self.codec,
+            directions=directions,
+            copywriter=self.copywriter,
+            consents=consents,
             scene_painter=_load_painter(scene_model) if scene_model else None,
             inpainter=_load_inpainter(inpaint_model) if inpaint_model else None,
-            text_reader=find_reader(lambda: self.extractor.cache), prepared=prepared,
-        )  # fmt: skip
+            text_reader=find_reader(lambda: self.extractor.cache),
+            prepared=prepared,
+        )
 
 
 _loading = RLock()  # one thread loads, other threads wait for the result
@@ -121,9 +127,15 @@ def _encoders() -> tuple[CreativeClip, HeadlineModel, LatestFaces, FaceCodec, Di
     codec = FaceCodec(load_face_model(embedded_dir("faces")))
     directions = DirectionSet.load(embedded_dir("directions"))
     extractor = FeatureExtractor(
-        clip, headline_model, analyzer, codec, FeatureCache(cache_dir() / "features"), sharing=sharing_states,
-        line_finder=LineFinder() if has_reader() else None, measures_complexity=True,
-    )  # fmt: skip
+        clip,
+        headline_model,
+        analyzer,
+        codec,
+        FeatureCache(cache_dir() / "features"),
+        sharing=sharing_states,
+        line_finder=LineFinder() if has_reader() else None,
+        measures_complexity=True,
+    )
     return clip, headline_model, analyzer, codec, directions, extractor
 
 
@@ -258,6 +270,11 @@ def load_demo_market(seed: int) -> Market:
     steps = DEMO_STEPS * directions.low, DEMO_STEPS * directions.high
     encoder, num_rows = cast(FaceEncoder, codec.face_model.encoder), people.face_model.generator.config.num_rows
     return Market(
-        seed, codec=people, analyzer=analyzer, headline_model=headline_model, face_codes=people.codes, mixed_share=0.0,
+        seed,
+        codec=people,
+        analyzer=analyzer,
+        headline_model=headline_model,
+        face_codes=people.codes,
+        mixed_share=0.0,
         directions=directions_of_latents(replace(directions, low=steps[0], high=steps[1]), encoder, num_rows),
-    )  # fmt: skip
+    )

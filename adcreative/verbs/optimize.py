@@ -58,9 +58,15 @@ def no_notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 @takes(OptimizeSettings)
 def optimize(
-    data: Path, out: Path, settings: OptimizeSettings, *, notes: Notes = no_notes, batch: BatchConfig | None = None,
-    progress: Progress = silent, should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+    data: Path,
+    out: Path,
+    settings: OptimizeSettings,
+    *,
+    notes: Notes = no_notes,
+    batch: BatchConfig | None = None,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> RunSummary:
     """Search edits of faces and words for each creative; write results, images, report.html and failures into `out`.
 
     Faces are edited only where the creative's consent_id names a record of the file `consent` that permits the edit, or is
@@ -86,31 +92,51 @@ def optimize(
     check_base_rate(settings.base_rate)
     build_copywriter(settings.copywriter)  # refuses a wrong name, address or key before the first write
     config = fill_config(
-        settings.config, seed=settings.seed, population_size=settings.population, generations=settings.generations,
-        algorithm=settings.algorithm, risk_aversion=settings.risk_aversion, edit_look=settings.look,
-        set_text=settings.set_text, scene_model=settings.scene_model, inpaint_model=settings.inpaint_model,
+        settings.config,
+        seed=settings.seed,
+        population_size=settings.population,
+        generations=settings.generations,
+        algorithm=settings.algorithm,
+        risk_aversion=settings.risk_aversion,
+        edit_look=settings.look,
+        set_text=settings.set_text,
+        scene_model=settings.scene_model,
+        inpaint_model=settings.inpaint_model,
         keep_controls=settings.keep_controls or None,
-    )  # fmt: skip
+    )
     job = OptimizeJob(  # settings are checked before any ad is read
-        data=data.absolute(), out=out.absolute(), config=config, consents=read_consents(settings.consent),
+        data=data.absolute(),
+        out=out.absolute(),
+        config=config,
+        consents=read_consents(settings.consent),
         settings=replace(settings, model=settings.model and Path(settings.model).absolute()),
         brand_kit=None if settings.brand_kit is None else read_brand_kit(settings.brand_kit),
         ratios=parse_ratios(settings.sizes),
-    )  # fmt: skip
+    )
     survey = survey_catalog(
-        data, read_table_settings(settings.columns, dates=settings.dates), batch.limit, images=settings.images,
+        data,
+        read_table_settings(settings.columns, dates=settings.dates),
+        batch.limit,
+        images=settings.images,
         words=settings.words,
-    )  # fmt: skip
+    )
     if settings.model is None and settings.base_rate is None:
         job = replace(job, settings=replace(settings, base_rate=mean_of_results(survey.reader)))
     if batch.engine == "local" and (batch.workers or 1) == 1:
         job = replace(job, progress=progress)
     named, signing = settings.config, settings.signing
     inputs = (
-        data, settings.columns, settings.images, settings.model, settings.consent, settings.brand_kit, settings.words,
+        data,
+        settings.columns,
+        settings.images,
+        settings.model,
+        settings.consent,
+        settings.brand_kit,
+        settings.words,
         None if not isinstance(named, str | Path) else Path(named),
-        *((signing.certificate, signing.key) if signing is not None else ()), Path(settings.copywriter),
-    )  # fmt: skip
+        *((signing.certificate, signing.key) if signing is not None else ()),
+        Path(settings.copywriter),
+    )
     plan = replace(_plan_batch(job, out, survey, notes), inputs=inputs)
     _check_apart(survey, out)
     return run_batch(plan, survey, batch, progress=progress, should_stop=should_stop)
@@ -138,10 +164,13 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, notes: Notes) -> Ba
     job.consents.check_directions(known)
     paths = {"columns": asked.columns, "images": asked.images}
     settings = {
-        "verb": "optimize", "data": str(survey.data.resolve()),
+        "verb": "optimize",
+        "data": str(survey.data.resolve()),
         **{role: found.content_hash for role, found in manifests.items()},
-        "copywriter": asked.copywriter, "directions": list(choose_directions(known, asked.directions)),
-        "consents": job.consents.content_hash, **asdict(job.config),
+        "copywriter": asked.copywriter,
+        "directions": list(choose_directions(known, asked.directions)),
+        "consents": job.consents.content_hash,
+        **asdict(job.config),
         **{name: str(Path(path).resolve()) for name, path in paths.items() if path},
         **({"dates": asked.dates} if asked.dates else {}),
         **({"brand_kit": asdict(job.brand_kit)} if job.brand_kit is not None else {}),
@@ -151,7 +180,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, notes: Notes) -> Ba
         **({"own_words": list(job.own_words)} if any(job.own_words) else {}),
         **({"signed_by": [asked.signing.algorithm, hash_file(asked.signing.certificate)]} if asked.signing is not None else {}),
         **hash_named(copywriter=asked.copywriter, scene_model=job.config.scene_model, inpaint_model=job.config.inpaint_model),
-    }  # fmt: skip
+    }
     report, failures = out / "report.html", failures_path(out / RESULTS)
     cards = [manifest.card(role) for role, manifest in manifests.items()]
     rests_on = {} if asked.model else {"what_gains_rest_on": UNTESTED}
@@ -166,21 +195,34 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, notes: Notes) -> Ba
             results = _Placed(results, place)  # rates in the file are moved once, when all rows are complete
         num_failures = write_failures(failures, _failures(survey, results))
         write_report(
-            report, results, settings={**settings, **rests_on, **notes(results)}, image_dir=out / "images", cards=cards,
+            report,
+            results,
+            settings={**settings, **rests_on, **notes(results)},
+            image_dir=out / "images",
+            cards=cards,
             failures=_failures(survey, results),
             disclosures=[duty.as_dict() for duty in disclosures_of_run(results, date.today())],
-        )  # fmt: skip
+        )
         if results and all(result["status"] == "failed" for result in results):
             raise CatalogError(f"none of the {len(results)} creatives could be edited; {failures} says why")
         warnings = (() if asked.model else (UNTESTED,)) + _writer_failures(results)
         return RunSummary(path=report, done=len(results), failed=num_failures, stopped=not is_complete, warnings=warnings)
 
     return Batch(
-        stage="optimizing", out=report, outputs=(report, failures), inputs=(),
-        log_path=out / RESULTS, settings=settings, job=job,
-        rehearsal=replace(job, is_rehearsal=True), as_items=iter, finish=finish, num_measured=NUM_MEASURED, is_private=True,
+        stage="optimizing",
+        out=report,
+        outputs=(report, failures),
+        inputs=(),
+        log_path=out / RESULTS,
+        settings=settings,
+        job=job,
+        rehearsal=replace(job, is_rehearsal=True),
+        as_items=iter,
+        finish=finish,
+        num_measured=NUM_MEASURED,
+        is_private=True,
         begin=lambda: note_sources(out, (survey.data, asked.images)),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,18 +252,22 @@ class OptimizeJob:
         check_seen(self.data, *(() if self.is_rehearsal else (self.out,)))
         with disk_faults(self.out):
             models = load_tools(self.settings.copywriter).editor_tools(
-                load_model(self.settings.model), self.settings.directions, self.consents, self.config.scene_model,
+                load_model(self.settings.model),
+                self.settings.directions,
+                self.consents,
+                self.config.scene_model,
                 self.config.inpaint_model,
-            )  # fmt: skip
+            )
         if self.is_rehearsal:
             models = replace(models, extractor=models.extractor.without_cache(), text_reader=find_reader(lambda: None))
         models = composing(models)
         roles = {"predictor": models.predictor, "judge": models.judge, "auditor": models.auditor}
         hashes = {name: one.content_hash for name, one in roles.items()} | dict(models.extractor.hashes)
         asked = SessionSettings(
-            config=self.config, wording=Wording(kit=self.brand_kit),
+            config=self.config,
+            wording=Wording(kit=self.brand_kit),
             level=Level(is_known=bool(self.settings.model), usual_rate=self.settings.base_rate, is_of_run=True),
-        )  # fmt: skip
+        )
         return _Editor(self, models, asked, Makers(models=hashes, signing=self.settings.signing), should_stop).edit
 
 
@@ -254,18 +300,28 @@ class _Editor:
                 row = finish(session, outcome, None if self.job.is_rehearsal else self._delivery(creative))
             except CreativeError as error:
                 failed = EditResult(
-                    file_name=creative.file_name, ad_name=creative.ad_name, status="failed", reason=error.problem,
-                    consent_id=creative.consent_id, seconds=round(time.monotonic() - started_s, 3), seed=self.job.config.seed,
-                )  # fmt: skip
+                    file_name=creative.file_name,
+                    ad_name=creative.ad_name,
+                    status="failed",
+                    reason=error.problem,
+                    consent_id=creative.consent_id,
+                    seconds=round(time.monotonic() - started_s, 3),
+                    seed=self.job.config.seed,
+                )
                 row = {"row": creative.row, **failed.as_dict(), "remedy": error.remedy}
         return [] if self.should_stop() else [row]
 
     def _delivery(self, creative: Creative) -> Delivery:
         job = self.job
         return Delivery(
-            out=job.out, stem=picture_stem(creative), makers=self.makers, alternatives=job.settings.alternatives,
-            ratios=job.ratios, keep_control=job.config.keep_controls, tell=count_stage(job.progress, "laying out shapes"),
-        )  # fmt: skip
+            out=job.out,
+            stem=picture_stem(creative),
+            makers=self.makers,
+            alternatives=job.settings.alternatives,
+            ratios=job.ratios,
+            keep_control=job.config.keep_controls,
+            tell=count_stage(job.progress, "laying out shapes"),
+        )
 
 
 def _writer_failures(results: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

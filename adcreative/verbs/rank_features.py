@@ -97,9 +97,14 @@ class _Counted:
 
 @takes(RankSettings)
 def rank_features(
-    data: Path, out: Path, settings: RankSettings, *, restart: bool = False, progress: Progress = silent,
+    data: Path,
+    out: Path,
+    settings: RankSettings,
+    *,
+    restart: bool = False,
+    progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> RankSummary:  # fmt: skip
+) -> RankSummary:
     """Rank the columns of an impression log, or of a folder or export with results, by their information on clicks.
 
     Noise columns are added for comparison; a column that does not score above all of them is suspect. A log is streamed and
@@ -150,9 +155,15 @@ def rank_features(
         write_atomically(outputs[2], dump_json(report, indent=1).encode())
         write_atomically(outputs[1], render_ranks(report).encode())
     return RankSummary(
-        path=out, done=len([one for one in ranks if not one.is_noise]), ranks=tuple(ranks), noise_line=noise_line,
-        num_rows=num_rows, warnings=warnings, lines=_say(ranks, noise_line), seconds=time.monotonic() - started_s,
-    )  # fmt: skip
+        path=out,
+        done=len([one for one in ranks if not one.is_noise]),
+        ranks=tuple(ranks),
+        noise_line=noise_line,
+        num_rows=num_rows,
+        warnings=warnings,
+        lines=_say(ranks, noise_line),
+        seconds=time.monotonic() - started_s,
+    )
 
 
 def _say(ranks: Sequence[FeatureRank], noise_line: float) -> tuple[str, ...]:
@@ -260,10 +271,16 @@ def _rank_log(counted: _Counted, method: str, rng: np.random.Generator) -> list[
             value = shift_score_in_batches(np.unique(counted.sample[name], return_inverse=True)[1], counted.labels)
         ranks.append(
             FeatureRank(
-                column=name, score=value, information=scored.information, by_chance=scored.null, deviation=scored.deviation,
-                values=one.cardinality, coverage=one.coverage, is_noise=name.startswith("("),
+                column=name,
+                score=value,
+                information=scored.information,
+                by_chance=scored.null,
+                deviation=scored.deviation,
+                values=one.cardinality,
+                coverage=one.coverage,
+                is_noise=name.startswith("("),
             )
-        )  # fmt: skip
+        )
     ranks = _with_order(ranks, counted.sample, counted.labels)
     for (first, second), one in counted.pairs.items():
         scored = score_by_margins(one.totals, one.clicks, rng=rng, num_draws=PAIR_DRAWS)
@@ -273,10 +290,15 @@ def _rank_log(counted: _Counted, method: str, rng: np.random.Generator) -> list[
             value = shift_score_in_batches(np.unique(together, return_inverse=True)[1], counted.labels)
         ranks.append(
             FeatureRank(
-                column=f"{first} AND {second}", score=value, information=scored.information, by_chance=scored.null,
-                deviation=scored.deviation, values=one.cardinality, coverage=one.coverage,
+                column=f"{first} AND {second}",
+                score=value,
+                information=scored.information,
+                by_chance=scored.null,
+                deviation=scored.deviation,
+                values=one.cardinality,
+                coverage=one.coverage,
             )
-        )  # fmt: skip
+        )
     return ranks
 
 
@@ -330,10 +352,16 @@ def _rank_ads(
         scored = score_by_rows(np.unique(codes, return_inverse=True)[1], totals, clicks, rng=rng)
         ranks.append(
             FeatureRank(
-                column=name, score=scored.value, information=scored.information, by_chance=scored.null,
-                deviation=scored.deviation, values=len(np.unique(codes)), coverage=present.get(name, 1.0), is_noise=is_noise,
+                column=name,
+                score=scored.value,
+                information=scored.information,
+                by_chance=scored.null,
+                deviation=scored.deviation,
+                values=len(np.unique(codes)),
+                coverage=present.get(name, 1.0),
+                is_noise=is_noise,
             )
-        )  # fmt: skip
+        )
     return ranks, len(ads)
 
 

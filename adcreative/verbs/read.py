@@ -77,10 +77,14 @@ def read(
     survey = survey_catalog(data, read_table_settings(columns, dates=settings.dates), batch.limit, images=images)
     _check_apart(survey, out)
     identity: dict[str, Any] = {
-        "verb": "read", "data": str(data.resolve()), "reader": name_installed_reader(),
+        "verb": "read",
+        "data": str(data.resolve()),
+        "reader": name_installed_reader(),
         **{name: str(Path(path).resolve()) for name, path in (("columns", columns), ("images", images)) if path},
-        **({"dates": settings.dates} if settings.dates else {}), "boxes": settings.boxes, "fields": list(TABLE_COLUMNS),
-    }  # fmt: skip
+        **({"dates": settings.dates} if settings.dates else {}),
+        "boxes": settings.boxes,
+        "fields": list(TABLE_COLUMNS),
+    }
     job = ReadJob(data.absolute(), beside(out, ".boxes").absolute() if settings.boxes else None, settings.features)
     work = Batch(
         stage="reading words",

@@ -36,9 +36,16 @@ MAX_LINES = 12
 
 @takes(RotateSettings)
 def rotate(
-    account: Path, out: Path, settings: RotateSettings, *, log: Path, plan_by: Planner | None = None, restart: bool = False,
-    progress: Progress = silent, should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+    account: Path,
+    out: Path,
+    settings: RotateSettings,
+    *,
+    log: Path,
+    plan_by: Planner | None = None,
+    restart: bool = False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> RunSummary:
     """Plan tomorrow's share of impressions for each creative of an account; write `out` (CSV) and a page (HTML).
 
     For one slot, the share of a creative is its probability to be the best in the context (Thompson sampling), and is the
@@ -92,9 +99,14 @@ def _plan(creatives: Account, events: EventLog, settings: RotateSettings) -> Pla
 
     policy, slots = settings.policy, settings.slots
     return plan_rotation(
-        creatives, events, policy=policy or ("ts" if slots == 1 else "in-slate"), slots=slots, explore=settings.explore,
-        half_life_days=settings.half_life_days, seed=settings.seed,
-    )  # fmt: skip
+        creatives,
+        events,
+        policy=policy or ("ts" if slots == 1 else "in-slate"),
+        slots=slots,
+        explore=settings.explore,
+        half_life_days=settings.half_life_days,
+        seed=settings.seed,
+    )
 
 
 def _read_scores(path: Path | None) -> dict[str, float]:
@@ -145,9 +157,17 @@ def _read_survival(path: Path | None) -> tuple[dict[str, float], dict[str, float
 
 @takes(ReadSettings)
 def evaluate_policy(
-    log: Path, out: Path, settings: ReadSettings, *, policy: Path | str = "uniform", clip: float = 100.0, seed: int = 0,
-    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+    log: Path,
+    out: Path,
+    settings: ReadSettings,
+    *,
+    policy: Path | str = "uniform",
+    clip: float = 100.0,
+    seed: int = 0,
+    restart: bool = False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> RunSummary:
     """Estimate the clicks of another rotation from a log with propensities; write `out` (JSON).
 
     Args:
@@ -182,10 +202,17 @@ def evaluate_policy(
 def _as_dict(found: Judgement, policy: str) -> dict[str, object]:
     lift, low, high = found.lift
     return {
-        "policy": policy, "num_rows": found.num_rows, "effective_rows": found.effective, "unsupported": found.unsupported,
-        "logged": vars(found.logged), "estimates": [vars(one) for one in found.estimates], "best": found.best.name,
-        "lift": lift, "lift_low": low, "lift_high": high,
-    }  # fmt: skip
+        "policy": policy,
+        "num_rows": found.num_rows,
+        "effective_rows": found.effective,
+        "unsupported": found.unsupported,
+        "logged": vars(found.logged),
+        "estimates": [vars(one) for one in found.estimates],
+        "best": found.best.name,
+        "lift": lift,
+        "lift_low": low,
+        "lift_high": high,
+    }
 
 
 def _say(found: Judgement) -> tuple[str, ...]:

@@ -47,9 +47,14 @@ Item = tuple[tuple[Creative, ...], tuple[Creative, ...], tuple[Creative, ...]]
 
 @takes(ScoreSettings)
 def score(
-    data: Path, out: Path, settings: ScoreSettings, *, batch: BatchConfig | None = None, progress: Progress = silent,
+    data: Path,
+    out: Path,
+    settings: ScoreSettings,
+    *,
+    batch: BatchConfig | None = None,
+    progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+) -> RunSummary:
     """Predict a click rate with interval, evidence and reasons for each creative; write a CSV, and X.failures.csv next to it.
 
     With the model of an impression log `data` is a log, and each row of the log gets a rate (see `score_log`).
@@ -84,12 +89,15 @@ def score(
         data, read_table_settings(columns, dates=settings.dates), batch.limit, images=images, words=settings.words
     )
     identity: dict[str, Any] = {
-        "verb": "score", "data": str(data.resolve()), "model": read_model_manifests(model)["predictor"].content_hash,
+        "verb": "score",
+        "data": str(data.resolve()),
+        "model": read_model_manifests(model)["predictor"].content_hash,
         **{name: str(Path(path).resolve()) for name, path in (("columns", columns), ("images", images)) if path},
-        **({} if settings.read_pictures else {"read_pictures": False}), **({"dates": settings.dates} if settings.dates else {}),
+        **({} if settings.read_pictures else {"read_pictures": False}),
+        **({"dates": settings.dates} if settings.dates else {}),
         "fields": list(SCORE_COLUMNS),  # a row of another version is not continued
         **({"by": by} if by else {}),
-    }  # fmt: skip
+    }
     model = model and Path(model).absolute()
     job = ScoreJob(data.absolute(), out.absolute(), replace(settings, model=model))
     if model is not None:
@@ -97,12 +105,19 @@ def score(
     else:
         level = Level(base_rate=mean_of_results(survey.reader) if settings.base_rate is None else settings.base_rate)
     work = Batch(
-        stage="scoring", out=out, outputs=(out, failures_path(out)), inputs=(data, columns, images, model, settings.words),
-        log_path=out.with_name(f".{out.name}.partial.jsonl"), settings=identity, job=job,
-        rehearsal=replace(job, is_rehearsal=True), num_measured=NUM_MEASURED,
+        stage="scoring",
+        out=out,
+        outputs=(out, failures_path(out)),
+        inputs=(data, columns, images, model, settings.words),
+        log_path=out.with_name(f".{out.name}.partial.jsonl"),
+        settings=identity,
+        job=job,
+        rehearsal=replace(job, is_rehearsal=True),
+        num_measured=NUM_MEASURED,
         as_items=_item_maker(survey.history, chunk_size(survey.num_creatives, batch)),
-        finish=partial(_write_scores, out, survey, level, by), hash_row=_hasher(survey.history),
-    )  # fmt: skip
+        finish=partial(_write_scores, out, survey, level, by),
+        hash_row=_hasher(survey.history),
+    )
     return run_batch(work, survey, batch, progress=progress, should_stop=should_stop)
 
 

@@ -18,8 +18,16 @@ from adcreative.errors import ConfigError
 from adcreative.problem import Problem
 
 SCORE_COLUMNS = (
-    "file_name", "ad_name", "ctr", "ctr_low", "ctr_high", "strength", "grade", "evidence", "reasons",
-)  # fmt: skip
+    "file_name",
+    "ad_name",
+    "ctr",
+    "ctr_low",
+    "ctr_high",
+    "strength",
+    "grade",
+    "evidence",
+    "reasons",
+)
 SEGMENT = "segment"
 NOT_ENOUGH_DATA = "not enough data"  # text of a score in place of a rate
 LEVEL_UNKNOWN = "level unknown"

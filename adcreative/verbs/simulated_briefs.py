@@ -47,9 +47,12 @@ def prepare_material(material: Material) -> Prepared:
         Photo(Image.fromarray(material.portrait), (FACE,), None, words_may_lie=False),
     )
     parts = Parts(
-        photos=photos, logo=None, brand=material.brand.name, typefaces=open_pairs(),
+        photos=photos,
+        logo=None,
+        brand=material.brand.name,
+        typefaces=open_pairs(),
         palettes=derive_palettes(material.colours, are_given=True),
-    )  # fmt: skip
+    )
     return Prepared(parts=parts, messages=material.lines, notes=(), num_faces=1)
 
 

@@ -89,9 +89,15 @@ def write_sizes(
         name = f"images/{stem}.{one.ratio.replace(':', 'x')}{suffix}"
         has_made_parts = any(edit.face >= 0 or edit.direction == "scene" for edit in result.edits)
         export_picture(
-            out / name, one.image_u8, is_edited=has_made_parts, original_path=creative.image_path, result=result.as_dict(),
-            models=makers.models, signing=makers.signing, quality=quality,
-        )  # fmt: skip
+            out / name,
+            one.image_u8,
+            is_edited=has_made_parts,
+            original_path=creative.image_path,
+            result=result.as_dict(),
+            models=makers.models,
+            signing=makers.signing,
+            quality=quality,
+        )
         row = _describe(one, features, delivered, name, (out / name).stat().st_size, tools)
         rows.append({**row, "ctr": state_rate(row["ctr"], result)})
     return rows
@@ -118,9 +124,13 @@ def _lay_out(
         one = pad(image_u8, ratio, clear)
         is_own = ratio not in others
         yield SizedPicture(
-            ratio=ratio, image_u8=one.image_u8, made="as it is" if is_own else "padded", added=one.added,
-            note="" if is_own else PADDED.format(why=why), is_clear=one.is_clear,
-        )  # fmt: skip
+            ratio=ratio,
+            image_u8=one.image_u8,
+            made="as it is" if is_own else "padded",
+            added=one.added,
+            note="" if is_own else PADDED.format(why=why),
+            is_clear=one.is_clear,
+        )
 
 
 def _compose(
@@ -174,6 +184,13 @@ def _describe(
         shown = replace(delivered, image_u8=one.image_u8)
         ctr = tools.predictor.predict([shown], [features])[0].ctr
     return {
-        "ratio": one.ratio, "image": name, "width": width, "height": height, "ctr": ctr, "extended": one.added,
-        "made": one.made, "fits": list(fit.fits), "notes": [*notes, *fit.problems, *fit.notes],
-    }  # fmt: skip
+        "ratio": one.ratio,
+        "image": name,
+        "width": width,
+        "height": height,
+        "ctr": ctr,
+        "extended": one.added,
+        "made": one.made,
+        "fits": list(fit.fits),
+        "notes": [*notes, *fit.problems, *fit.notes],
+    }

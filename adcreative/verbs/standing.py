@@ -55,9 +55,14 @@ def find_standing(
         rates = [1 / (1 + math.exp(-(_log_odds(usual_rate) + end))) for end in ends]
     change, low, high = (math.expm1(end) for end in ends)
     return Standing(
-        prediction=prediction, change=change, change_low=low, change_high=high, rate=rates[0], rate_low=rates[1],
+        prediction=prediction,
+        change=change,
+        change_low=low,
+        change_high=high,
+        rate=rates[0],
+        rate_low=rates[1],
         rate_high=rates[2],
-    )  # fmt: skip
+    )
 
 
 def _log_odds(rate: float) -> float:

@@ -33,8 +33,14 @@ from adcreative.verbs.settings import ComposeSettings, ConceptsSettings, Improve
 from adcreative.verbs.standing import Standing, find_standing
 
 # slow imports, done before the first search and the first explanation
-LATE_MODULES = ("adcreative.editor.session", "scipy.stats.qmc", "adcreative.verbs.explain", "captum.attr",
-                "adcreative.explain.word_gradients", "adcreative.explain.attribution")  # fmt: skip
+LATE_MODULES = (
+    "adcreative.editor.session",
+    "scipy.stats.qmc",
+    "adcreative.verbs.explain",
+    "captum.attr",
+    "adcreative.explain.word_gradients",
+    "adcreative.explain.attribution",
+)
 
 CHANGES = ("words", "text", "look")  # words beside the picture, words in the picture, and the picture's light, colour and crop
 
@@ -99,9 +105,15 @@ class Studio:
             import_module(name)
 
     def train_account(
-        self, results: Path, out: Path, *, images: Path | None = None, columns: Path | None = None, progress: Progress,
+        self,
+        results: Path,
+        out: Path,
+        *,
+        images: Path | None = None,
+        columns: Path | None = None,
+        progress: Progress,
         should_stop: ShouldStop,
-    ) -> RunSummary:  # fmt: skip
+    ) -> RunSummary:
         """Learn from an account's results into the folder `out`, as the command `train` does; return its summary.
 
         The training runs in a new process: a calling script needs `if __name__ == "__main__":`.
@@ -113,9 +125,15 @@ class Studio:
         from adcreative.verbs.train import train
 
         return run_aside(
-            train, results, out, images=images, columns=columns, features=self._loaded.features_dir, progress=progress,
+            train,
+            results,
+            out,
+            images=images,
+            columns=columns,
+            features=self._loaded.features_dir,
+            progress=progress,
             should_stop=should_stop,
-        )  # fmt: skip
+        )
 
     def with_model(self, model_dir: Path) -> Studio:
         """Return a copy of this studio with the models of a folder written by `train`.
@@ -230,9 +248,15 @@ class Studio:
         return find_standing(predictor, creative, features, knows_level=self.knows_level, usual_rate=usual_rate)
 
     def score_folder(
-        self, folder: Path, out: Path, *, dates: str = "", columns: Path | None = None, progress: Progress,
+        self,
+        folder: Path,
+        out: Path,
+        *,
+        dates: str = "",
+        columns: Path | None = None,
+        progress: Progress,
         should_stop: ShouldStop,
-    ) -> FolderScores | None:  # fmt: skip
+    ) -> FolderScores | None:
         """Score every creative of a folder into the CSV `out`, as the command `score` does; None when stopped.
 
         Raises:
@@ -251,9 +275,14 @@ class Studio:
         from adcreative.verbs.explain import explain
 
         return explain(
-            creative, out, model=self._model_dir, restart=True, features=self._loaded.features_dir, progress=progress,
+            creative,
+            out,
+            model=self._model_dir,
+            restart=True,
+            features=self._loaded.features_dir,
+            progress=progress,
             should_stop=should_stop,
-        )  # fmt: skip
+        )
 
     @takes(WriteSettings)
     def write_lines(
@@ -272,9 +301,14 @@ class Studio:
         writer = self._tools_with(settings.copywriter, settings.llm_key).copywriter
         effects = read_effects(self._loaded.judges.predictor.notes.get("word_effects", ()))
         return write_lines(
-            creative, writer, kind, wording=_read_wording(settings), evidence=effects,
-            seed=settings.seed or 0, should_stop=should_stop,
-        )  # fmt: skip
+            creative,
+            writer,
+            kind,
+            wording=_read_wording(settings),
+            evidence=effects,
+            seed=settings.seed or 0,
+            should_stop=should_stop,
+        )
 
     def _level(self, usual_rate: float | None) -> Level:
         return Level(is_known=self.knows_level, usual_rate=usual_rate)
@@ -398,13 +432,20 @@ class Studio:
             raise ConfigError(f"boldness must be above 0 and at most 1, got {settings.boldness}")
         check_base_rate(settings.usual_rate)
         asked = SessionSettings(
-            config=config, faces=None if settings.faces is None else frozenset(settings.faces), boldness=settings.boldness,
-            wording=_read_wording(settings), level=self._level(settings.usual_rate),
-        )  # fmt: skip
+            config=config,
+            faces=None if settings.faces is None else frozenset(settings.faces),
+            boldness=settings.boldness,
+            wording=_read_wording(settings),
+            level=self._level(settings.usual_rate),
+        )
         models = self._tools_with(settings.copywriter, settings.llm_key).editor_tools(
-            self._loaded.judges, settings.directions, self._consents, config.scene_model, config.inpaint_model,
+            self._loaded.judges,
+            settings.directions,
+            self._consents,
+            config.scene_model,
+            config.inpaint_model,
             self._loaded.prepared,
-        )  # fmt: skip
+        )
         return open_session(creative, asked, composing(models), should_stop)
 
     @takes(ImproveSettings)

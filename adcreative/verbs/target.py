@@ -35,9 +35,18 @@ TARGET_COLUMNS = ("creative", "rank", "label", "score", "is_known")
 
 @takes(ReadSettings)
 def target(
-    ads: Path, out: Path, settings: ReadSettings, *, labels: Path, num: int = 10, seed: int = 0, also: Also | None = None,
-    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+    ads: Path,
+    out: Path,
+    settings: ReadSettings,
+    *,
+    labels: Path,
+    num: int = 10,
+    seed: int = 0,
+    also: Also | None = None,
+    restart: bool = False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> RunSummary:
     """Rank queries, keywords or interests for each creative; write `out` (CSV), and figures next to it (JSON).
 
     With known pairs of at least 40 creatives, popular labels, labels with similar words and labels of similar creatives are
@@ -119,14 +128,26 @@ def _rows(ads: list[Creative], names: list[str], truth: csr_matrix, ranking: Ran
         known = set(truth.indices[truth.indptr[at] : truth.indptr[at + 1]])
         for rank, (number, score) in enumerate(zip(ranking.numbers[at], ranking.scores[at], strict=True), 1):
             if number >= 0:
-                rows.append({"creative": one.name, "rank": rank, "label": names[number], "score": round(float(score), 4),
-                             "is_known": "yes" if number in known else "no"})  # fmt: skip
+                rows.append(
+                    {
+                        "creative": one.name,
+                        "rank": rank,
+                        "label": names[number],
+                        "score": round(float(score), 4),
+                        "is_known": "yes" if number in known else "no",
+                    }
+                )
     return rows
 
 
 def _as_dict(names: list[str], ranking: Ranking, num_ads: int) -> dict[str, Any]:
-    return {"method": ranking.method, "num_labels": len(names), "num_creatives": num_ads,
-            "num_held_out": ranking.num_held_out, "figures": ranking.figures}  # fmt: skip
+    return {
+        "method": ranking.method,
+        "num_labels": len(names),
+        "num_creatives": num_ads,
+        "num_held_out": ranking.num_held_out,
+        "figures": ranking.figures,
+    }
 
 
 def _say(names: list[str], ranking: Ranking) -> tuple[str, ...]:

@@ -71,16 +71,25 @@ def count_trainable(data: Path, *, columns: Path | None = None, images: Path | N
     clicks = sum(creative.clicks or 0 for creative in found)
     config = PredictorConfig()
     return Trainable(
-        num_ads=len(found), num_clicks=clicks, num_different=len(set(number_groups(found).tolist())), min_ads=config.min_rows,
-        min_clicks=config.min_clicks, min_different=config.min_groups,
-    )  # fmt: skip
+        num_ads=len(found),
+        num_clicks=clicks,
+        num_different=len(set(number_groups(found).tolist())),
+        min_ads=config.min_rows,
+        min_clicks=config.min_clicks,
+        min_different=config.min_groups,
+    )
 
 
 @takes(TrainSettings)
 def train(
-    data: Path, out: Path, settings: TrainSettings, *, restart: bool = False, progress: Progress = silent,
+    data: Path,
+    out: Path,
+    settings: TrainSettings,
+    *,
+    restart: bool = False,
+    progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+) -> RunSummary:
     """Fit predictor, judge and auditor to creatives with impressions and clicks; write all three into the folder `out`.
 
     Each is a stack of members, weighed on groups of ads left out of the fit (`ctr.account`): simple floors, a mixed-effects
@@ -127,10 +136,15 @@ def train(
         warnings[:] = [*catalog.warnings, *shipped_warnings, *filter(None, [describe_lonely_tests(creatives)])]
         encoder = named or (None if text_encoder else _find_encoder(creatives, warnings))
         fitted = fit_account(
-            creatives, seen, seed=settings.seed, config=PredictorConfig(encoder_hashes=extractor.hashes), shipped=shipped,
-            text_encoder=encoder, provenance=dict.fromkeys(MODALITIES, "measured: own results"),
+            creatives,
+            seen,
+            seed=settings.seed,
+            config=PredictorConfig(encoder_hashes=extractor.hashes),
+            shipped=shipped,
+            text_encoder=encoder,
+            provenance=dict.fromkeys(MODALITIES, "measured: own results"),
             callbacks=Callbacks(count_stage(progress, "fitting"), should_stop),
-        )  # fmt: skip
+        )
         return creatives, failures, fitted
 
     learnt = learn(with_results) if _bring_words(with_results) else None

@@ -104,10 +104,15 @@ def evaluate_log(
         raise TrainingError(f"all {num_rows} rows of {log} have one label; nothing can be measured on them")
     note = _level_note(parts, figures["predicted_over_observed"])
     result = {
-        **figures, "num_rows": num_rows, "network": found.name, "model_hash": found.content_hash,
-        "shown": describe_network(found, join_rows(shown)), "note": note, "gaps": [note] * bool(note),
+        **figures,
+        "num_rows": num_rows,
+        "network": found.name,
+        "model_hash": found.content_hash,
+        "shown": describe_network(found, join_rows(shown)),
+        "note": note,
+        "gaps": [note] * bool(note),
         "verdict": f"{found.name} on {num_rows} rows, AUC {figures['auc']:.4f}",
-    }  # fmt: skip
+    }
     with own_outputs((out,), sources, restart=restart):
         write_atomically(out, dump_json(result, indent=1).encode())
     return result
@@ -145,10 +150,13 @@ def explain_log(log: Path, out: Path, *, model: Path, restart: bool = False, pro
     progress("shuffling each field", 0, len(schema.inputs))
     labels = rows.clicks
     result = {
-        "network": found.name, "model_hash": found.content_hash, "num_rows": len(rows),
+        "network": found.name,
+        "model_hash": found.content_hash,
+        "num_rows": len(rows),
         "auc": area_under_curve(labels, found.predict(rows)["ctr"]),
-        "fields": rank_fields(found, rows, rng=np.random.default_rng(0)), "shown": describe_network(found, rows),
-    }  # fmt: skip
+        "fields": rank_fields(found, rows, rng=np.random.default_rng(0)),
+        "shown": describe_network(found, rows),
+    }
     with own_outputs((path,), sources, restart=restart):
         write_atomically(path, dump_json(result, indent=1).encode())
     return result

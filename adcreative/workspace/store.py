@@ -199,9 +199,13 @@ class Workspace:
             ]
         for (kind, name, parent, changed_s, data), paths in zip(rows, holds, strict=True):
             yield Record(
-                kind=kind, name=name, parent=parent, changed_s=changed_s, data=json.loads(data),
+                kind=kind,
+                name=name,
+                parent=parent,
+                changed_s=changed_s,
+                data=json.loads(data),
                 paths=tuple(self.folder / path for (path,) in paths),
-            )  # fmt: skip
+            )
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:

@@ -80,9 +80,13 @@ class StudioPage(CheckedCalls):
 
 
 def build_app(
-    pipeline: Studio, *, notice: str = "", is_for_agents: bool = False, workspace: Workspace | None = None,
+    pipeline: Studio,
+    *,
+    notice: str = "",
+    is_for_agents: bool = False,
+    workspace: Workspace | None = None,
     aside: Callable[..., Any] = run_here,
-) -> StudioPage:  # fmt: skip
+) -> StudioPage:
     """Build the page on top of `pipeline` (a `pipeline.Studio` or anything with its methods).
 
     Args:
@@ -96,7 +100,7 @@ def build_app(
     kept_dir = None if workspace is None else workspace.folder / HOME
     handlers = Handlers(
         studio=pipeline, result_dir=private_dir() / RESULTS, cards=tuple(pipeline.cards), kept_dir=kept_dir, aside=aside
-    )  # fmt: skip
+    )
     library = None if workspace is None else Library(handlers=handlers, workspace=workspace)
     steps, folders = Steps(handlers=handlers), Folders(handlers=handlers)
     with StudioPage(title="adcreative", analytics_enabled=False, delete_cache=(600, 3600)) as page:
@@ -129,9 +133,15 @@ def build_app(
                 build_tests(page, PlannedTests(handlers=handlers), visitor, fillings, tabs, tests)
             languages = Languages(handlers=handlers, may_ask_servers=not notice)
             build_settings(
-                Brands(handlers=handlers), languages, Consents(handlers=handlers), visitor, pipeline.weights, brand, page,
+                Brands(handlers=handlers),
+                languages,
+                Consents(handlers=handlers),
+                visitor,
+                pipeline.weights,
+                brand,
+                page,
                 library,
-            )  # fmt: skip
+            )
         _open_where_left(page, handlers, makes, visitor, tabs)
         if is_for_agents:
             build_tools(page, handlers, steps)
@@ -151,9 +161,7 @@ def _open_where_left(page: gr.Blocks, handlers: Handlers, makes: Makes, visitor:
     page.load(find_tab, visitor, tabs, **MOVES)
 
 
-def _build_ad(
-    page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState, library: Library | None
-) -> Fillings:  # fmt: skip
+def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState, library: Library | None) -> Fillings:
     """Build the steps from an ad to an export on one page; return the follow-up of events that fill the form of the ad."""
     bar = fragment(elem_id="ad-bar")
     with gr.Column(elem_id="step-ad"):
@@ -171,13 +179,24 @@ def _build_ad(
     with gr.Accordion("Numbers for the record", open=False, elem_id="record"):
         score_record, record = gr.JSON(label="Score"), gr.JSON(label="Improve")
     place = Place(
-        page_ad=gr.State(NO_AD), bar=bar, step_boxes=[bring.hero_box, improve_box], scored=[bring.score_shown, score_record],
-        why=why_shown, mockups=mockups,
+        page_ad=gr.State(NO_AD),
+        bar=bar,
+        step_boxes=[bring.hero_box, improve_box],
+        scored=[bring.score_shown, score_record],
+        why=why_shown,
+        mockups=mockups,
         outputs=[progress_shown, *results["api"], record],
         moved=[
-            improve_button, stop_button, *results["page"], *kept_sizes, words_box, later_box, *texts.values(), *later.values(),
+            improve_button,
+            stop_button,
+            *results["page"],
+            *kept_sizes,
+            words_box,
+            later_box,
+            *texts.values(),
+            *later.values(),
         ],
-    )  # fmt: skip
+    )
     events = AdEvents(handlers=handlers, demo=Demo(handlers=handlers), form=bring.form, visitor=visitor, place=place)
     improve_pressed = press(improve_button)
     fillings = events.wire_bring(bring, wish, improve_pressed)

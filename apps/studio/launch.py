@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 EXPOSED = (
     "This page can be reached from other computers and asks for no password: anyone who finds it can use it and see what it "
     "shows. Whoever runs it can start it with a password, or on 127.0.0.1."
-)  # fmt: skip
+)
 HOW_TO_CLOSE = "Use --auth-file FILE (user:password in it) or ADCREATIVE_AUTH, or --host 127.0.0.1."
 
 

@@ -32,7 +32,7 @@ from data.make.adapter_measures import (
     preference_accuracy,
     ratio_interval,
     sample_lines,
-)  # fmt: skip
+)
 from data.make.headline_tests import ATTRIBUTION, HeadlineTests
 
 SAMPLING = SamplingConfig(max_new_tokens=28, temperature=0.8, top_p=0.9)
@@ -158,10 +158,11 @@ def card(figures: dict[str, Any], notes: str = "") -> str:
     """Return the README.md of the adapter's folder; notes: remarks of a person who read the lines (NOTES.md there)."""
     show = lambda figure: str(Interval(**figure))  # noqa: E731
     names = {
-        "per_token": "log-likelihood per token", "total": "log-likelihood, summed",
+        "per_token": "log-likelihood per token",
+        "total": "log-likelihood, summed",
         "log_ratio": "log-ratio to the base model, summed (DPO's implicit reward)",
         "log_ratio_per_token": "log-ratio to the base model, per token",
-    }  # fmt: skip
+    }
     weeks = {"all": "all weeks", "balanced": "without 25 June 2013 - 10 January 2014"}
     accuracy = "\n".join(
         f"| {names[name]} | {weeks[label]} | {show(row['base'])} | {show(row['tuned'])} | {show(row['gain'])} |"
@@ -172,13 +173,25 @@ def card(figures: dict[str, Any], notes: str = "") -> str:
         f"| {name} | {show(row['repetitive'])} | {show(row['malformed'])} | {row['characters']:.0f} |"
         for name, row in figures["faults"].items()
     )
-    return (Path(__file__).parent / "adapter_card.md").read_text(encoding="utf-8").format(
-        base_name=BASE_NAME, attribution=ATTRIBUTION, accuracy=accuracy, faults=faults, tests=figures["tests"],
-        base_perplexity=show(figures["perplexity"]["base"]), tuned_perplexity=show(figures["perplexity"]["tuned"]),
-        win_rate=show(figures["win_rate"]), pairs=figures["matched_pairs"], briefs=figures["briefs"],
-        lines=figures["lines_per_brief"], predictor=_predictor_said(figures.get("predictor_win_rate")),
-        notes=f"{notes.strip()}\n\n" if notes.strip() else "",
-    )  # fmt: skip
+    return (
+        (Path(__file__).parent / "adapter_card.md")
+        .read_text(encoding="utf-8")
+        .format(
+            base_name=BASE_NAME,
+            attribution=ATTRIBUTION,
+            accuracy=accuracy,
+            faults=faults,
+            tests=figures["tests"],
+            base_perplexity=show(figures["perplexity"]["base"]),
+            tuned_perplexity=show(figures["perplexity"]["tuned"]),
+            win_rate=show(figures["win_rate"]),
+            pairs=figures["matched_pairs"],
+            briefs=figures["briefs"],
+            lines=figures["lines_per_brief"],
+            predictor=_predictor_said(figures.get("predictor_win_rate")),
+            notes=f"{notes.strip()}\n\n" if notes.strip() else "",
+        )
+    )
 
 
 def _predictor_said(win_rate: dict[str, float] | None) -> str:

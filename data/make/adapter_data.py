@@ -146,9 +146,10 @@ def main() -> None:
     arguments = parser.parse_args()
     tests, about = read_tests(arguments.parquet, "tune")
     rows: dict[str, list[Row]] = {
-        "approved": approved_lines(tests, about), "pairs": preference_pairs(tests),
+        "approved": approved_lines(tests, about),
+        "pairs": preference_pairs(tests),
         "headlines": [{"text": text} for text in dict.fromkeys(tests.headlines)],
-    }  # fmt: skip
+    }
     for name, found in rows.items():
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
         write_atomically(arguments.out / f"{name}.jsonl", lines.encode())

@@ -124,9 +124,12 @@ def sample_lines(
     allowed[[token for token in tokenizer.all_special_ids if token < len(allowed)]] = False
     ids = encode(prompt)
     rows: list[SampledRow] = SharedPrompt(model, ids[:-1]).sample(
-        [ids[-1:]] * num_lines, allowed=allowed, stop_ids=[encode("\n")[-1], int(tokenizer.eos_token_id)], config=config,
+        [ids[-1:]] * num_lines,
+        allowed=allowed,
+        stop_ids=[encode("\n")[-1], int(tokenizer.eos_token_id)],
+        config=config,
         generator=torch.Generator().manual_seed(seed),
-    )  # fmt: skip
+    )
     return [(str(tokenizer.decode(list(row.token_ids))).strip(), row.is_finished) for row in rows]
 
 

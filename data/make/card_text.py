@@ -41,18 +41,30 @@ def render_model_card(
         command: the command that made the figures. comparison: `data.make.model_card.trim_comparison`, if any.
     """
     parts = [
-        f"# {name}", _opening(facts), _use(), "## How good it is", _figures_intro(measured), _table(measured),
+        f"# {name}",
+        _opening(facts),
+        _use(),
+        "## How good it is",
+        _figures_intro(measured),
+        _table(measured),
         *[_coverage(data, found) for data, found in measured.items()],
         *[f"![reliability, coverage, ranking and evidence: {data}]({file_name})" for data, file_name in pictures.items()],
-    ]  # fmt: skip
+    ]
     if faithfulness:
         parts += ["## Are its reasons true of it", _faithfulness(faithfulness)]
     if comparison:
         parts += ["## What each input adds, by AdSEE's protocol", _comparison(comparison)]
     parts += [
-        "## What it rests on", _evidence(facts, measured), "## How it was made", _making(facts), "## Data and licence",
-        _licence(facts), "## Limits", _limits(), f"Figures: `{command}`. Model `{facts['content_hash'][:16]}`.",
-    ]  # fmt: skip
+        "## What it rests on",
+        _evidence(facts, measured),
+        "## How it was made",
+        _making(facts),
+        "## Data and licence",
+        _licence(facts),
+        "## Limits",
+        _limits(),
+        f"Figures: `{command}`. Model `{facts['content_hash'][:16]}`.",
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -98,9 +110,11 @@ def _cell(value: float | None, interval: Sequence[float] | None, form: str) -> s
 
 def _coverage(data: str, found: Mapping[str, Any]) -> str:
     lines = [
-        f"Coverage of 90 % intervals by tenth of predicted rate, binomial noise accounted for, {data}:", "",
-        "| predicted | observed | coverage |", "|---|---|---|",
-    ]  # fmt: skip
+        f"Coverage of 90 % intervals by tenth of predicted rate, binomial noise accounted for, {data}:",
+        "",
+        "| predicted | observed | coverage |",
+        "|---|---|---|",
+    ]
     for one in found["deciles"]:
         observed = _cell(one["observed"], one["observed_interval"], ".2%")
         lines.append(f"| {one['predicted']:.2%} | {observed} | {_cell(one['coverage'], one['coverage_interval'], '.1%')} |")
@@ -115,9 +129,11 @@ def _coverage(data: str, found: Mapping[str, Any]) -> str:
 def _faithfulness(faithfulness: Mapping[str, Mapping[str, float]]) -> str:
     lines = [
         "Deleting what an explanation ranks highest (a fifth of a headline's words, a tenth of a picture's cells) moves the "
-        "score more\nthan deleting as many at random; 95 % intervals over creatives; chance is 50 %.", "",
-        "| method | creatives | cases | won |", "|---|---|---|---|",
-    ]  # fmt: skip
+        "score more\nthan deleting as many at random; 95 % intervals over creatives; chance is 50 %.",
+        "",
+        "| method | creatives | cases | won |",
+        "|---|---|---|---|",
+    ]
     for method, one in faithfulness.items():
         won = _cell(one.get("won"), (one["low"], one["high"]) if "low" in one else None, ".1%")
         lines.append(f"| {method} | {one['creatives']} | {one['cases']} | {won} |")
@@ -134,9 +150,11 @@ def _comparison(comparison: Mapping[str, Any]) -> str:
         "groups. "
         "The last column is Spearman less that of the line with all inputs\n(lines Q: Q3, C: C5; others: their network, all "
         f"inputs).{said}\nPublished figures (AdSEE, KDD 2023, tables 2 and 3: other ads, split by row) stand below the lines "
-        "that read the same:\norders of lines compare, levels do not.", "",
-        "| network and inputs | MAE | MAPE | NDCG@10 | NDCG@50 | Spearman | Kendall | Spearman added |", "|---" * 8 + "|",
-    ]  # fmt: skip
+        "that read the same:\norders of lines compare, levels do not.",
+        "",
+        "| network and inputs | MAE | MAPE | NDCG@10 | NDCG@50 | Spearman | Kendall | Spearman added |",
+        "|---" * 8 + "|",
+    ]
     for line in comparison["lines"]:
         spearman, added = line["spearman"], line["added"]
         cells = [_cell(line[name], None, form) for name, form in _BEFORE_SPEARMAN]

@@ -42,9 +42,21 @@ from stylegan.networks.backbone import installed_backbone_path
 from stylegan.networks.checkpoints import load_face_model
 
 OFFERED = (
-    "smile", "mouth_open", "eyes_open", "gaze_x", "gaze_y", "head_yaw", "head_pitch", "brightness", "hair_lightness",
-    "light_side", "glasses", "beard", "makeup", "age",
-)  # fmt: skip
+    "smile",
+    "mouth_open",
+    "eyes_open",
+    "gaze_x",
+    "gaze_y",
+    "head_yaw",
+    "head_pitch",
+    "brightness",
+    "hair_lightness",
+    "light_side",
+    "glasses",
+    "beard",
+    "makeup",
+    "age",
+)
 RESTRICTED = ("age",)
 MEASURES = (*ATTRIBUTES, *PIXEL_MEASURES, *PROBES)
 STRENGTHS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
@@ -94,9 +106,12 @@ class FaceMeter:
 
 
 def fit_probes(
-    crops_u8: np.ndarray, renders_u8: np.ndarray, face_paths: list[Path], said: Mapping[str, frozenset[str]],
+    crops_u8: np.ndarray,
+    renders_u8: np.ndarray,
+    face_paths: list[Path],
+    said: Mapping[str, frozenset[str]],
     features: PictureFeatures,
-) -> dict[str, Probe]:  # fmt: skip
+) -> dict[str, Probe]:
     """Fit the caption probes to faces and their renders; probes with an AUC below MIN_PROBE_AUC are left out."""
     seen = np.concatenate([features.compute(list(crops_u8)), features.compute(list(renders_u8))])
     groups = np.tile(np.arange(len(crops_u8)), 2)
@@ -195,8 +210,9 @@ def measure_direction(
         row |= {
             "own_effect_by_strength": {f"{s:+.0f}": round(float(np.nanmean(step)), 3) for s, step in steps.items()},
             "identity": {f"{s:+.0f}": round(value, 3) for s, value in identity.items()},
-            "low": float(min(safe)), "high": float(max(safe)),
-        }  # fmt: skip
+            "low": float(min(safe)),
+            "high": float(max(safe)),
+        }
     return row
 
 
@@ -235,9 +251,12 @@ def measure_training_faces(codes: np.ndarray, meter: FaceMeter) -> MeasuredFaces
 
 
 def measure_directions(
-    vectors: Mapping[str, np.ndarray], raw: Mapping[str, np.ndarray], held_out: np.ndarray, deviations: np.ndarray,
+    vectors: Mapping[str, np.ndarray],
+    raw: Mapping[str, np.ndarray],
+    held_out: np.ndarray,
+    deviations: np.ndarray,
     meter: FaceMeter,
-) -> dict[str, dict[str, Any]]:  # fmt: skip
+) -> dict[str, dict[str, Any]]:
     """Measure every direction on held-out codes [N, C], and its effects without the projection (`raw`)."""
     table: dict[str, dict[str, Any]] = {}
     for name, vector in vectors.items():
@@ -253,9 +272,13 @@ def measure_directions(
 
 
 def shipped_set(
-    vectors: Mapping[str, np.ndarray], table: Mapping[str, dict[str, Any]], rejected: Sequence[str], notes: Mapping[str, Any],
-    limits: EditLimits, regressors: np.ndarray,
-) -> DirectionSet:  # fmt: skip
+    vectors: Mapping[str, np.ndarray],
+    table: Mapping[str, dict[str, Any]],
+    rejected: Sequence[str],
+    notes: Mapping[str, Any],
+    limits: EditLimits,
+    regressors: np.ndarray,
+) -> DirectionSet:
     """Return the directions that passed and were not rejected by eye.
 
     Raises:
@@ -265,15 +288,20 @@ def shipped_set(
     if not kept:
         raise DirectionError("no direction passed its measurement; the face model is not good enough to edit with")
     return DirectionSet(
-        names=tuple(kept), vectors=np.stack([vectors[name] for name in kept]),
+        names=tuple(kept),
+        vectors=np.stack([vectors[name] for name in kept]),
         low=np.array([max(table[name]["low"], -MAX_STRENGTH) for name in kept], dtype=np.float32),
         high=np.array([min(table[name]["high"], MAX_STRENGTH) for name in kept], dtype=np.float32),
         restricted=tuple(name for name in kept if name in RESTRICTED),
-        limits=limits, regressors=regressors,
-        table={**notes, "shipped": {name: table[name] for name in kept},
-               "measured_and_not_shipped": {name: table[name] for name in vectors if name not in kept},
-               "rejected_by_eye": list(rejected)},
-    )  # fmt: skip
+        limits=limits,
+        regressors=regressors,
+        table={
+            **notes,
+            "shipped": {name: table[name] for name in kept},
+            "measured_and_not_shipped": {name: table[name] for name in vectors if name not in kept},
+            "rejected_by_eye": list(rejected),
+        },
+    )
 
 
 def read_arguments() -> argparse.Namespace:
@@ -314,9 +342,11 @@ def main() -> None:
     held_out = codec.encode([*decode_image(read_faces(held_out_paths[: arguments.num_held_out], size=codec.size))])
     table = measure_directions(vectors, raw, held_out, measured.values.std(axis=0), meter)
     notes = {
-        "covered_eyes": limit_figures, "children": child_figures, "held_still": names,
+        "covered_eyes": limit_figures,
+        "children": child_figures,
+        "held_still": names,
         "probes": {name: {"auc": round(p.auc, 3), "faces": p.num_plus} for name, p in probes.items()},
-    }  # fmt: skip
+    }
     directions = shipped_set(vectors, table, arguments.reject, notes, limits, regressors)
     directions.save(arguments.out)
     if arguments.sheet:

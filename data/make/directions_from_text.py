@@ -66,9 +66,14 @@ class TextDirectionConfig:
 
 
 def learn_text_direction(
-    config: TextDirectionConfig, codec: FaceCodec, clip: ImageTextModel, analyzer: FaceAnalyzer, *,
-    known: DirectionSet | None = None, progress: Callable[[int, int], None] | None = None,
-) -> DirectionSet:  # fmt: skip
+    config: TextDirectionConfig,
+    codec: FaceCodec,
+    clip: ImageTextModel,
+    analyzer: FaceAnalyzer,
+    *,
+    known: DirectionSet | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> DirectionSet:
     """Learn one direction from a prompt and measure it on held-out samples.
 
     Args:

@@ -120,8 +120,9 @@ def sample_quality(face_model: FaceModel, train: Tensor, held_out: Tensor, *, tr
     num, features = len(held_out), PictureFeatures(torch.load(installed_backbone_path(), weights_only=True))
     z = torch.randn(num, face_model.generator.config.z_dim, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        samples = torch.cat([face_model.generator.synthesize(face_model.generator.map(b, truncation=truncation))
-                             for b in z.split(32)])  # fmt: skip
+        samples = torch.cat(
+            [face_model.generator.synthesize(face_model.generator.map(b, truncation=truncation)) for b in z.split(32)]
+        )
 
     def describe(images: Tensor) -> np.ndarray:
         last = features.compute(list(decode_image(images)))[:, -320 * 16 :]

@@ -109,8 +109,12 @@ def summarise_wins(shares: Sequence[float], *, rng: np.random.Generator) -> dict
     means = draw_group_counts(len(values), NUM_BOOTSTRAP, rng=rng) @ values / len(values)
     low, high = percentile_interval(means, 0.95) or (float("nan"), float("nan"))
     return {
-        "creatives": len(values), "cases": len(values) * NUM_DRAWS, "won": float(values.mean()), "low": low, "high": high,
-    }  # fmt: skip
+        "creatives": len(values),
+        "cases": len(values) * NUM_DRAWS,
+        "won": float(values.mean()),
+        "low": low,
+        "high": high,
+    }
 
 
 def _score(predictor: Predictor, creatives: Sequence[Creative], features: Sequence[Any]) -> np.ndarray:

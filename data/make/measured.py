@@ -71,8 +71,11 @@ def render_page(figures: tuple[Figure, ...]) -> str:
 
 def render_systems(systems: tuple[System, ...]) -> str:
     """Return the page of published systems as Markdown."""
-    lines = [SYSTEMS_HEAD, "| system | where | the paper's claim | a toy would fail | our figure | verdict; what differs |",
-             "|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        SYSTEMS_HEAD,
+        "| system | where | the paper's claim | a toy would fail | our figure | verdict; what differs |",
+        "|---|---|---|---|---|---|",
+    ]
     lines += [
         f"| {one.name} ({one.paper}) | `{one.where}` | {one.claim} | {one.bar} | {one.figure} ({one.data}) | "
         f"{one.verdict}; {one.differs} |"

@@ -46,11 +46,15 @@ def facts_of(predictor: Predictor) -> dict[str, Any]:
     """Return the facts stored in a model as plain values: kind, grades, training, changes, attribution, hash."""
     notes = predictor.notes
     return {
-        "num_members": len(predictor.members), "model_name": predictor.config.model_name, "seed": notes["seed"],
-        "grades": {name: tuple(pair) for name, pair in notes["grades"].items()}, "training": notes["training"],
-        "changes": predictor.changes.as_dict(), "attribution": notes.get("attribution", ""),
+        "num_members": len(predictor.members),
+        "model_name": predictor.config.model_name,
+        "seed": notes["seed"],
+        "grades": {name: tuple(pair) for name, pair in notes["grades"].items()},
+        "training": notes["training"],
+        "changes": predictor.changes.as_dict(),
+        "attribution": notes.get("attribution", ""),
         "content_hash": predictor.content_hash,
-    }  # fmt: skip
+    }
 
 
 def write_card(
@@ -70,13 +74,21 @@ def write_card(
     pictures = {data: PICTURES[data] for data in measured}
     drawn = {pictures[data]: draw_evaluation(found) for data, found in measured.items()}
     card = render_model_card(
-        folder.name, facts=facts_of(predictor), measured=measured, faithfulness=faithfulness, comparison=comparison,
-        pictures=pictures, command=command,
-    )  # fmt: skip
+        folder.name,
+        facts=facts_of(predictor),
+        measured=measured,
+        faithfulness=faithfulness,
+        comparison=comparison,
+        pictures=pictures,
+        command=command,
+    )
     figures = {
-        "content_hash": predictor.content_hash, "command": command, "measured": measured, "faithfulness": faithfulness,
+        "content_hash": predictor.content_hash,
+        "command": command,
+        "measured": measured,
+        "faithfulness": faithfulness,
         "comparison": comparison,
-    }  # fmt: skip
+    }
     for file_name, picture in drawn.items():
         write_atomically(folder / file_name, picture)
     write_atomically(folder / "evaluation.json", (json.dumps(figures, indent=1) + "\n").encode())
@@ -99,10 +111,16 @@ def trim_comparison(path: Path) -> dict[str, Any]:
         table = json.loads(path.read_text())
         kept = {name: table[name] for name in ("command", "data", "num_creatives", "num_seeds", "labels")}
         lines = [
-            {"name": line["name"], "against": line["against"], "published": line["published"], "spearman": line["spearman"],
-             "added": line["added"]["spearman"], **{name: line[name]["value"] for name in SHOWN}}
+            {
+                "name": line["name"],
+                "against": line["against"],
+                "published": line["published"],
+                "spearman": line["spearman"],
+                "added": line["added"]["spearman"],
+                **{name: line[name]["value"] for name in SHOWN},
+            }
             for line in table["lines"]
-        ]  # fmt: skip
+        ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CatalogError(f"{path} is no table of adcreative benchmark adsee ({error}); make it anew.") from error
     return {**kept, "lines": lines}

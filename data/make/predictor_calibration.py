@@ -126,6 +126,11 @@ def _fit(scored: ScoredCounts, rng: np.random.Generator) -> DomainCalibration:
     intercept, slope = float(found.x[0]), float(np.clip(found.x[1], 0, MAX_SLOPE))
     overdispersion = _widen_for_groups(scored.counts, intercept + slope * offset, float(np.exp(np.clip(found.x[2], -5, 1))))
     return DomainCalibration(
-        intercept=intercept, slope=slope, overdispersion=overdispersion, centre=centre,
-        typical_epistemic_std=float(np.sqrt(np.mean(scored.epistemic_std**2))), skill=skill, num_rows=len(scored.logit),
-    )  # fmt: skip
+        intercept=intercept,
+        slope=slope,
+        overdispersion=overdispersion,
+        centre=centre,
+        typical_epistemic_std=float(np.sqrt(np.mean(scored.epistemic_std**2))),
+        skill=skill,
+        num_rows=len(scored.logit),
+    )

@@ -196,10 +196,17 @@ def _fit_changes(
     words_vectors, picture_vectors = change_vectors(trained.builder, [trained.features[row] for row in idx])
     return fit_change_calibration(
         HeldOutChanges(
-            full, full - no_words, no_faces - context, no_words - no_faces, trained.counts.impressions[idx],
-            trained.counts.clicks[idx], trained.counts.group[idx], words_vectors, picture_vectors,
+            full,
+            full - no_words,
+            no_faces - context,
+            no_words - no_faces,
+            trained.counts.impressions[idx],
+            trained.counts.clicks[idx],
+            trained.counts.group[idx],
+            words_vectors,
+            picture_vectors,
         )
-    )  # fmt: skip
+    )
 
 
 def _without(batch: FeatureBatch, modalities: Sequence[str]) -> FeatureBatch:
@@ -229,9 +236,12 @@ def _cross_fit(
         own_splits = [others[~is_validation[others]], others[is_validation[others]]]
         if len(own_splits[1]) and counts.clicks[own_splits[1]].sum():
             members, _ = _train_members(
-                trained, own_splits, config=config, seed=trained.seed + 7919 * (number + 1),
+                trained,
+                own_splits,
+                config=config,
+                seed=trained.seed + 7919 * (number + 1),
                 callbacks=Callbacks(should_stop=callbacks.should_stop),
-            )  # fmt: skip
+            )
             parts.append((rows[fold_rows], members))
     return parts or [(np.sort(np.concatenate([splits[1], splits[2]])), trained.members)]
 
@@ -241,9 +251,12 @@ def _continue_config(config: PredictorConfig, start: Predictor) -> PredictorConf
     rates = ("learning_rate", "embedding_learning_rate", "wide_learning_rate")
     slower = {name: getattr(config.training, name) * config.transfer_rate for name in rates}
     return replace(
-        config, model_name=start.config.model_name, model=start.config.model,
-        ignored_categories=start.config.ignored_categories, training=replace(config.training, **slower),
-    )  # fmt: skip
+        config,
+        model_name=start.config.model_name,
+        model=start.config.model,
+        ignored_categories=start.config.ignored_categories,
+        training=replace(config.training, **slower),
+    )
 
 
 def _train_members(

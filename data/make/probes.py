@@ -42,9 +42,11 @@ PROBES = {
     "irish": CaptionLabel(plus=("irish",), minus=("african", "asian", "persian", "american")),
 }
 CHILD = CaptionLabel(
-    plus=_CHILDREN, minus=("adult", "senior", "old", "man", "woman", "beard", "goatee", "mustache", "makeup", "lipstick"),
-    plus_wins=True, never=("teenager",),
-)  # fmt: skip
+    plus=_CHILDREN,
+    minus=("adult", "senior", "old", "man", "woman", "beard", "goatee", "mustache", "makeup", "lipstick"),
+    plus_wins=True,
+    never=("teenager",),
+)
 RIDGE = 3e4
 
 

@@ -106,9 +106,13 @@ def transfer_figures(accounts: Sequence[Account], *, seed: int = 0) -> dict[str,
         is_half = np.random.default_rng(seed).random(int(one.group.max()) + 1)[one.group] < 0.5
         own, own_error = measure_slope(one.rows(np.flatnonzero(is_half)), fit_words([one.rows(np.flatnonzero(~is_half))]))
         rows[one.name] = {
-            "is_real": one.is_real, "ads": len(one.log_odds), "slope": round(slope, 3), "slope_error": round(error, 3),
-            "own_slope": round(own, 3), "own_slope_error": round(own_error, 3),
-        }  # fmt: skip
+            "is_real": one.is_real,
+            "ads": len(one.log_odds),
+            "slope": round(slope, 3),
+            "slope_error": round(error, 3),
+            "own_slope": round(own, 3),
+            "own_slope_error": round(own_error, 3),
+        }
     real = [row for row in rows.values() if row["is_real"]]
     found: dict[str, Any] = {"accounts": rows}
     if real:
@@ -147,11 +151,13 @@ def read_search(path: Path) -> Account:
     rows = [row for row in table.to_dict("records") if row["clicks"] <= row["impressions"]]
     ads = [
         Creative(
-            headline=row["headline_1"], description=f"{row['headline_2']} {row['description']}".strip(),
-            impressions=int(row["impressions"]), clicks=int(row["clicks"]),
+            headline=row["headline_1"],
+            description=f"{row['headline_2']} {row['description']}".strip(),
+            impressions=int(row["impressions"]),
+            clicks=int(row["clicks"]),
         )
         for row in rows
-    ]  # fmt: skip
+    ]
     return _account("search ads", ads, [(row["ad_group"], row["device"]) for row in rows], is_real=True)
 
 

@@ -23,13 +23,25 @@ from dataclasses import dataclass
 import numpy as np
 
 VISIBLE_CHANGES: Mapping[str, float] = {  # the least visible change, in the units of `attributes.py`; judged blind
-    "smile": 0.09, "mouth_open": 0.05, "eyes_open": 0.05, "gaze_x": 0.1, "gaze_y": 0.1, "head_yaw": 5.0, "head_pitch": 5.0,
-}  # fmt: skip
+    "smile": 0.09,
+    "mouth_open": 0.05,
+    "eyes_open": 0.05,
+    "gaze_x": 0.1,
+    "gaze_y": 0.1,
+    "head_yaw": 5.0,
+    "head_pitch": 5.0,
+}
 # mm on a face 16 cm high (forehead to chin), or degrees, per unit: the eyes are 62 mm apart, an eye is 26 mm wide with a
 # radius of 12 mm, a mouth 50 mm wide; for a smile, the path of each corner up and out (half the width and the lift)
 SHOWN_UNITS: Mapping[str, float] = {
-    "smile": 31.0, "mouth_open": 50.0, "eyes_open": 26.0, "gaze_x": 124.0, "gaze_y": 124.0, "head_yaw": 1.0, "head_pitch": 1.0,
-}  # fmt: skip
+    "smile": 31.0,
+    "mouth_open": 50.0,
+    "eyes_open": 26.0,
+    "gaze_x": 124.0,
+    "gaze_y": 124.0,
+    "head_yaw": 1.0,
+    "head_pitch": 1.0,
+}
 MIN_STRENGTH = 0.2  # a weaker change of a face or of the picture is invisible, and is left out
 STRONG_STRENGTH = 2.0  # the end of a direction's range, called "strong"
 STRONG_STEPS = 2.0  # least visible changes intended for "strong": corners of a mouth 5 to 6 mm
@@ -65,9 +77,13 @@ def measure_seen(before_u8: np.ndarray, after_u8: np.ndarray, box_xyxy_px: Seque
 
 
 def measure_reach(
-    probes: np.ndarray, changes: np.ndarray, names: Sequence[str], visible: Mapping[str, float],
-    seen: np.ndarray | None = None, bones: np.ndarray | None = None,
-) -> FaceReach:  # fmt: skip
+    probes: np.ndarray,
+    changes: np.ndarray,
+    names: Sequence[str],
+    visible: Mapping[str, float],
+    seen: np.ndarray | None = None,
+    bones: np.ndarray | None = None,
+) -> FaceReach:
     """Measure which edits are visible, from one composed probe per side.
 
     Args:
@@ -116,9 +132,10 @@ def edit_strength(
 
     steps = [
         float((after - before)[f, ATTRIBUTES.index(name)] * np.sign(strengths[f, k]) / visible[name])
-        for k, name in enumerate(names) if name in visible and name in ATTRIBUTES
+        for k, name in enumerate(names)
+        if name in visible and name in ATTRIBUTES
         for f in np.flatnonzero(strengths[:, k])
-    ]  # fmt: skip
+    ]
     return None if not steps else max(0.0, *steps) if np.isfinite(steps).all() else None
 
 

@@ -64,9 +64,12 @@ def read_direction_file(path: Path, *, num_rows: int = 18) -> ForeignDirections:
         rows = rows.reshape(1, -1, rows.shape[-1])
         vectors = np.broadcast_to(rows, (1, num_rows, rows.shape[2])).reshape(1, -1).copy()
         return ForeignDirections(
-            names=(Path(path).stem,), vectors=vectors, num_rows=num_rows, unit=UNIT_LENGTH,
+            names=(Path(path).stem,),
+            vectors=vectors,
+            num_rows=num_rows,
+            unit=UNIT_LENGTH,
             provenance={"format": "interfacegan", **provenance},
-        )  # fmt: skip
+        )
     if isinstance(content, dict) and {"comp", "mean", "std"} <= content.keys():
         comp, mean, std = (_finite(content[key], key, path) for key in ("comp", "mean", "std"))
         num, w_dim = comp.shape[0], comp.shape[-1]
@@ -78,9 +81,10 @@ def read_direction_file(path: Path, *, num_rows: int = 18) -> ForeignDirections:
         return ForeignDirections(
             names=tuple(f"{Path(path).stem}_{i}" for i in range(num)),
             vectors=np.broadcast_to(units, (num, num_rows, w_dim)).reshape(num, -1).copy(),
-            num_rows=num_rows, unit=UNIT_DEVIATION,
+            num_rows=num_rows,
+            unit=UNIT_DEVIATION,
             provenance={"format": "ganspace", **provenance},
-        )  # fmt: skip
+        )
     found = printable(", ".join(sorted(map(str, content)))) if isinstance(content, dict) else type(content).__name__
     raise CheckpointError(f"{str(path)!r} holds {found}, expected a boundary tensor or a dict with comp, mean and std")
 

@@ -56,8 +56,9 @@ def read_config(table: TensorTable) -> GeneratorConfig:
     """Infer all sizes from the shapes."""
     if table.size("mapping.w_avg", 0) != 1:
         raise CheckpointError("this generator's mapping writes all W+ rows, so its manifest.json is needed; pass the folder")
-    num_to_rgbs = sum(name.startswith("synthesis.to_rgbs.") and name.count(".") == 3 and name.endswith("weight")
-                      for name in table.names())  # fmt: skip
+    num_to_rgbs = sum(
+        name.startswith("synthesis.to_rgbs.") and name.count(".") == 3 and name.endswith("weight") for name in table.names()
+    )
     num_layers = sum(name.startswith("mapping.layers.") and name.endswith("weight") for name in table.names())
     channels = {2 ** (j + 2): table.size(f"synthesis.to_rgbs.{j}.weight", 1) for j in range(num_to_rgbs)}
     if not channels or not num_layers:

@@ -27,17 +27,52 @@ WHAT = "TensorFlow network pickle"
 FIRST_VERSION, MAX_DEPTH = 4, 4
 # arguments of G_main, G_mapping and G_synthesis_stylegan2 that affect the pictures beyond the shapes of the variables
 SETTINGS_THAT_COUNT = (
-    "mapping_lrmul", "mapping_nonlinearity", "normalize_latents", "nonlinearity", "architecture", "resample_kernel",
+    "mapping_lrmul",
+    "mapping_nonlinearity",
+    "normalize_latents",
+    "nonlinearity",
+    "architecture",
+    "resample_kernel",
     "conv_clamp",
-)  # fmt: skip
+)
 # arguments implied by the shapes, used only by training or the caller's request, or choosing an equivalent computation
 SETTINGS_OF_NO_EFFECT = (
-    "truncation_psi", "truncation_cutoff", "truncation_psi_val", "truncation_cutoff_val", "dlatent_avg_beta",
-    "style_mixing_prob", "is_training", "is_validation", "return_dlatents", "is_template_graph", "components", "mapping_func",
-    "synthesis_func", "latent_size", "label_size", "dlatent_size", "dlatent_broadcast", "mapping_layers", "mapping_fmaps",
-    "dtype", "num_channels", "resolution", "fmap_base", "fmap_decay", "fmap_min", "fmap_max", "fmap_const", "randomize_noise",
-    "use_noise", "fused_modconv", "num_fp16_res", "force_clean_graph", "structure", "func_name", "name",
-)  # fmt: skip
+    "truncation_psi",
+    "truncation_cutoff",
+    "truncation_psi_val",
+    "truncation_cutoff_val",
+    "dlatent_avg_beta",
+    "style_mixing_prob",
+    "is_training",
+    "is_validation",
+    "return_dlatents",
+    "is_template_graph",
+    "components",
+    "mapping_func",
+    "synthesis_func",
+    "latent_size",
+    "label_size",
+    "dlatent_size",
+    "dlatent_broadcast",
+    "mapping_layers",
+    "mapping_fmaps",
+    "dtype",
+    "num_channels",
+    "resolution",
+    "fmap_base",
+    "fmap_decay",
+    "fmap_min",
+    "fmap_max",
+    "fmap_const",
+    "randomize_noise",
+    "use_noise",
+    "fused_modconv",
+    "num_fp16_res",
+    "force_clean_graph",
+    "structure",
+    "func_name",
+    "name",
+)
 LAYER = re.compile(r"synthesis/(\d+)x\1/(Conv|Conv0_up|Conv1|ToRGB)/(weight|bias|mod_weight|mod_bias|noise_strength)")
 
 
@@ -147,9 +182,12 @@ def nvlabs_tensors(variables: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
 
 
 PARTS = {
-    "weight": "weight", "bias": "bias", "mod_weight": "affine.weight", "mod_bias": "affine.bias",
+    "weight": "weight",
+    "bias": "bias",
+    "mod_weight": "affine.weight",
+    "mod_bias": "affine.bias",
     "noise_strength": "noise_strength",
-}  # fmt: skip
+}
 
 
 def _turn(name: str, value: np.ndarray, *, flip: bool) -> np.ndarray:

@@ -124,9 +124,13 @@ def _write_module(writer: GraphWriter, module: nn.Module, source: int) -> int:
         weight, is_depthwise = module.weight.detach(), module.groups > 1
         bias = torch.zeros(module.out_channels) if module.bias is None else module.bias.detach()
         return writer.conv(
-            source, weight.permute((1, 2, 3, 0) if is_depthwise else (0, 2, 3, 1)).float().numpy(), bias.float().numpy(),
-            stride=module.stride[0], padding=int(module.padding[0]), is_depthwise=is_depthwise,
-        )  # fmt: skip
+            source,
+            weight.permute((1, 2, 3, 0) if is_depthwise else (0, 2, 3, 1)).float().numpy(),
+            bias.float().numpy(),
+            stride=module.stride[0],
+            padding=int(module.padding[0]),
+            is_depthwise=is_depthwise,
+        )
     if isinstance(module, nn.ReLU6):
         return writer.relu6(source)
     return writer.mean(source) if isinstance(module, nn.AdaptiveAvgPool2d) else source

@@ -45,8 +45,12 @@ class GraphWriter:
         kernel_height, kernel_width = weight.shape[1:3]
         out = [1, (height - kernel_height) // stride + 1, (width - kernel_width) // stride + 1, len(bias)]
         settings = {
-            "padding": schema.Padding.VALID, "strideW": stride, "strideH": stride, "dilationWFactor": 1, "dilationHFactor": 1,
-        }  # fmt: skip
+            "padding": schema.Padding.VALID,
+            "strideW": stride,
+            "strideH": stride,
+            "dilationWFactor": 1,
+            "dilationHFactor": 1,
+        }
         name = "DEPTHWISE_CONV_2D" if is_depthwise else "CONV_2D"
         if is_depthwise:
             settings["depthMultiplier"] = 1

@@ -75,9 +75,12 @@ class FakeSession:
     found: FakeOutcome | None = None
 
     def search(
-        self, *, progress: Callable[[int, int, float], None] | None, should_stop: Callable[[], bool] | None,
+        self,
+        *,
+        progress: Callable[[int, int, float], None] | None,
+        should_stop: Callable[[], bool] | None,
         show_best: Callable[[Creative], None] | None = None,
-    ) -> FakeOutcome:  # fmt: skip
+    ) -> FakeOutcome:
         self.found = self.studio.search(self.creative, self.settings, progress, should_stop, show_best)
         return self.found
 
@@ -92,18 +95,27 @@ class FakeSession:
         return self.found.image_u8
 
     def reword(
-        self, outcome: FakeOutcome, headline: str, description: str, *, is_forced: bool = True,
+        self,
+        outcome: FakeOutcome,
+        headline: str,
+        description: str,
+        *,
+        is_forced: bool = True,
         own_u8: np.ndarray | None = None,
-    ) -> FakeOutcome:  # fmt: skip
+    ) -> FakeOutcome:
         """Words with "worse" in them have no gain."""
         is_worse = "worse" in headline
         self.studio.asked.append({"own_u8": own_u8})
         result = replace(
-            outcome.result, status="kept" if is_worse and not is_forced else "edited",
-            ctr_edited=0.0149 if is_worse else outcome.result.ctr_edited, uplift_low=-0.08 if is_worse else 0.03,
-            uplift_high=0.04 if is_worse else 0.25, headline_edited=headline, description_edited=description,
+            outcome.result,
+            status="kept" if is_worse and not is_forced else "edited",
+            ctr_edited=0.0149 if is_worse else outcome.result.ctr_edited,
+            uplift_low=-0.08 if is_worse else 0.03,
+            uplift_high=0.04 if is_worse else 0.25,
+            headline_edited=headline,
+            description_edited=description,
             reason="words written by hand; no gain",
-        )  # fmt: skip
+        )
         return replace(outcome, result=result)
 
 
@@ -131,14 +143,23 @@ class FakeStudio:
             raise self.error
         picture(creative)
         prediction = Prediction(
-            ctr=0.0152, ctr_low=0.0109, ctr_high=0.0204, evidence=EVIDENCE, reasons=REASONS,
+            ctr=0.0152,
+            ctr_low=0.0109,
+            ctr_high=0.0204,
+            evidence=EVIDENCE,
+            reasons=REASONS,
             enough_data=self.enough_data,
-        )  # fmt: skip
+        )
         rates = [None] * 3 if usual_rate is None else [usual_rate * ratio for ratio in (1.1, 0.8, 1.5)]
         return Standing(
-            prediction=prediction, change=0.1, change_low=-0.2, change_high=0.5, rate=rates[0], rate_low=rates[1],
+            prediction=prediction,
+            change=0.1,
+            change_low=-0.2,
+            change_high=0.5,
+            rate=rates[0],
+            rate_low=rates[1],
             rate_high=rates[2],
-        )  # fmt: skip
+        )
 
     model_hashes: ClassVar[dict[str, str]] = {}
     signing: ClassVar[None] = None
@@ -192,26 +213,52 @@ class FakeStudio:
             yield f"Written {kind} {number}"
 
     def size_one(
-        self, creative: Creative, outcome: FakeOutcome, ratios: Sequence[str], out: Path, *, stem: str,
+        self,
+        creative: Creative,
+        outcome: FakeOutcome,
+        ratios: Sequence[str],
+        out: Path,
+        *,
+        stem: str,
         tell: Callable[[int, int], None],
-    ) -> list[dict]:  # fmt: skip
+    ) -> list[dict]:
         """A grey picture for each shape, with the sidecar that an exported picture has."""
         rows = []
         for number, ratio in enumerate(ratios):
             name = f"images/{stem}.{ratio.replace(':', 'x')}.png"
             export_picture(
-                out / name, np.full((50, 50, 3), 128 + number, np.uint8), is_edited=False, original_path=None,
-                result=outcome.result.as_dict(), models={}, signing=None,
-            )  # fmt: skip
-            rows.append({"ratio": ratio, "image": name, "width": 50, "height": 50, "ctr": None, "extended": 0.1,
-                         "fits": ["Meta feed"], "notes": []})  # fmt: skip
+                out / name,
+                np.full((50, 50, 3), 128 + number, np.uint8),
+                is_edited=False,
+                original_path=None,
+                result=outcome.result.as_dict(),
+                models={},
+                signing=None,
+            )
+            rows.append(
+                {
+                    "ratio": ratio,
+                    "image": name,
+                    "width": 50,
+                    "height": 50,
+                    "ctr": None,
+                    "extended": 0.1,
+                    "fits": ["Meta feed"],
+                    "notes": [],
+                }
+            )
             tell(number + 1, len(ratios))
         return rows
 
     def score_folder(
-        self, folder: Path, out: Path, *, columns: Path | None = None, progress: Callable[[str, int, int], None],
+        self,
+        folder: Path,
+        out: Path,
+        *,
+        columns: Path | None = None,
+        progress: Callable[[str, int, int], None],
         should_stop: Callable[[], bool],
-    ) -> FolderScores | None:  # fmt: skip
+    ) -> FolderScores | None:
         """Every picture 1.52 %, in the order of their names; one called "thin" has too little data, one called "asdf" has
         that word in it."""
         scored = []
@@ -223,9 +270,12 @@ class FakeStudio:
             progress("scoring", number, len(creatives))
             rate = None if "thin" in creative.file_name else 0.0152 + 0.001 * number
             row = {
-                "ctr": rate, "ctr_low": rate and 0.9 * rate, "ctr_high": rate and 1.1 * rate, "strength": None,
+                "ctr": rate,
+                "ctr_low": rate and 0.9 * rate,
+                "ctr_high": rate and 1.1 * rate,
+                "strength": None,
                 "reasons": REASONS[:1],
-            }  # fmt: skip
+            }
             read = {"headline": "asdf qwer", "read_fields": ("headline",)} if "asdf" in creative.file_name else {}
             scored.append((replace(creative, **read), row))
         out.write_text("file_name,ctr\n")
@@ -242,11 +292,23 @@ class FakeStudio:
             return compose(brief, out, num=3, shapes="300x250,160x600", **watched)
 
     def train_account(
-        self, results: Path, out: Path, *, images: Path | None, columns: Path | None, progress, should_stop,
-    ) -> SimpleNamespace:  # fmt: skip
+        self,
+        results: Path,
+        out: Path,
+        *,
+        images: Path | None,
+        columns: Path | None,
+        progress,
+        should_stop,
+    ) -> SimpleNamespace:
         """As many steps as rounds; a row named "broken" is refused."""
-        self.asked.append({"results": results.name, "images": images and sorted(p.name for p in images.rglob("*.*")),
-                           "columns": columns and json.loads(columns.read_text())})  # fmt: skip
+        self.asked.append(
+            {
+                "results": results.name,
+                "images": images and sorted(p.name for p in images.rglob("*.*")),
+                "columns": columns and json.loads(columns.read_text()),
+            }
+        )
         if "broken" in results.read_text():
             raise TrainingError("12 clicks in all; at least 30 are needed to tell creatives apart. Let the ads run longer")
         for number in range(1, 4):
@@ -273,9 +335,13 @@ class FakeStudio:
         (out / "explanation.html").write_text("<p>why</p>")
         word = {"field": "headline", "word": creative.headline or "none", "log_odds": 0.1, "change": 0.105}
         explanation = {
-            "heat": {"strongest": -0.07}, "strongest_words": [word], "parts": [{"part": "words", "share": 0.05}], "methods": {},
-            "reasons": ["words +12 %", "faces -2 %"], "against_nothing_known": 0.1,
-        }  # fmt: skip
+            "heat": {"strongest": -0.07},
+            "strongest_words": [word],
+            "parts": [{"part": "words", "share": 0.05}],
+            "methods": {},
+            "reasons": ["words +12 %", "faces -2 %"],
+            "against_nothing_known": 0.1,
+        }
         return ExplanationSummary(explanation=explanation, path=out / "explanation.html")
 
     @property
@@ -288,9 +354,13 @@ class FakeStudio:
         return FakeSession(self, creative, settings)
 
     def search(
-        self, creative: Creative, settings: ImproveSettings, progress: Callable[[int, int, float], None] | None,
-        should_stop: Callable[[], bool] | None, show_best: Callable[[Creative], None] | None,
-    ) -> FakeOutcome:  # fmt: skip
+        self,
+        creative: Creative,
+        settings: ImproveSettings,
+        progress: Callable[[int, int, float], None] | None,
+        should_stop: Callable[[], bool] | None,
+        show_best: Callable[[Creative], None] | None,
+    ) -> FakeOutcome:
         self.asked.append({"creative": creative, **vars(settings)})
         generations = settings.generations
         with self._lock:
@@ -323,14 +393,28 @@ class FakeStudio:
         is_face = image_u8 is not None and bool(directions)
         edits = (Edit(face=0, direction="smile", strength=1.2),) if is_face else ()
         result = EditResult(
-            file_name=creative.file_name, status=self.status, headline_original=creative.headline,
-            headline_edited=f"{creative.headline} today", ctr_original=0.0152, ctr_original_judge=0.0149, ctr_control=0.0151,
-            ctr_edited=0.0173, ctr_edited_low=0.0131, ctr_edited_high=0.0225, ctr_edited_judge=0.0162,
-            uplift_low=0.03, uplift_high=0.25,
-            faces=FaceReport(found=1, edited=int(is_face)), edits=edits, evaluations=99, seed=seed,
-            enough_data=self.enough_data, evidence=EVIDENCE, is_untested=self.is_untested,
+            file_name=creative.file_name,
+            status=self.status,
+            headline_original=creative.headline,
+            headline_edited=f"{creative.headline} today",
+            ctr_original=0.0152,
+            ctr_original_judge=0.0149,
+            ctr_control=0.0151,
+            ctr_edited=0.0173,
+            ctr_edited_low=0.0131,
+            ctr_edited_high=0.0225,
+            ctr_edited_judge=0.0162,
+            uplift_low=0.03,
+            uplift_high=0.25,
+            faces=FaceReport(found=1, edited=int(is_face)),
+            edits=edits,
+            evaluations=99,
+            seed=seed,
+            enough_data=self.enough_data,
+            evidence=EVIDENCE,
+            is_untested=self.is_untested,
             reason="" if self.status == "edited" else "the second model saw a loss",
-        )  # fmt: skip
+        )
         found = tuple(
             FakeAlternative(
                 uplift=0.1 + number / 50, uplift_low=0.05 + number / 50, size=number, headline=f"Words {number}", edits=edits

@@ -343,9 +343,29 @@ def test_every_control_has_a_name_and_is_reached_by_tab(visit: Visit, image_path
         visit.page.keyboard.press("Tab")
         reached.add(visit.page.evaluate(FOCUS))
     text = "\n".join(reached)
-    for name in ("Headline", "Score it", "Improve it", "nobody real", "More about the ad", "Fine tuning", "Quick look",
-                 "Download as a draft", "Use version", "Use my own words", "Why? Show",
-                 "new words say", "European Union", "I have read", "Campaign", "Plan the test", "Many ads",
-                 "Settings", "Approved by", "Approve this version", "File for a platform", "Pack everything",
-                 "Delete my ad"):  # fmt: skip
+    for name in (
+        "Headline",
+        "Score it",
+        "Improve it",
+        "nobody real",
+        "More about the ad",
+        "Fine tuning",
+        "Quick look",
+        "Download as a draft",
+        "Use version",
+        "Use my own words",
+        "Why? Show",
+        "new words say",
+        "European Union",
+        "I have read",
+        "Campaign",
+        "Plan the test",
+        "Many ads",
+        "Settings",
+        "Approved by",
+        "Approve this version",
+        "File for a platform",
+        "Pack everything",
+        "Delete my ad",
+    ):
         assert name in text, f"{name} is not reached by Tab among {sorted(reached)}"

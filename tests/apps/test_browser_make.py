@@ -18,7 +18,7 @@ FACTS = "Slow mornings, properly made\n12.90 €\nFree delivery over 30 €\nRat
 
 def test_a_photo_and_lines_become_a_wall_an_ad_is_changed_and_all_are_packed(
     visit: Visit, studio: FakeStudio, image_path: Path, tmp_path: Path
-) -> None:  # fmt: skip
+) -> None:
     page = visit.page
     page.get_by_role("tab", name="Make").click()
     page.locator("#make-photos input[type=file]").set_input_files(image_path)
@@ -67,7 +67,7 @@ def test_a_photo_and_lines_become_a_wall_an_ad_is_changed_and_all_are_packed(
 )
 def test_assistive_technology_finds_no_fault_in_samples_wall_and_an_ad(
     browser: Any, served: Served, studio: FakeStudio, screen: str
-) -> None:  # fmt: skip
+) -> None:
     width, scheme = SCREENS[screen]
     visit = Visit(browser, served.url, viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = visit.page

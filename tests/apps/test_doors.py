@@ -35,10 +35,14 @@ async def nothing(*_: object) -> None:
 
 @pytest.mark.parametrize(
     ("path", "leads"),
-    [("/ads/0123456789abcdef", "../ads?open=0123456789abcdef"),
-     ("/ads/0123456789abcdef/versions", "../../ads?open=0123456789abcdef"),
-     ("/tests/0123456789abcdef/", "../../tests?open=0123456789abcdef"), ("/ads/../secret", ""), ("/ads/012", "")],
-)  # fmt: skip
+    [
+        ("/ads/0123456789abcdef", "../ads?open=0123456789abcdef"),
+        ("/ads/0123456789abcdef/versions", "../../ads?open=0123456789abcdef"),
+        ("/tests/0123456789abcdef/", "../../tests?open=0123456789abcdef"),
+        ("/ads/../secret", ""),
+        ("/ads/012", ""),
+    ],
+)
 def test_an_ad_its_versions_and_a_test_have_addresses(path: str, leads: str) -> None:
     sent: list[dict[str, Any]] = []
 
@@ -75,7 +79,7 @@ def test_an_ad_its_versions_and_a_test_have_addresses(path: str, leads: str) -> 
         ("POST", {"host": HOST, "sec-fetch-site": "cross-site"}, 403),
         ("POST", {"host": HOST, "sec-fetch-site": "same-site"}, 403),
     ],
-)  # fmt: skip
+)
 def test_who_is_answered_on_this_machine(method: str, headers: dict[str, str], expected: int | None) -> None:
     refusal = OwnPagesOnly(nothing, bound="127.0.0.1").refusal(method, headers)
     assert (refusal[0] if refusal else None) == expected
@@ -131,9 +135,12 @@ time.sleep(60)
 
 def _serve(folder: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE], stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        [sys.executable, "-c", SERVE],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
         env={**os.environ, "GRADIO_TEMP_DIR": str(folder)},
-    )  # fmt: skip
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     return process

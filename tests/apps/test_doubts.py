@@ -34,10 +34,25 @@ def test_what_is_typed_at_random_is_no_words(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Slow coffee for fast mornings", "Frisch geröstet, morgen bei dir", "Angstschweiß war gestern", "SALE -50%", "NATO BBQ",
-     "Zmrzlina pro všechny", "Płaszcze na deszcz", "Properties with power", "Buty do biegania", "雨の日のコート", "",
-     "rhythm sync", "Schlittschuhe für Groß und Klein", "Strčte prst skrz krk a smějte se", "Nike Dri-FIT", "Weltraumcamp"],
-)  # fmt: skip
+    [
+        "Slow coffee for fast mornings",
+        "Frisch geröstet, morgen bei dir",
+        "Angstschweiß war gestern",
+        "SALE -50%",
+        "NATO BBQ",
+        "Zmrzlina pro všechny",
+        "Płaszcze na deszcz",
+        "Properties with power",
+        "Buty do biegania",
+        "雨の日のコート",
+        "",
+        "rhythm sync",
+        "Schlittschuhe für Groß und Klein",
+        "Strčte prst skrz krk a smějte se",
+        "Nike Dri-FIT",
+        "Weltraumcamp",
+    ],
+)
 def test_words_of_many_languages_are_words(text: str) -> None:
     assert not are_no_words(text)
 

@@ -58,10 +58,14 @@ with ending_tidily(queue, wait_s=0.5):
 @pytest.mark.parametrize(("what", "signum"), [("search", "SIGINT"), ("question", "SIGTERM"), ("loading", "SIGINT")])
 def test_the_program_ends_quietly_while_a_model_computes(tmp_path: Path, what: str, signum: str) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, what], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        [sys.executable, "-c", SERVE, what],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
         env={**os.environ, "GRADIO_TEMP_DIR": str(tmp_path)},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # also where tests run in the background
-    )  # fmt: skip
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     number = signal.Signals[signum]

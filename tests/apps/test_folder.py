@@ -41,9 +41,17 @@ def test_an_archive_writes_nothing_outside_and_no_link(tmp_path: Path) -> None:
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     path = pack(
         tmp_path / "a.zip",
-        {"../evil.png": b"x", "/abs.png": b"x", "C:\\win.png": b"x", "a\\..\\..\\b.png": b"x", "run.exe": b"x",
-         "__MACOSX/._a.png": b"x", "a/b/c/d/e.png": b"x", "ads/good.png": b"x"},
-    )  # fmt: skip
+        {
+            "../evil.png": b"x",
+            "/abs.png": b"x",
+            "C:\\win.png": b"x",
+            "a\\..\\..\\b.png": b"x",
+            "run.exe": b"x",
+            "__MACOSX/._a.png": b"x",
+            "a/b/c/d/e.png": b"x",
+            "ads/good.png": b"x",
+        },
+    )
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(link, "/etc/passwd")
     left_out = gather([path], tmp_path / "out" / "ads")
@@ -128,8 +136,10 @@ def test_what_is_no_ad_is_ranked_last_and_held_against_none(folders: Folders, im
 
 
 def test_ads_of_unknown_level_are_counted_among_those_that_can_be_judged(image_path: Path) -> None:
-    ads = [(Creative(image_path=image_path, file_name=str(n)), {"ctr": None, "ctr_high": None, "strength": s, "reasons": ()})
-           for n, s in enumerate((1.0, 0.333, 0.0, 0.667))]  # fmt: skip
+    ads = [
+        (Creative(image_path=image_path, file_name=str(n)), {"ctr": None, "ctr_high": None, "strength": s, "reasons": ()})
+        for n, s in enumerate((1.0, 0.333, 0.0, 0.667))
+    ]
     shown = folder(ads, [], {}, [], FolderDoubts(of_ads={3: (NOISE,)}, odd={3}))
     said = re.findall(r"(?:Stronger|Weaker) than [^<]*", shown)
     assert said == ["Stronger than the other 2", "Stronger than 1 of 2", "Weaker than the other 2"]
@@ -140,8 +150,10 @@ def test_ads_of_unknown_level_are_counted_among_those_that_can_be_judged(image_p
     many = [(ads[0][0], {**ads[0][1], "strength": (9 - n) / 10}) for n in range(9)]
     shown = folder(many, [], {}, [], FolderDoubts())
     assert re.findall(r"(?:Top third|Middle|Bottom third) of these 9", shown) == [
-        *["Top third of these 9"] * 3, *["Middle of these 9"] * 3, *["Bottom third of these 9"] * 3,
-    ]  # fmt: skip
+        *["Top third of these 9"] * 3,
+        *["Middle of these 9"] * 3,
+        *["Bottom third of these 9"] * 3,
+    ]
     assert "The only one that can be ranked" in folder(ads[2:], [], {}, [], FolderDoubts(odd={1}))
 
 

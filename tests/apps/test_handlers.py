@@ -210,9 +210,11 @@ def test_faces_are_only_touched_when_the_user_said_so(handlers: Handlers, studio
 def test_what_was_said_about_the_faces_reaches_the_pipeline(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:
     form = {"image_path": str(image_path)}
     for wish in (
-        replace(ALLOWED, consent_id=" c-17 "), replace(ALLOWED, faces="synthetic", consent_id="c-17"),
-        replace(ALLOWED, faces="leave", consent_id="c-17"), ALLOWED,
-    ):  # fmt: skip
+        replace(ALLOWED, consent_id=" c-17 "),
+        replace(ALLOWED, faces="synthetic", consent_id="c-17"),
+        replace(ALLOWED, faces="leave", consent_id="c-17"),
+        ALLOWED,
+    ):
         list(handlers.improve("me", form, wish))
     assert [request["creative"].consent_id for request in studio.asked] == ["c-17", "synthetic-person", "", "c-17"]
     assert [request["directions"] for request in studio.asked] == [("smile",), ("smile",), (), ("smile",)]

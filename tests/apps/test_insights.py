@@ -54,16 +54,25 @@ def test_columns_that_say_something_stand_above_the_line_of_chance(insights: Ins
 
 def rank(column: str, score: float, says_something: bool, values: int = 4) -> FeatureRank:
     return FeatureRank(
-        column=column, score=score, information=score, by_chance=0.0, deviation=0.001, values=values, coverage=1.0,
+        column=column,
+        score=score,
+        information=score,
+        by_chance=0.0,
+        deviation=0.001,
+        values=values,
+        coverage=1.0,
         says_something=says_something,
-    )  # fmt: skip
+    )
 
 
 def test_columns_are_called_as_a_marketer_would_and_what_is_no_news_is_left_out() -> None:
     ranks = [
-        rank("name_3", 0.03, True), rank("campaign AND name_3", 0.03, False), rank("age AND name_format", 0.02, True),
-        rank("age", 0.01, False), rank("currency", 0.0, False, values=1),
-    ]  # fmt: skip
+        rank("name_3", 0.03, True),
+        rank("campaign AND name_3", 0.03, False),
+        rank("age AND name_format", 0.02, True),
+        rank("age", 0.01, False),
+        rank("currency", 0.0, False, values=1),
+    ]
     shown = insights_html.columns(ranks, 0.001, 64)
     assert "1 of 2 columns says more about clicks than columns of pure chance do: “part 3 of the ad’s name”." in shown
     assert "1 pair of columns says more together than each alone: “age with format in the ad’s name”." in shown
@@ -133,8 +142,14 @@ def test_columns_that_were_chosen_are_used(insights: Insights, results: Path, qu
 
 @pytest.mark.parametrize(("right", "is_trusted"), [(0.5, False), (0.81, True)])
 def test_a_forecast_that_orders_ads_by_chance_says_so(right: float, is_trusted: bool) -> None:
-    row = {"state": "running", "creative": "a", "retire_by": "2026-10-20", "retire_by_low": "2026-10-18", "retire_by_high": "",
-           "ends_in_7_days": "0.7"}  # fmt: skip
+    row = {
+        "state": "running",
+        "creative": "a",
+        "retire_by": "2026-10-20",
+        "retire_by_low": "2026-10-18",
+        "retire_by_high": "",
+        "ends_in_7_days": "0.7",
+    }
     shown = insights_html.retire([row], {"method": "m", "concordance": {"m": {"all": right}}}, [])
     assert "by 20 Oct (18 Oct to later)" in shown
     assert f"{right:.0%} of the time" in shown

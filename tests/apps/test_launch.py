@@ -130,17 +130,54 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/add_consent": ["person", "expires", "edits", *form, "visitor"],
         "/read_consents": ["consents_path", *form, "visitor"],
         "/explain": [*form, "visitor"],
-        "/improve": [*form, "effort", "faces", "directions", "copywriter", "seed", "consent_id", "face_names", "boldness",
-                     "brief", "avoid", "brand_kit_path", "changes", "usual_rate_percent", "visitor"],
+        "/improve": [
+            *form,
+            "effort",
+            "faces",
+            "directions",
+            "copywriter",
+            "seed",
+            "consent_id",
+            "face_names",
+            "boldness",
+            "brief",
+            "avoid",
+            "brand_kit_path",
+            "changes",
+            "usual_rate_percent",
+            "visitor",
+        ],
         "/read_words": [*form, "visitor"],
-        "/save_brand": ["name", "tone", "use", "avoid", "disclaimer", "font_paths", "keeps_look", "colours", "logo_path",
-                        "kit_path", "visitor"],
+        "/save_brand": [
+            "name",
+            "tone",
+            "use",
+            "avoid",
+            "disclaimer",
+            "font_paths",
+            "keeps_look",
+            "colours",
+            "logo_path",
+            "kit_path",
+            "visitor",
+        ],
         "/choose_brand": ["brand", "visitor"],
         "/save_writer": ["writer", "file", "address", "model", "key", "visitor"],
         "/lay_out_sizes": ["ratios", "visitor"],
         "/lay_out_kept": ["ratios", "visitor"],
-        "/ask_account": ["question", "labels_path", "results_path", "visitor", "ad_name_column", "impressions_column",
-                         "clicks_column", "day_column", "dates", "rates", "decimals"],
+        "/ask_account": [
+            "question",
+            "labels_path",
+            "results_path",
+            "visitor",
+            "ad_name_column",
+            "impressions_column",
+            "clicks_column",
+            "day_column",
+            "dates",
+            "rates",
+            "decimals",
+        ],
         "/cancel_question": ["visitor"],
         "/resume_question": ["visitor"],
         "/cancel": ["visitor"],
@@ -162,23 +199,51 @@ def test_endpoints_and_their_parameters_are_a_contract(client: Any) -> None:
         "/take_winner": ["package_path", "visitor", "place", "row"],
         "/plan_next": ["package_paths", "campaign", "daily_impressions", "own_ctr_percent", "approved", "visitor"],
         "/columns": ["results_path", "visitor"],
-        "/train_account": ["results_path", "picture_paths", "visitor", "ad_name_column", "impressions_column", "clicks_column",
-                           "day_column", "dates", "rates", "decimals"],
+        "/train_account": [
+            "results_path",
+            "picture_paths",
+            "visitor",
+            "ad_name_column",
+            "impressions_column",
+            "clicks_column",
+            "day_column",
+            "dates",
+            "rates",
+            "decimals",
+        ],
         "/resume_training": ["visitor"],
         "/cancel_training": ["visitor"],
         "/forget_training": ["visitor"],
         "/resume_account": ["visitor"],
         "/cancel_account": ["visitor"],
-        "/account": ["results_path", "package_path", "visitor", "ad_name_column", "impressions_column", "clicks_column",
-                     "day_column", "dates", "rates", "decimals", "metric", "picture_paths"],
-    }  # fmt: skip
+        "/account": [
+            "results_path",
+            "package_path",
+            "visitor",
+            "ad_name_column",
+            "impressions_column",
+            "clicks_column",
+            "day_column",
+            "dates",
+            "rates",
+            "decimals",
+            "metric",
+            "picture_paths",
+        ],
+    }
 
 
 def test_all_steps_over_the_api(client: Any, image_path: Path, tmp_path: Path) -> None:
     client.predict(
-        image_path=gradio_client.handle_file(image_path), headline="Coats", effort="quick", faces="allowed", consent_id="c-17",
-        face_names=["Face 2"], boldness=0.5, api_name="/improve",
-    )  # fmt: skip
+        image_path=gradio_client.handle_file(image_path),
+        headline="Coats",
+        effort="quick",
+        faces="allowed",
+        consent_id="c-17",
+        face_names=["Face 2"],
+        boldness=0.5,
+        api_name="/improve",
+    )
     chosen = client.predict("Version 2", api_name="/choose")[-1]
     assert chosen["headline_edited"] == "Words 2"
     assert client.predict(headline="Coats for all", api_name="/check_words")[1].keys() == {"headline"}
@@ -240,9 +305,12 @@ def test_score_over_the_api(client: Any, image_path: Path) -> None:
 
 def test_improve_over_the_api_hands_out_every_pixel(client: Any, image_path: Path) -> None:
     progress, pair, shown, download, record = client.predict(
-        image_path=gradio_client.handle_file(image_path), headline="Coats", effort="quick", faces="synthetic",
+        image_path=gradio_client.handle_file(image_path),
+        headline="Coats",
+        effort="quick",
+        faces="synthetic",
         api_name="/improve",
-    )  # fmt: skip
+    )
     assert not progress
     assert len(pair) == 2
     assert "A version worth testing" in shown
@@ -354,7 +422,7 @@ def test_what_is_at_work_when_the_app_ends_is_stopped(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("host", "expected"),
     [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("192.168.0.2", False), ("box", False)],
-)  # fmt: skip
+)
 def test_loopback_is_recognised(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
 

@@ -34,9 +34,7 @@ def start(tmp_path: Path) -> Library:
     """Start the app anew: nothing is left in memory, and what an earlier one held for its visits is gone."""
     shutil.rmtree(tmp_path / "private", ignore_errors=True)
     workspace = Workspace(tmp_path / "kept")
-    handlers = Handlers(
-        studio=FakeStudio(), result_dir=tmp_path / "private" / "results", kept_dir=workspace.folder / HOME
-    )  # fmt: skip
+    handlers = Handlers(studio=FakeStudio(), result_dir=tmp_path / "private" / "results", kept_dir=workspace.folder / HOME)
     return Library(handlers=handlers, workspace=workspace)
 
 

@@ -91,10 +91,17 @@ def test_what_is_missing_is_said(next_test: NextTest, tmp_path: Path, image_path
 @pytest.mark.parametrize(("codes", "said"), [([], "expected to be"), (["untested_sizes"], "of 10%")])
 def test_a_plan_for_untested_versions_promises_no_gain(codes: list[str], said: str) -> None:
     test: dict[str, object] = {
-        **dict.fromkeys(("uplift_low", "uplift_high", "days_low", "impressions_per_arm_low")), "baseline_ctr": 0.015,
-        "expected_ctr": 0.0165, "impressions_per_arm": 1000, "impressions_per_arm_peeking": 2000, "days_peeking": 8,
-        "expected_clicks": 30, "problems": [], "arms": [{"name": "a"}, {"name": "b"}], "shorter": None,
-    }  # fmt: skip
+        **dict.fromkeys(("uplift_low", "uplift_high", "days_low", "impressions_per_arm_low")),
+        "baseline_ctr": 0.015,
+        "expected_ctr": 0.0165,
+        "impressions_per_arm": 1000,
+        "impressions_per_arm_peeking": 2000,
+        "days_peeking": 8,
+        "expected_clicks": 30,
+        "problems": [],
+        "arms": [{"name": "a"}, {"name": "b"}],
+        "shorter": None,
+    }
     problems = [{"code": code, "values": {"change": 0.1}} for code in codes]
     settings = {"daily_impressions": 1000, "power": 0.8, "level": 0.05, "detect": 0.1}
     content = {"tests": [test], "settings": settings, "problems": problems, "num_in_time": 1}

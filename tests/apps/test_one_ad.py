@@ -208,9 +208,13 @@ class OneAd(RuleBasedStateMachine):
 
 
 OneAd.TestCase.settings = settings(
-    max_examples=30, stateful_step_count=20, deadline=None, derandomize=True, database=None,
+    max_examples=30,
+    stateful_step_count=20,
+    deadline=None,
+    derandomize=True,
+    database=None,
     suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+)
 TestOneAd = OneAd.TestCase
 
 
@@ -226,9 +230,11 @@ def test_a_changed_ad_loses_its_result_and_gets_it_back_unchanged(handlers: Hand
     assert other is not None
     assert (other.score, other.screen) == (None, Screen())
     for refused in (
-        lambda: handlers.find_run("me"), lambda: handlers.choose("me", "Version 2"), lambda: handlers.use_words("me", "a", ""),
+        lambda: handlers.find_run("me"),
+        lambda: handlers.choose("me", "Version 2"),
+        lambda: handlers.use_words("me", "a", ""),
         lambda: Approvals(handlers=handlers).check_shown("me", found.shown),
-    ):  # fmt: skip
+    ):
         with pytest.raises(
             AdCreativeError, match=r"no new version yet|no such version|What you see is not what would be approved"
         ):

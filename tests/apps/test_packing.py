@@ -74,9 +74,12 @@ def test_a_shape_that_the_version_has_already_is_no_second_file(run: Path) -> No
 
 @pytest.mark.parametrize(
     ("name", "called"),
-    [("ad.edited.png", "ad_version-B.png"), ("ad.edited.9x16.png", "ad_version-B_9x16.png"),
-     ("ad.edited.1.91x1.jpg", "ad_version-B_1.91x1.jpg")],
-)  # fmt: skip
+    [
+        ("ad.edited.png", "ad_version-B.png"),
+        ("ad.edited.9x16.png", "ad_version-B_9x16.png"),
+        ("ad.edited.1.91x1.jpg", "ad_version-B_1.91x1.jpg"),
+    ],
+)
 def test_pictures_have_plain_names(name: str, called: str) -> None:
     assert name_picture(name) == called
 

@@ -68,16 +68,22 @@ def test_an_export_without_a_column_of_names_that_is_known_raises_no_alarm(tmp_p
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        ("give its usual click rate (--baseline-ctr 0.012), or learn from results first (adcreative train)",
-         "give its usual click rate, or train on your results (“Your account”)"),
+        (
+            "give its usual click rate (--baseline-ctr 0.012), or learn from results first (adcreative train)",
+            "give its usual click rate, or train on your results (“Your account”)",
+        ),
         ("a chat server that knows it (--llm http://...)", "a chat server that knows it"),
-        ('consent record "c" was named, but no consent file was given (--consent FILE)',
-         'consent record "c" was named, but no consent file was given'),
-        ("the level is unknown until results are imported (adcreative train) or --base-rate states it.",
-         "the level is unknown until results are imported (“Train on my results” in “Your account”)."),
+        (
+            'consent record "c" was named, but no consent file was given (--consent FILE)',
+            'consent record "c" was named, but no consent file was given',
+        ),
+        (
+            "the level is unknown until results are imported (adcreative train) or --base-rate states it.",
+            "the level is unknown until results are imported (“Train on my results” in “Your account”).",
+        ),
         ("Well-known -- and short-lived (a - b)", "Well-known -- and short-lived (a - b)"),
     ],
-)  # fmt: skip
+)
 def test_sentences_of_the_pipeline_lose_their_flags(said: str, shown: str) -> None:
     assert plain(said) == shown
 

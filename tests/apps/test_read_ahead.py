@@ -86,9 +86,13 @@ def test_another_ad_on_the_page_ends_it_and_what_follows(ahead: ReadAhead[str]) 
     is_before.set()
     stops: list[bool] = []
     begin(
-        ahead, "anna", "ad 1", until_stopped(began), is_before=is_before.is_set,
+        ahead,
+        "anna",
+        "ad 1",
+        until_stopped(began),
+        is_before=is_before.is_set,
         then=lambda should_stop: (stops.append(should_stop()), told.set()),
-    )  # fmt: skip
+    )
     assert began.wait(ENOUGH_S)
     is_before.clear()
     assert told.wait(ENOUGH_S)
@@ -127,9 +131,12 @@ def test_what_follows_is_done_for_one_ad_at_a_time(ahead: ReadAhead[str]) -> Non
     begin(ahead, "anna", "ad 1", then=lambda should_stop: (began.set(), ends.wait(ENOUGH_S)))
     assert began.wait(ENOUGH_S)
     begin(
-        ahead, "ben", "ad 2", lambda report, should_stop: str(goes_on.wait(ENOUGH_S)),
+        ahead,
+        "ben",
+        "ad 2",
+        lambda report, should_stop: str(goes_on.wait(ENOUGH_S)),
         then=lambda should_stop: seen.append("ad 2"),
-    )  # fmt: skip
+    )
     job = ahead.take("ben", "ad 2")
     assert job is not None
     job.then(over.set)

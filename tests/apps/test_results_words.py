@@ -20,11 +20,14 @@ from tests.lettering.reading.drawn_ads import placed
 @pytest.mark.parametrize(
     ("direction", "strength", "said"),
     [
-        ("smile", 0.3, "slightly more smile"), ("mouth_open", -1.0, "mouth clearly more closed"),
-        ("head_yaw", 2.0, "head strongly turned"), ("gaze_y", 0.3, "looks slightly higher or lower"),
-        ("exposure", -0.3, "slightly darker"), ("scene", 1.0, "another background"),
+        ("smile", 0.3, "slightly more smile"),
+        ("mouth_open", -1.0, "mouth clearly more closed"),
+        ("head_yaw", 2.0, "head strongly turned"),
+        ("gaze_y", 0.3, "looks slightly higher or lower"),
+        ("exposure", -0.3, "slightly darker"),
+        ("scene", 1.0, "another background"),
     ],
-)  # fmt: skip
+)
 def test_looks_are_said_in_plain_words(direction: str, strength: float, said: str) -> None:
     assert say_looks([{"direction": direction, "strength": strength}]) == (said,)
 
@@ -34,9 +37,10 @@ def test_what_is_true_of_both_ads_of_a_test_is_said_once() -> None:
     notes = [f'{name}: Meta has no button "Commander"; choose one' for name in names]
     notes += [f"{names[1]}: the title has 50 letters; about 27 are shown", "the rows are in euros"]
     assert merge_notes(notes) == [
-        'Meta has no button "Commander"; choose one', "this version: the title has 50 letters; about 27 are shown",
+        'Meta has no button "Commander"; choose one',
+        "this version: the title has 50 letters; about 27 are shown",
         "the rows are in euros",
-    ]  # fmt: skip
+    ]
 
 
 def test_every_direction_has_words() -> None:
@@ -54,16 +58,22 @@ def test_a_language_is_named_as_unwritten_only_where_no_words_are_new() -> None:
 
 @pytest.mark.parametrize(
     ("headlines", "said", "unsaid"),
-    [(("Frisch geröstet",), "only put your ad’s own phrases together anew", "keep its words"),
-     (("Frisch", "Frisch"), "make no other line, so these versions keep its words", "together anew")],
-)  # fmt: skip
+    [
+        (("Frisch geröstet",), "only put your ad’s own phrases together anew", "keep its words"),
+        (("Frisch", "Frisch"), "make no other line, so these versions keep its words", "together anew"),
+    ],
+)
 def test_phrases_are_put_together_anew_only_where_a_card_has_new_words(
     headlines: tuple[str, ...], said: str, unsaid: str
 ) -> None:
     row = EditResult(
-        file_name="ad.png", status="kept", headline_original="Frisch", headline_edited="Frisch", enough_data=False,
+        file_name="ad.png",
+        status="kept",
+        headline_original="Frisch",
+        headline_edited="Frisch",
+        enough_data=False,
         problems=(Problem("ad_language", language="German"),),
-    )  # fmt: skip
+    )
     found = tuple(FakeAlternative(uplift=0.1, uplift_low=0.0, size=1.0, headline=headline) for headline in headlines)
     shown = result(FakeOutcome(result=row, image_u8=None, control_u8=None, alternatives=found), None, ())
     assert "We can’t write German yet" in shown
@@ -73,10 +83,14 @@ def test_phrases_are_put_together_anew_only_where_a_card_has_new_words(
 
 @pytest.mark.parametrize(
     ("status", "codes", "said"),
-    [("kept", ["no_other_line"], "Write a fact or two"), ("edited", ["no_other_line"], ""),
-     ("kept", ["no_other_line", "nothing_to_test"], "Make ads from a photo"),
-     ("kept", ["unread_words", "nothing_to_test"], "Type the headline"), ("kept", [], "Bring my results")],
-)  # fmt: skip
+    [
+        ("kept", ["no_other_line"], "Write a fact or two"),
+        ("edited", ["no_other_line"], ""),
+        ("kept", ["no_other_line", "nothing_to_test"], "Make ads from a photo"),
+        ("kept", ["unread_words", "nothing_to_test"], "Type the headline"),
+        ("kept", [], "Bring my results"),
+    ],
+)
 def test_where_nothing_is_surely_better_one_sentence_says_what_would_help(status: str, codes: list[str], said: str) -> None:
     told = tuple(Problem(code, why="x", told="x") for code in codes)
     row = EditResult(file_name="ad.png", status=status, enough_data=False, problems=told, is_untested=True)

@@ -98,9 +98,14 @@ def test_a_kit_of_form_and_file_has_fonts_colours_and_logo(handlers: Handlers, t
     file = tmp_path / "kit.json"
     file.write_text(json.dumps({"name": "Old", "tone": "calm", "metadata": {"words_to_use": ["wool"]}}))
     form = KitForm(
-        name="Somnia", avoid="cheap", colours="#0B7261, #ffffff", keeps_look=True, logo=tmp_path / "logo.PNG",
-        fonts=[tmp_path / "Bold.ttf"], file=file,
-    )  # fmt: skip
+        name="Somnia",
+        avoid="cheap",
+        colours="#0B7261, #ffffff",
+        keeps_look=True,
+        logo=tmp_path / "logo.PNG",
+        fonts=[tmp_path / "Bold.ttf"],
+        file=file,
+    )
     shown, manifest, path = Brands(handlers=handlers).save("me", form)
     assert path is not None
     kit = read_brand_kit(path)

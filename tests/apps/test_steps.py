@@ -66,9 +66,13 @@ def test_chosen_faces_and_boldness_reach_the_pipeline(steps: Steps, studio: Fake
 
 
 def test_who_has_no_edit_is_told_so(steps: Steps) -> None:
-    for shown, *_ in (steps.plan("you", "a", 100, None), steps.approve("you", "Anna", ["eu"], True, shown_of(steps, "you")),
-                      steps.pack("you", "a", "", ""),
-                      Words(handlers=steps.handlers).check("you", "a", "b"), steps.disclosures("you", ["eu"])):  # fmt: skip
+    for shown, *_ in (
+        steps.plan("you", "a", 100, None),
+        steps.approve("you", "Anna", ["eu"], True, shown_of(steps, "you")),
+        steps.pack("you", "a", "", ""),
+        Words(handlers=steps.handlers).check("you", "a", "b"),
+        steps.disclosures("you", ["eu"]),
+    ):
         assert "There is no new version yet" in shown
 
 
@@ -166,8 +170,10 @@ def test_account_ranks_ads_and_says_what_it_left_out(steps: Steps, tmp_path: Pat
     path.write_text("\n".join(["ad_name,impressions,clicks", *rows]))
     shown, found = ask_account(steps, "me", str(path), None)
     assert [(ad["name"], ad["clicks"], ad["enough_data"]) for ad in found["ads"]] == [
-        ("b", 700, True), (EVIL, 250, True), ("c", 9, False)
-    ]  # fmt: skip
+        ("b", 700, True),
+        (EVIL, 250, True),
+        ("c", 9, False),
+    ]
     assert sum(found["dropped"].values()) == 1
     assert "too little data" in shown
     assert "<script" not in shown

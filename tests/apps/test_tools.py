@@ -66,11 +66,14 @@ def test_ten_tools_are_offered_and_none_of_them_approves(served: Served) -> None
 def test_an_agent_scores_checks_explains_improves_and_plans(served: Served, image_path: Path) -> None:
     sent = f"data:image/jpeg;base64,{base64.b64encode(image_path.read_bytes()).decode()}"
     _, answers = talk(
-        served, ("score_ad", {"headline": "Coats", "image_path": sent, "usual_rate_percent": 2}),
-        ("check_ad", {"headline": "COATS!!!"}), ("explain_ad", {"headline": "Coats"}),
-        ("improve_ad", {"headline": "Coats", "session": "one"}), ("plan_ad_test", {"campaign": "autumn", "session": "one"}),
+        served,
+        ("score_ad", {"headline": "Coats", "image_path": sent, "usual_rate_percent": 2}),
+        ("check_ad", {"headline": "COATS!!!"}),
+        ("explain_ad", {"headline": "Coats"}),
+        ("improve_ad", {"headline": "Coats", "session": "one"}),
+        ("plan_ad_test", {"campaign": "autumn", "session": "one"}),
         ("plan_ad_test", {"campaign": "autumn", "session": "two"}),
-    )  # fmt: skip
+    )
     score, check, explained, improved, plan, stranger = map(text, answers)
     assert json.loads(score) == answers[0].structuredContent
     assert answers[0].structuredContent["rate"] == pytest.approx(0.022)
@@ -88,9 +91,13 @@ def test_an_agent_ranks_composes_and_is_told_what_is_missing(served: Served) -> 
     ads = [{"headline": "Coats"}, {"headline": "Boots", "cta": "Shop now"}]
     facts = "Coats for rain\nTaped seams, two-way zip"
     _, (ranked, composed, *refused) = talk(
-        served, ("rank_ads", {"ads": json.dumps(ads)}), ("compose_ads", {"facts": facts, "brand": "Lund"}),
-        ("rank_ads", {"ads": "Coats"}), ("find_concepts", {}), ("train_account", {}),
-    )  # fmt: skip
+        served,
+        ("rank_ads", {"ads": json.dumps(ads)}),
+        ("compose_ads", {"facts": facts, "brand": "Lund"}),
+        ("rank_ads", {"ads": "Coats"}),
+        ("find_concepts", {}),
+        ("train_account", {}),
+    )
     assert len((ranked.structuredContent or {}).get("ads", ())) == 2, text(ranked)
     assert len(composed.structuredContent["ads"]) == 3
     assert "Nothing was approved" in text(composed)

@@ -112,11 +112,14 @@ def test_one_at_a_time(trainings: Trainings, results: str) -> None:
 
 @pytest.mark.parametrize(
     ("num_ads", "clicks", "num_tests", "said"),
-    [(12, 20, 12, "12 ads have results here; the scores can learn from 60 or more"), (1, 20, 1, "1 ad has results here"),
-     (60, 1, 60, "These ads have 60 clicks in all; the scores can learn from 100 or more"),
-     (60, 2, 11, "These 60 ads count as 11, since ads with the same words, or of one test, count as one"),
-     (60, 2, 12, "")],
-)  # fmt: skip
+    [
+        (12, 20, 12, "12 ads have results here; the scores can learn from 60 or more"),
+        (1, 20, 1, "1 ad has results here"),
+        (60, 1, 60, "These ads have 60 clicks in all; the scores can learn from 100 or more"),
+        (60, 2, 11, "These 60 ads count as 11, since ads with the same words, or of one test, count as one"),
+        (60, 2, 12, ""),
+    ],
+)
 def test_too_few_ads_are_no_fault_and_are_told_before_anything_begins(
     tmp_path: Path, num_ads: int, clicks: int, num_tests: int, said: str
 ) -> None:

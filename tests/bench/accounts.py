@@ -51,9 +51,21 @@ TOPICS: Mapping[str, Sequence[str]] = {
 ENDINGS = ("", "Join us!", "Follow for more.", "Click to learn more.", "Share with your friends.", "Come on Saturday, 2 pm.")
 INTERESTS = tuple(f"interest {number}" for number in range(40))
 PRODUCTS = (
-    "running shoes", "winter tyres", "garden furniture", "coffee beans", "dog food", "office chairs", "phone cases",
-    "camping tents", "wall paint", "yoga mats", "hiking boots", "baby clothes", "car insurance", "city hotels",
-)  # fmt: skip
+    "running shoes",
+    "winter tyres",
+    "garden furniture",
+    "coffee beans",
+    "dog food",
+    "office chairs",
+    "phone cases",
+    "camping tents",
+    "wall paint",
+    "yoga mats",
+    "hiking boots",
+    "baby clothes",
+    "car insurance",
+    "city hotels",
+)
 INTENTS = ("cheap", "best", "buy", "compare", "near you", "brand")
 HEADS = (
     "{0} online",
@@ -64,8 +76,14 @@ HEADS = (
     "Official {0} store",
     "Save on {0}",
 )
-LINES = ("Order before noon, get it tomorrow.", "Over 10,000 happy customers.", "Free returns within 30 days.",
-         "Compare prices and save up to 40%.", "Family business since 1962.", "Limited stock. Order now.")  # fmt: skip
+LINES = (
+    "Order before noon, get it tomorrow.",
+    "Over 10,000 happy customers.",
+    "Free returns within 30 days.",
+    "Compare prices and save up to 40%.",
+    "Family business since 1962.",
+    "Limited stock. Order now.",
+)
 
 
 @dataclass(frozen=True)
@@ -102,11 +120,16 @@ def make_social(seed: int, num: int) -> Account:
         shown = int(np.exp(rng.normal(6.5, 1.8))) + 30
         creatives.append(
             Creative(
-                ad_name=f"ad {row}", primary_text=text, placement=placement, platform="meta", impressions=shown,
-                clicks=int(rng.binomial(shown, special.expit(log_odds))), row=row + 1,
+                ad_name=f"ad {row}",
+                primary_text=text,
+                placement=placement,
+                platform="meta",
+                impressions=shown,
+                clicks=int(rng.binomial(shown, special.expit(log_odds))),
+                row=row + 1,
                 context={"age": age, "interest": "; ".join(interests)},
             )
-        )  # fmt: skip
+        )
     return _words_only(creatives, seed)
 
 
@@ -124,10 +147,17 @@ def make_search(seed: int, num: int) -> Account:
         shown = int(min(np.exp(rng.normal(5.5, 2.2)), 3e6)) + 30
         creatives.append(
             Creative(
-                ad_name=f"ad {row}", headline=head, description=line, category=f"{product} {intent}", placement=device,
-                platform="google", impressions=shown, clicks=int(rng.binomial(shown, special.expit(log_odds))), row=row + 1,
+                ad_name=f"ad {row}",
+                headline=head,
+                description=line,
+                category=f"{product} {intent}",
+                placement=device,
+                platform="google",
+                impressions=shown,
+                clicks=int(rng.binomial(shown, special.expit(log_odds))),
+                row=row + 1,
             )
-        )  # fmt: skip
+        )
     return _words_only(creatives, seed)
 
 
@@ -146,8 +176,10 @@ def make_pictures(seed: int, num: int) -> Account:
 
 
 KINDS: Mapping[str, tuple[Callable[[int, int], Account], int]] = {
-    "social": (make_social, 1_796), "search": (make_search, 1_479), "pictures": (make_pictures, 1_080),
-}  # fmt: skip
+    "social": (make_social, 1_796),
+    "search": (make_search, 1_479),
+    "pictures": (make_pictures, 1_080),
+}
 
 
 class _Worth:
@@ -223,10 +255,13 @@ def compare_with_script(account: Account, shipped: Sequence[Any]) -> dict[str, A
     rates = model.rates(unseen, [account.features[row] for row in asked])
     members = model.notes["members"]
     return {
-        "learnt_from": len(train), "held_out": len(unseen), "ours": measure(train, unseen, rates.rate),
-        "script": measure(train, unseen, script_rates(train, unseen)), "coverage": round(float(rates.covered.mean()), 3),
+        "learnt_from": len(train),
+        "held_out": len(unseen),
+        "ours": measure(train, unseen, rates.rate),
+        "script": measure(train, unseen, script_rates(train, unseen)),
+        "coverage": round(float(rates.covered.mean()), 3),
         "networks_weigh": round(sum(members[name]["weight"] for name in NETWORKS if name in members), 3),
-    }  # fmt: skip
+    }
 
 
 def render(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -127,11 +127,14 @@ def score_figures(num_people: int = NUM_PEOPLE, *, is_tiny: bool = False) -> dic
         memory.append(resident_mib(pid))
     waited.sort()
     return {
-        "scores_people": num_people, "scores_answered": sum("ctr" in answer for answer in answers),
-        "scores_different": len({answer.get("ctr") for answer in answers}), "scores_first_s": round(waited[0], 2),
-        "scores_median_s": round(statistics.median(waited), 2), "scores_last_s": round(waited[-1], 2),
+        "scores_people": num_people,
+        "scores_answered": sum("ctr" in answer for answer in answers),
+        "scores_different": len({answer.get("ctr") for answer in answers}),
+        "scores_first_s": round(waited[0], 2),
+        "scores_median_s": round(statistics.median(waited), 2),
+        "scores_last_s": round(waited[-1], 2),
         "scores_memory_mib": [round(mib) for mib in memory],
-    }  # fmt: skip
+    }
 
 
 def _ask_score(client: Any, picture: Path, number: int) -> dict[str, Any]:

@@ -45,47 +45,71 @@ LANGUAGES: Mapping[str, tuple[tuple[AdWords, AdWords], ...]] = {
     language: tuple((_words(*first), _words(*second)) for first, second in pairs)
     for language, pairs in {
         "de": (
-            (("Endlich gut schlafen", "100 Tage testen. Versand und Abholung gratis.", "Jetzt testen"),
-             ("Besser schlafen ab der ersten Nacht", "Matratzen aus einer kleinen Werkstatt in Bremen.", "Mehr erfahren")),
-            (("Brot wie vom Land", "Jeden Morgen frisch aus dem Ofen.", "Bestellen"),
-             ("Zwei Brote, ein Preis", "Nur diese Woche, in allen Filialen in Hamburg.", "Filiale finden")),
-            (("Ihr Konto in zehn Minuten", "Ohne Papier, ohne Termin.", "Konto ansehen"),
-             ("Sparen, ohne daran zu denken", "Wir runden auf und legen den Rest zur Seite.", "Los")),
+            (
+                ("Endlich gut schlafen", "100 Tage testen. Versand und Abholung gratis.", "Jetzt testen"),
+                ("Besser schlafen ab der ersten Nacht", "Matratzen aus einer kleinen Werkstatt in Bremen.", "Mehr erfahren"),
+            ),
+            (
+                ("Brot wie vom Land", "Jeden Morgen frisch aus dem Ofen.", "Bestellen"),
+                ("Zwei Brote, ein Preis", "Nur diese Woche, in allen Filialen in Hamburg.", "Filiale finden"),
+            ),
+            (
+                ("Ihr Konto in zehn Minuten", "Ohne Papier, ohne Termin.", "Konto ansehen"),
+                ("Sparen, ohne daran zu denken", "Wir runden auf und legen den Rest zur Seite.", "Los"),
+            ),
         ),
         "es": (
-            (("Tu fin de semana junto al mar", "Reserva hoy y paga cuando llegues.", "Reservar ahora"),
-             ("Vacaciones de verdad, precios claros", "Hoteles con encanto, sin sorpresas.", "Ver hoteles")),
+            (
+                ("Tu fin de semana junto al mar", "Reserva hoy y paga cuando llegues.", "Reservar ahora"),
+                ("Vacaciones de verdad, precios claros", "Hoteles con encanto, sin sorpresas.", "Ver hoteles"),
+            ),
         ),
         "fr": (
-            (("Un bon pain chaque matin", "Sans engagement, chez vous avant sept heures.", "Je commande"),
-             ("Le pain frais sans attendre", "Nos boulangers sont en ville depuis trente ans.", "Essayer")),
-            (("Partir plus loin, payer moins", "Des vols simples vers trente villes.", "Voir les vols"),
-             ("Un week-end au soleil", "Le retour est offert en mars.", "Je pars")),
-            (("Votre peau aime la douceur", "Un soin doux, sans parfum ni alcool.", "Le trouver"),
-             ("Trois gestes et rien de plus", "Une routine courte pour les matins trop courts.", "Commencer ici")),
+            (
+                ("Un bon pain chaque matin", "Sans engagement, chez vous avant sept heures.", "Je commande"),
+                ("Le pain frais sans attendre", "Nos boulangers sont en ville depuis trente ans.", "Essayer"),
+            ),
+            (
+                ("Partir plus loin, payer moins", "Des vols simples vers trente villes.", "Voir les vols"),
+                ("Un week-end au soleil", "Le retour est offert en mars.", "Je pars"),
+            ),
+            (
+                ("Votre peau aime la douceur", "Un soin doux, sans parfum ni alcool.", "Le trouver"),
+                ("Trois gestes et rien de plus", "Une routine courte pour les matins trop courts.", "Commencer ici"),
+            ),
         ),
         "it": (
-            (("La tua pelle, calma e luminosa", "Crema leggera con olio di rosa.", "Prova ora"),
-             ("Luce nuova in due settimane", "Provata da 12.000 donne in Italia.", "Scopri come")),
+            (
+                ("La tua pelle, calma e luminosa", "Crema leggera con olio di rosa.", "Prova ora"),
+                ("Luce nuova in due settimane", "Provata da 12.000 donne in Italia.", "Scopri come"),
+            ),
         ),
         "pt": (
-            (("Seu dinheiro rende mais aqui", "Conta gratuita, sem surpresas.", "Abrir conta"),
-             ("Quanto custa o seu banco?", "Pague e receba na hora, todos os dias.", "Comparar")),
+            (
+                ("Seu dinheiro rende mais aqui", "Conta gratuita, sem surpresas.", "Abrir conta"),
+                ("Quanto custa o seu banco?", "Pague e receba na hora, todos os dias.", "Comparar"),
+            ),
         ),
         "nl": (
-            (("Hardlopen zonder blessures", "Schoenen die meelopen, 60 dagen proberen.", "Nu bestellen"),
-             ("Vijf tips voor je eerste 10 kilometer", "Gratis trainingsschema van onze coaches.", "Lees verder")),
+            (
+                ("Hardlopen zonder blessures", "Schoenen die meelopen, 60 dagen proberen.", "Nu bestellen"),
+                ("Vijf tips voor je eerste 10 kilometer", "Gratis trainingsschema van onze coaches.", "Lees verder"),
+            ),
         ),
         "sv": (
-            (("Varma stunder hemma", "Lampor och textilier med fri frakt.", "Handla nu"),
-             ("Mjukt ljus i alla rum", "30 dagar att prova hemma.", "Se mer")),
+            (
+                ("Varma stunder hemma", "Lampor och textilier med fri frakt.", "Handla nu"),
+                ("Mjukt ljus i alla rum", "30 dagar att prova hemma.", "Se mer"),
+            ),
         ),
         "da": (
-            (("Mindre stress, mere tid", "Et program til hele holdet.", "Start nu"),
-             ("Din uge planlagt i en fart", "Den nemme start uden installation.", "Se hvordan")),
+            (
+                ("Mindre stress, mere tid", "Et program til hele holdet.", "Start nu"),
+                ("Din uge planlagt i en fart", "Den nemme start uden installation.", "Se hvordan"),
+            ),
         ),
     }.items()
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,9 +74,11 @@ def compose_figures(markets: Sequence[int] = MARKETS, *, is_tiny: bool = False, 
             log(f"market {seed}, {material.brand.name}: {json.dumps(rows[-1])}")
         log(f"market {seed}: rank among unseen ads of a brand {ranks[-1]}")
     return _tabulate(rows) | {
-        "composed_markets": len(markets), "composed_brands": len(rows), "composed_learnt_from": len(ran.ads),
+        "composed_markets": len(markets),
+        "composed_brands": len(rows),
+        "composed_learnt_from": len(ran.ads),
         "composed_rank": round(float(np.mean(ranks)), 3),
-    }  # fmt: skip
+    }
 
 
 def _by_chance(materials: Sequence[Material], num: int, seed: int) -> Run:
@@ -122,10 +124,13 @@ def _compose_for(material: Material, market: Market, ran: Run, judges: Any, size
     composed = Run([ad for ad, _ in made], [one for _, one in made]).true(market) / before - 1
     floor = chance.true(market) / before - 1
     return {
-        "chosen": round(float(composed[0]), 4), "best": round(float(composed.max()), 4),
-        "mean": round(float(composed.mean()), 4), "ads": len(composed),
-        "random": round(float(floor.mean()), 4), "best_random": round(float(floor.max()), 4),
-    }  # fmt: skip
+        "chosen": round(float(composed[0]), 4),
+        "best": round(float(composed.max()), 4),
+        "mean": round(float(composed.mean()), 4),
+        "ads": len(composed),
+        "random": round(float(floor.mean()), 4),
+        "best_random": round(float(floor.max()), 4),
+    }
 
 
 def _tabulate(rows: Sequence[dict[str, float]]) -> dict[str, Any]:

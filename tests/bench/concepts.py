@@ -46,21 +46,55 @@ from adcreative.market.lines import draw_speaker
 from adcreative.market.material import STAGE, draw_material
 
 ANGLES: Mapping[str, tuple[str, ...]] = {
-    "problem": ("Tired of {pain}?", "Still living with {pain}?", "Say goodbye to {pain}", "No more {pain}. Just {gain}",
-                "{Thing}, without {pain}"),
-    "offer": ("{offer}", "{offer}, only this week", "Last chance: {offer_lower}", "Today only: {offer_lower}",
-              "{offer} at {brand}"),
-    "proof": ("Join {crowd} {people}", "{crowd} {people} cannot be wrong", "{Thing}, rated 4.8 by {people}",
-              "Why {people} choose {brand}", "Loved by {people}"),
+    "problem": (
+        "Tired of {pain}?",
+        "Still living with {pain}?",
+        "Say goodbye to {pain}",
+        "No more {pain}. Just {gain}",
+        "{Thing}, without {pain}",
+    ),
+    "offer": (
+        "{offer}",
+        "{offer}, only this week",
+        "Last chance: {offer_lower}",
+        "Today only: {offer_lower}",
+        "{offer} at {brand}",
+    ),
+    "proof": (
+        "Join {crowd} {people}",
+        "{crowd} {people} cannot be wrong",
+        "{Thing}, rated 4.8 by {people}",
+        "Why {people} choose {brand}",
+        "Loved by {people}",
+    ),
     "news": ("New: {thing}", "Meet {thing}", "Introducing {thing}", "{Thing} is here", "{Thing}, now at {brand}"),
-    "how-to": ("How to {benefit}", "{number} ways to {benefit}", "{number} small changes that help you {benefit}",
-               "How {brand} helps you {benefit}", "{Benefit}, the easy way"),
+    "how-to": (
+        "How to {benefit}",
+        "{number} ways to {benefit}",
+        "{number} small changes that help you {benefit}",
+        "How {brand} helps you {benefit}",
+        "{Benefit}, the easy way",
+    ),
     "question": ("Want to {benefit}?", "Ready to {benefit}?", "When did you last {benefit}?", "What if you could {benefit}?"),
-}  # fmt: skip
+}
 LAYOUTS = (
-    "announcement", "badge_led", "big_offer", "card_over_photo", "colour_band", "editorial", "full_bleed", "minimal",
-    "offer_split", "product_on_colour", "proof_list", "question", "split", "split_side", "spotlight", "type_only",
-)  # fmt: skip
+    "announcement",
+    "badge_led",
+    "big_offer",
+    "card_over_photo",
+    "colour_band",
+    "editorial",
+    "full_bleed",
+    "minimal",
+    "offer_split",
+    "product_on_colour",
+    "proof_list",
+    "question",
+    "split",
+    "split_side",
+    "spotlight",
+    "type_only",
+)
 SHOWN_PX, NUM_PHOTOS, TWIN_SHARE, RELAID, TRIES = 360, 3, 0.1, 0.2, 12
 FIXED = ("benefit", "thing", "pain", "gain", "offer", "people", "number", "crowd", "topic")
 
@@ -124,8 +158,13 @@ def _parts(brand: Brand, rng: np.random.Generator, photos: Sequence[Path]) -> Pa
         drawn = [draw_material(brand, grey, rng) for _ in range(NUM_PHOTOS)]
         shown = [Photo(Image.fromarray(one.product), (whole,), None, words_may_lie=False) for one in drawn]
     colours = ["#{:02x}{:02x}{:02x}".format(*tone) for tone in (brand.palette.main, brand.palette.accent)]
-    return Parts(photos=tuple(shown), logo=None, brand=brand.name, palettes=derive_palettes(colours, are_given=True),
-                 typefaces=open_pairs())  # fmt: skip
+    return Parts(
+        photos=tuple(shown),
+        logo=None,
+        brand=brand.name,
+        palettes=derive_palettes(colours, are_given=True),
+        typefaces=open_pairs(),
+    )
 
 
 def _ideas(brand: Brand, num: int, rng: np.random.Generator) -> Iterator[Idea]:
@@ -148,15 +187,20 @@ def _compose(idea: Idea, brand: Brand, parts: Parts, rng: np.random.Generator) -
     slots |= {"Thing": _upper(slots["thing"]), "Benefit": _upper(slots["benefit"]), "offer_lower": slots["offer"].lower()}
     for _ in range(TRIES):
         texts = {
-            "headline": str(rng.choice(ANGLES[idea.angle])).format_map(slots), "subline": str(rng.choice(voice.bodies)),
-            "button": str(rng.choice(voice.buttons)), "proof": f"Rated 4.8 by {slots['people']}",
-        }  # fmt: skip
+            "headline": str(rng.choice(ANGLES[idea.angle])).format_map(slots),
+            "subline": str(rng.choice(voice.bodies)),
+            "button": str(rng.choice(voice.buttons)),
+            "proof": f"Rated 4.8 by {slots['people']}",
+        }
         if idea.angle == "offer" or idea.layout in ("big_offer", "offer_split", "badge_led"):
             texts |= {"offer": slots["offer"], "badge": "New", "headline": texts["headline"]}
         recipe = Recipe(
-            layout=idea.layout, texts=texts, photo=None if idea.layout == "type_only" else idea.photo,
-            palette=int(rng.integers(len(parts.palettes))), density=str(rng.choice(["airy", "normal"])),  # type: ignore[arg-type]
-        )  # fmt: skip
+            layout=idea.layout,
+            texts=texts,
+            photo=None if idea.layout == "type_only" else idea.photo,
+            palette=int(rng.integers(len(parts.palettes))),
+            density=str(rng.choice(["airy", "normal"])),  # type: ignore[arg-type]
+        )
         composed = compose_ad(recipe, parts, SHAPES["1:1"], strict=True)
         if composed.problems:
             continue
@@ -261,8 +305,10 @@ def weigh(planted: Planted, seed: int) -> dict[str, np.ndarray]:
     rate = float(clicks.sum() / shown.sum())
     budget = Budget(impressions=20_000, rate=rate)
     best = rank_briefs(told, attributes, kept, results, budget, seed=seed, num=1)
-    of_brief = {(one.concept, one.attributes): _true(one, truth, planted, results) for one, _, _ in
-                candidates(told, attributes, kept, results, {})}  # fmt: skip
+    of_brief = {
+        (one.concept, one.attributes): _true(one, truth, planted, results)
+        for one, _, _ in candidates(told, attributes, kept, results, {})
+    }
     third = sorted(of_brief.values())[-3:][0]
     floor = of_brief.get((int(np.argmax(raw[0])), ()), -np.inf)
     is_best = best and of_brief[best[0].concept, best[0].attributes] >= third
@@ -278,8 +324,13 @@ def _true(brief: NextBrief, truth: np.ndarray, planted: Planted, results: Result
 
 
 def _rows(told: Told, truth: np.ndarray) -> np.ndarray:
-    return np.stack([*(np.array([getattr(one, name) for one in told.worths], float) for name in ("effect", "low", "high")),
-                     truth, np.array([one.is_sure for one in told.worths], float)])  # fmt: skip
+    return np.stack(
+        [
+            *(np.array([getattr(one, name) for one in told.worths], float) for name in ("effect", "low", "high")),
+            truth,
+            np.array([one.is_sure for one in told.worths], float),
+        ]
+    )
 
 
 def _raw(marks: np.ndarray, clicks: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -308,7 +359,7 @@ def worth_figures(seeds: Sequence[int], smallest: int = 200, largest: int = 2000
             f"{name}: error": round(float(np.sqrt(np.square(effect - truth).mean())), 3),
             f"{name}: sure": round(float(is_sure.mean()), 3),
             f"{name}: sure and worth nothing, or of the other sign": wrong,
-        }  # fmt: skip
+        }
     briefs = whole["briefs"].mean(axis=1)
     return figures | {"first brief in best three": round(float(briefs[0]), 2), "by raw means": round(float(briefs[1]), 2)}
 
@@ -370,8 +421,10 @@ def halves_figures(creatives: Sequence[Creative], num: int = 8) -> dict[str, Any
             np.array([getattr(one, name) for one in told_by.creatives], float) for name in ("clicks", "impressions")
         )
         raw, low, high = _raw(np.stack([one.seen == 1 for one in kept], 1), clicks, shown)
-        ways = {"model": (np.array([one.effect for one in told.worths]), np.array([one.is_sure for one in told.worths])),
-                "raw": (raw, (low > 0) | (high < 0))}  # fmt: skip
+        ways = {
+            "model": (np.array([one.effect for one in told.worths]), np.array([one.is_sure for one in told.worths])),
+            "raw": (raw, (low > 0) | (high < 0)),
+        }
         for way, (effect, sure) in ways.items():
             gained[way] += float(score @ effect - 0.5 * effect @ information @ effect) / num
             held[way] += (effect * other > 0)[sure].sum(), sure.sum()

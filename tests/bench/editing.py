@@ -34,8 +34,14 @@ POPULATION, GENERATIONS = 60, 40
 NUM_ONE_BY_ONE = 6
 FACES_AND_WORDS = EditorConfig(edit_look=False, set_text=False)
 STAGES = (
-    "open_creative", "build_lines", "measure_space", "search_edits", "score_finalists", "audit", "predict_control_change",
-)  # fmt: skip
+    "open_creative",
+    "build_lines",
+    "measure_space",
+    "search_edits",
+    "score_finalists",
+    "audit",
+    "predict_control_change",
+)
 WITHIN = ("render_contenders", "predict_change")
 
 
@@ -117,12 +123,14 @@ def search_figures(ad: Creative, tools: EditorTools, population: int, generation
     spent = {**spent, "search_edits": spent["search_edits"] - spent["render_contenders"], "rest": max(0.0, cpu_s - inside)}
     record = outcome.result.search
     return {
-        "edit_60x40_cpu_s": round(cpu_s, 1), "edit_60x40_wall_s": round(wall_s, 1),
+        "edit_60x40_cpu_s": round(cpu_s, 1),
+        "edit_60x40_wall_s": round(wall_s, 1),
         "edit_60x40_share_of_stages": {name: round(seconds / cpu_s, 3) for name, seconds in spent.items()},
-        "edit_60x40_evaluations": outcome.result.evaluations, "edit_60x40_rendered": record.rendered,
+        "edit_60x40_evaluations": outcome.result.evaluations,
+        "edit_60x40_rendered": record.rendered,
         "edit_60x40_rank_correlation": record.rank_correlation,
         "edit_60x40_elite_changes": record.elite_changes,
-    }  # fmt: skip
+    }
 
 
 @contextmanager

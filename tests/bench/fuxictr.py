@@ -67,14 +67,24 @@ def feature_map(world: World, config: MicroLensConfig, folder: Path) -> Any:
     found.features.update(
         {name: {"type": "meta", "source": ""} for name in ("user_index", "seq_len", "item_index")}
         | {
-            "likes_level": level, "views_level": level,
+            "likes_level": level,
+            "views_level": level,
             "item_id": {**item, "type": "categorical", "vocab_size": world.num_items},
-            "item_tags": {**item, "type": "sequence", "max_len": 5, "vocab_size": world.num_tags,
-                          "feature_encoder": "layers.MaskedAveragePooling()"},
-            "item_emb_d128": {"source": "item", "type": "embedding", "pretrain_dim": world.embedding_dim,
-                              "embedding_dim": projected},
+            "item_tags": {
+                **item,
+                "type": "sequence",
+                "max_len": 5,
+                "vocab_size": world.num_tags,
+                "feature_encoder": "layers.MaskedAveragePooling()",
+            },
+            "item_emb_d128": {
+                "source": "item",
+                "type": "embedding",
+                "pretrain_dim": world.embedding_dim,
+                "embedding_dim": projected,
+            },
         }
-    )  # fmt: skip
+    )
     return found
 
 
@@ -88,9 +98,15 @@ def write_for_fuxictr(world: World, folder: Path, name: str, batches: Iterator[M
     del users
     lengths = (history > 0).sum(axis=1)
     pd.DataFrame(
-        {"user_index": np.arange(len(items)), "seq_len": lengths, "item_index": items, "likes_level": levels[:, 0],
-         "views_level": levels[:, 1], "label": labels.astype(np.int64)}
-    ).to_parquet(folder / f"{name}.parquet")  # fmt: skip
+        {
+            "user_index": np.arange(len(items)),
+            "seq_len": lengths,
+            "item_index": items,
+            "likes_level": levels[:, 0],
+            "views_level": levels[:, 1],
+            "label": labels.astype(np.int64),
+        }
+    ).to_parquet(folder / f"{name}.parquet")
     sequences = [row[len(row) - length :] for row, length in zip(history, lengths, strict=True)]
     pd.DataFrame({"full_item_seq": sequences}).to_parquet(folder / f"{name}_users.parquet")
     _, _, tags, embeddings = world.items()
@@ -103,26 +119,45 @@ def write_for_fuxictr(world: World, folder: Path, name: str, batches: Iterator[M
 def loader(world: World, config: MicroLensConfig, folder: Path, name: str, batch_size: int) -> Any:
     """Return FuxiCTR's loader over the rows in the order of the file."""
     return _zoo_module("longctr_dataloader").LongCTRDataLoader(
-        feature_map(world, config, folder), str(folder / name), user_info=str(folder / f"{name}_users.parquet"),
-        item_info=str(folder / "items.parquet"), batch_size=batch_size, shuffle=False, num_workers=0, max_len=64,
-    )  # fmt: skip
+        feature_map(world, config, folder),
+        str(folder / name),
+        user_info=str(folder / f"{name}_users.parquet"),
+        item_info=str(folder / "items.parquet"),
+        batch_size=batch_size,
+        shuffle=False,
+        num_workers=0,
+        max_len=64,
+    )
 
 
 def build_theirs(world: World, config: MicroLensConfig, sizes: Sizes, folder: Path) -> Any:
     """Return FuxiCTR's network of that name and configuration."""
     settings = {
-        "gpu": -1, "learning_rate": RATE, "embedding_dim": config.embedding_dim, "embedding_regularizer": REGULARIZER,
-        "net_regularizer": None, "optimizer": "adam", "loss": "binary_crossentropy", "metrics": ["AUC"], "verbose": 0,
-        "model_root": str(folder), "monitor": "AUC",
-    }  # fmt: skip
+        "gpu": -1,
+        "learning_rate": RATE,
+        "embedding_dim": config.embedding_dim,
+        "embedding_regularizer": REGULARIZER,
+        "net_regularizer": None,
+        "optimizer": "adam",
+        "loss": "binary_crossentropy",
+        "metrics": ["AUC"],
+        "verbose": 0,
+        "model_root": str(folder),
+        "monitor": "AUC",
+    }
     columns = feature_map(world, config, folder)
     if isinstance(sizes, DINConfig):
         DIN = _zoo_module("DIN/DIN").DIN
         network = DIN(
-            columns, attention_hidden_units=list(sizes.attention_dims), attention_hidden_activations="ReLU",
+            columns,
+            attention_hidden_units=list(sizes.attention_dims),
+            attention_hidden_activations="ReLU",
             dnn_hidden_units=list(sizes.hidden_dims),
-            attention_dropout=sizes.attention_dropout_prob, net_dropout=sizes.dropout_prob, batch_norm=True, **settings,
-        )  # fmt: skip
+            attention_dropout=sizes.attention_dropout_prob,
+            net_dropout=sizes.dropout_prob,
+            batch_norm=True,
+            **settings,
+        )
     else:
         network = _published_qin()(columns, config, sizes, settings)
     network._max_gradient_norm, network._batch_index = 10.0, 0
@@ -194,11 +229,14 @@ def _published_qin() -> Any:
 
 
 QIN_NAMES = {  # of the authors' released code (salmon1802/QIN, QIN_variety_v9), whose R parts stand one under the other as ours
-    r"^attention_layers\.W_q": "network.attention.to_query", r"^attention_layers\.W_k": "network.attention.to_key",
-    r"^attention_layers\.W_v": "network.attention.to_value", r"^attention_layers\.W_o": "network.attention.to_output",
-    r"^qnn\.fc": "network.head", r"^qnn\.layer\.(\d+)\.linear\.0": r"network.quadratic.layers.\1.to_rows",
+    r"^attention_layers\.W_q": "network.attention.to_query",
+    r"^attention_layers\.W_k": "network.attention.to_key",
+    r"^attention_layers\.W_v": "network.attention.to_value",
+    r"^attention_layers\.W_o": "network.attention.to_output",
+    r"^qnn\.fc": "network.head",
+    r"^qnn\.layer\.(\d+)\.linear\.0": r"network.quadratic.layers.\1.to_rows",
     r"^qnn\.(norm|activation)\.(\d+)": r"network.quadratic.layers.\2.\1",
-}  # fmt: skip
+}
 
 
 def mapped_weights(name: str, theirs: nn.Module, ours: nn.Module) -> dict[str, Tensor]:
@@ -227,9 +265,16 @@ class Rivals:
     """The two trainings, started from the same weights on the same batches."""
 
     def __init__(
-        self, name: str, config: MicroLensConfig, sizes: Sizes, folder: Path, world: World, *,
-        batch_size: int, seed: int,
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        config: MicroLensConfig,
+        sizes: Sizes,
+        folder: Path,
+        world: World,
+        *,
+        batch_size: int,
+        seed: int,
+    ) -> None:
         self.world, self.config, self.folder, self.batch_size = world, config, folder / "fuxictr", batch_size
         build: Any = build_din if name == "din" else build_qin
         schedule = TrainConfig(batch_size=batch_size, learning_rate=RATE, embedding_regularizer=REGULARIZER, max_epochs=1)
@@ -237,9 +282,13 @@ class Rivals:
         self.theirs = build_theirs(world, config, sizes, self.folder)
         self.data = MicroLensData.open(folder)
         self.ours = MicroLensTraining(
-            name, self.data, folder / "ours", entry=Entry(config, sizes, schedule, build),
-            run=RunConfig(seed=seed, save_every=0), log=lambda line: None,
-        )  # fmt: skip
+            name,
+            self.data,
+            folder / "ours",
+            entry=Entry(config, sizes, schedule, build),
+            run=RunConfig(seed=seed, save_every=0),
+            log=lambda line: None,
+        )
         weights = mapped_weights(name, self.theirs, self.ours.network)
         self.ours.network.load_state_dict({key: value.clone() for key, value in weights.items()})
         write_for_fuxictr(world, self.folder, "train", self._rows(seed))
@@ -276,9 +325,11 @@ class Rivals:
 def race_figures(name: str, folder: Path, world: World, *, num_steps: int, batch_size: int = 256) -> dict[str, float]:
     """Return rows a second (CPU time, one thread) at the published sizes and ratios ours / theirs, with and without reading."""
     config = MicroLensConfig(
-        num_items=world.num_items, num_tags=world.num_tags, item_embedding_dim=world.embedding_dim,
+        num_items=world.num_items,
+        num_tags=world.num_tags,
+        item_embedding_dim=world.embedding_dim,
         **({"embedding_dim": 64, "projected_dim": 128} if name == "din" else {}),
-    )  # fmt: skip
+    )
     sizes = BASELINE_DIN if name == "din" else QINConfig()
     seconds = Rivals(name, config, sizes, folder, world, batch_size=batch_size, seed=0).race(num_steps)
     whole = {who: statistics.median(map(sum, pairs[1:])) for who, pairs in seconds.items()}  # the first step warms up
@@ -287,9 +338,10 @@ def race_figures(name: str, folder: Path, world: World, *, num_steps: int, batch
     return {
         f"{name}_rows_per_s": round(batch_size / whole["ours"]),
         f"{name}_fuxictr_rows_per_s": round(batch_size / whole["theirs"]),
-        f"{name}_over_fuxictr": round(whole["theirs"] / whole["ours"], 2), f"{name}_over_fuxictr_lowest": round(min(ratios), 2),
+        f"{name}_over_fuxictr": round(whole["theirs"] / whole["ours"], 2),
+        f"{name}_over_fuxictr_lowest": round(min(ratios), 2),
         f"{name}_over_fuxictr_step_alone": round(step["theirs"] / step["ours"], 2),
-    }  # fmt: skip
+    }
 
 
 def auc_pairs(name: str, folder: Path, world: World, *, seeds: range, num_steps: int) -> np.ndarray:
@@ -298,9 +350,12 @@ def auc_pairs(name: str, folder: Path, world: World, *, seeds: range, num_steps:
     The third says how far rounding alone carries a training of this length.
     """
     config = MicroLensConfig(
-        num_items=world.num_items, num_tags=world.num_tags, item_embedding_dim=world.embedding_dim, embedding_dim=8,
+        num_items=world.num_items,
+        num_tags=world.num_tags,
+        item_embedding_dim=world.embedding_dim,
+        embedding_dim=8,
         projected_dim=16 if name == "din" else None,
-    )  # fmt: skip
+    )
     din = DINConfig(attention_dims=(32, 16), hidden_dims=(64, 32), activation="relu", batch_norm=True)
     sizes = din if name == "din" else QINConfig(num_layers=2, num_rows=2, dropout_prob=0.0)
     found = []
@@ -334,12 +389,13 @@ def auc_figures(name: str, folder: Path, world: World, *, seeds: range, num_step
             torch.set_default_dtype(default)
         prefix = f"{name}_{str(kind).removeprefix('torch.')}"
         figures |= {
-            f"{prefix}_auc": ours.round(5).tolist(), f"{prefix}_fuxictr_auc": theirs.round(5).tolist(),
+            f"{prefix}_auc": ours.round(5).tolist(),
+            f"{prefix}_fuxictr_auc": theirs.round(5).tolist(),
             f"{prefix}_auc_difference_mean": round(float((ours - theirs).mean()), 5),
             f"{prefix}_auc_difference_largest": round(float(np.abs(ours - theirs).max()), 5),
             f"{prefix}_auc_difference_by_rounding": round(float(np.abs(ours - nudged).max()), 5),
             f"{prefix}_auc_deviation_over_seeds": round(float(ours.std(ddof=1)), 5),
-        }  # fmt: skip
+        }
     return figures
 
 

@@ -48,8 +48,11 @@ def heat_maps_figures(num: int = 24) -> dict[str, Any]:
             continue
         small, seen = shrink_picture(image_u8), shrink_picture(image_u8, JUDGED_SIDE_PX)
         heat = map_heat(creative, small, extract, score, find_things(small, extractor.analyzer)).cells
-        maps = {"occlusion": heat, "gradients": map_gradients(creative, seen, extractor, predictor),
-                "prior": map_prior(seen, extractor.analyzer)}  # fmt: skip
+        maps = {
+            "occlusion": heat,
+            "gradients": map_gradients(creative, seen, extractor, predictor),
+            "prior": map_prior(seen, extractor.analyzer),
+        }
         orders = {name: np.argsort(-np.abs(one).ravel(), kind="stable") for name, one in maps.items()}
         orders |= {f"random {number}": rng.permutation(heat.size) for number in range(NUM_RANDOM)}
         found = measure_orders(list(orders.values()), heat.shape, partial(occlusion_drops, creative, seen), extract, score)
@@ -89,8 +92,12 @@ def map_gradients(creative: Any, image_u8: np.ndarray, extractor: Any, predictor
     down, across = cell_edges(image_u8)
     scale_y, scale_x = effect.shape[0] / image_u8.shape[0], effect.shape[1] / image_u8.shape[1]
     rows, columns = (np.round(edges * scale).astype(int) for edges, scale in ((down, scale_y), (across, scale_x)))
-    return np.array([[effect[rows[y]:rows[y + 1], columns[x]:columns[x + 1]].sum() for x in range(len(columns) - 1)]
-                     for y in range(len(rows) - 1)])  # fmt: skip
+    return np.array(
+        [
+            [effect[rows[y] : rows[y + 1], columns[x] : columns[x + 1]].sum() for x in range(len(columns) - 1)]
+            for y in range(len(rows) - 1)
+        ]
+    )
 
 
 def map_prior(image_u8: np.ndarray, analyzer: Any) -> np.ndarray:
@@ -112,8 +119,12 @@ def map_prior(image_u8: np.ndarray, analyzer: Any) -> np.ndarray:
         inside = prior[max(int(y0), 0) : int(y1) + 1, max(int(x0), 0) : int(x1) + 1]
         np.maximum(inside, value, out=inside)
     down, across = cell_edges(image_u8)
-    return np.array([[prior[down[y]:down[y + 1], across[x]:across[x + 1]].mean() for x in range(len(across) - 1)]
-                     for y in range(len(down) - 1)])  # fmt: skip
+    return np.array(
+        [
+            [prior[down[y] : down[y + 1], across[x] : across[x + 1]].mean() for x in range(len(across) - 1)]
+            for y in range(len(down) - 1)
+        ]
+    )
 
 
 def summarise(rows: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, Any]:

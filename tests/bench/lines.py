@@ -69,9 +69,12 @@ def raw_writer(temperature: float, spec: str) -> Writer:
         with source.loaded() as loaded:
             prompt = loaded.examples("headline").extended(loaded.encode(brief_prompt(read_facts(brief), "headline") + "-")[:-1])
             rows = prompt.sample(
-                [loaded.encode("-")] * num, allowed=loaded.allowed, stop_ids=loaded.stop_ids("headline"),
-                config=SamplingConfig(max_new_tokens=20, temperature=temperature), generator=torch.Generator().manual_seed(0),
-            )  # fmt: skip
+                [loaded.encode("-")] * num,
+                allowed=loaded.allowed,
+                stop_ids=loaded.stop_ids("headline"),
+                config=SamplingConfig(max_new_tokens=20, temperature=temperature),
+                generator=torch.Generator().manual_seed(0),
+            )
             return [loaded.decode(row.token_ids).strip() for row in rows]
 
     return write
@@ -114,9 +117,16 @@ def write_lines(ads: Sequence[Brief], sources: Sequence[str], num: int) -> Itera
         for number, brief in enumerate(ads, 1):
             for line in write(brief, num):
                 yield {
-                    "source": name, "ad": str(number), "language": brief.language, "brand": brief.brand,
-                    "headline": brief.headline, "description": brief.description, "line": line, "verdict": "", "why": "",
-                }  # fmt: skip
+                    "source": name,
+                    "ad": str(number),
+                    "language": brief.language,
+                    "brand": brief.brand,
+                    "headline": brief.headline,
+                    "description": brief.description,
+                    "line": line,
+                    "verdict": "",
+                    "why": "",
+                }
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[dict[str, str]]) -> None:

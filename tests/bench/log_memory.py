@@ -38,9 +38,10 @@ def write_log(path: Path, num: int) -> None:
         columns = {
             "click": (rng.random(size) < 1 / (1 + np.exp(-effect[creative]))).astype(np.int8),
             "creative": creative.astype(np.int32),
-            "placement": rng.integers(0, 20, size).astype(np.int8), "bid": rng.normal(size=size).astype(np.float32),
+            "placement": rng.integers(0, 20, size).astype(np.int8),
+            "bid": rng.normal(size=size).astype(np.float32),
             "split": pa.array(np.where(rng.random(size) < 0.01, "valid", "train")).dictionary_encode(),
-        }  # fmt: skip
+        }
         table = pa.table(columns)
         writer = writer or pq.ParquetWriter(path, table.schema)
         writer.write_table(table)
@@ -57,9 +58,12 @@ def train_once(num: int) -> dict[str, float]:
         (folder / "settings.toml").write_text(SETTINGS)
         started_s = time.perf_counter()
         found = pipeline.train_log(
-            folder / "log.parquet", folder / "model", schema=folder / "schema.toml", network="linear",
+            folder / "log.parquet",
+            folder / "model",
+            schema=folder / "schema.toml",
+            network="linear",
             settings=folder / "settings.toml",
-        )  # fmt: skip
+        )
         seconds = time.perf_counter() - started_s
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {

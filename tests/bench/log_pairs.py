@@ -117,9 +117,12 @@ def fuxictr_map(spec: LogSpec, folder: Path, *, is_item: bool = False) -> Any:
     found.labels, found.default_emb_dim, found.num_fields = ["label"], DIM, len(spec.categorical)
     for name, size in spec.categorical.items():
         found.features[name] = {
-            "type": "categorical", "vocab_size": size, "padding_idx": 0, "source": "item" if is_item else "",
+            "type": "categorical",
+            "vocab_size": size,
+            "padding_idx": 0,
+            "source": "item" if is_item else "",
             "embedding_dim": DIM,
-        }  # fmt: skip
+        }
     if is_item:
         found.features |= {name: {"type": "meta", "source": ""} for name in ("user_index", "seq_len", "item_index")}
     return found
@@ -142,10 +145,18 @@ def zoo(path: str) -> Any:
 def fuxictr_settings(folder: Path, penalty: float) -> dict[str, Any]:
     """Return what all of FuxiCTR's networks are built with."""
     return {
-        "gpu": -1, "learning_rate": RATE, "embedding_dim": DIM, "embedding_regularizer": penalty or None,
-        "net_regularizer": None, "optimizer": "adam", "loss": "binary_crossentropy", "metrics": ["AUC"], "verbose": 0,
-        "model_root": str(folder), "monitor": "AUC",
-    }  # fmt: skip
+        "gpu": -1,
+        "learning_rate": RATE,
+        "embedding_dim": DIM,
+        "embedding_regularizer": penalty or None,
+        "net_regularizer": None,
+        "optimizer": "adam",
+        "loss": "binary_crossentropy",
+        "metrics": ["AUC"],
+        "verbose": 0,
+        "model_root": str(folder),
+        "monitor": "AUC",
+    }
 
 
 def build_finalmlp(logs: Path, folder: Path, seed: int) -> tuple[Pair, Rows]:
@@ -168,14 +179,27 @@ def build_finalmlp(logs: Path, folder: Path, seed: int) -> tuple[Pair, Rows]:
 
     torch.manual_seed(seed)
     theirs = Tabular(
-        fuxictr_map(spec, folder), mlp1_hidden_units=[400], mlp1_batch_norm=True, mlp2_hidden_units=[100], mlp2_batch_norm=True,
-        fs_hidden_units=[64], fs1_context=["user"], fs2_context=["item"], num_heads=5, **fuxictr_settings(folder, 0.01),
-    )  # fmt: skip
+        fuxictr_map(spec, folder),
+        mlp1_hidden_units=[400],
+        mlp1_batch_norm=True,
+        mlp2_hidden_units=[100],
+        mlp2_batch_norm=True,
+        fs_hidden_units=[64],
+        fs1_context=["user"],
+        fs2_context=["item"],
+        num_heads=5,
+        **fuxictr_settings(folder, 0.01),
+    )
     theirs._max_gradient_norm = 10.0
     config = FinalMLPConfig(
-        hidden_dims_1=(400,), hidden_dims_2=(100,), gate_dims=(64,), context_1=("user",), context_2=("item",), num_heads=5,
+        hidden_dims_1=(400,),
+        hidden_dims_2=(100,),
+        gate_dims=(64,),
+        context_1=("user",),
+        context_2=("item",),
+        num_heads=5,
         batch_norm=True,
-    )  # fmt: skip
+    )
     ours, state = build_ours("finalmlp", spec, config), theirs.state_dict()
     field = "embedding_layer.embedding_layer.embedding_layers.{}.weight"
     found = {f"inputs.tables.tables.by_field.f_{name}.weight": state[field.format(name)] for name in FIELDS}
@@ -326,13 +350,23 @@ def build_sdim(logs: Path, folder: Path, seed: int) -> tuple[Pair, Rows]:
     rows, spec = read_beauty(logs, seed)
     torch.manual_seed(seed)
     theirs = zoo("SDIM/SDIM").SDIM(
-        fuxictr_map(spec, folder, is_item=True), dnn_hidden_units=[200, 80], attention_dim=16, num_hashes=4, hash_bits=3,
-        short_seq_len=SHORT, **fuxictr_settings(folder, 0.0),
-    )  # fmt: skip
+        fuxictr_map(spec, folder, is_item=True),
+        dnn_hidden_units=[200, 80],
+        attention_dim=16,
+        num_hashes=4,
+        hash_bits=3,
+        short_seq_len=SHORT,
+        **fuxictr_settings(folder, 0.0),
+    )
     config = SDIMConfig(
-        variant="fuxictr", short_dim=16, num_hashes=12, bits_per_signature=3, short_length=SHORT - 1, hidden_dims=(200, 80),
+        variant="fuxictr",
+        short_dim=16,
+        num_hashes=12,
+        bits_per_signature=3,
+        short_length=SHORT - 1,
+        hidden_dims=(200, 80),
         activation="relu",
-    )  # fmt: skip
+    )
     ours, state = build_ours("sdim", spec, config), theirs.state_dict()
     found = _beauty_table(state)
     found["network.long_term.hashes"] = state["random_rotations"][0].permute(1, 2, 0).reshape(12, DIM)
@@ -347,9 +381,12 @@ def build_din(logs: Path, folder: Path, seed: int) -> tuple[Pair, Rows]:
     rows, spec = read_beauty(logs, seed)
     torch.manual_seed(seed)
     theirs = zoo("DIN/DIN").DIN(
-        fuxictr_map(spec, folder, is_item=True), attention_hidden_units=[36], attention_hidden_activations="ReLU",
-        dnn_hidden_units=[200, 80], **fuxictr_settings(folder, 0.0),
-    )  # fmt: skip
+        fuxictr_map(spec, folder, is_item=True),
+        attention_hidden_units=[36],
+        attention_hidden_activations="ReLU",
+        dnn_hidden_units=[200, 80],
+        **fuxictr_settings(folder, 0.0),
+    )
     ours = build_ours("din", spec, DINConfig(attention_dims=(36,), hidden_dims=(200, 80), activation="relu"))
     found = _beauty_table(state := theirs.state_dict())
     rest = [name for name in state if name.startswith("attention_layers")]
@@ -386,15 +423,26 @@ def _sequence_pair(ours: LogNetwork, theirs: Any, folder: Path) -> Pair:
         pd.DataFrame({"full_item_seq": [one[one > 0] for one in history]}).to_parquet(folder / "users.parquet")
         items = np.arange(ours.inputs.spec.categorical["item"])
         pd.DataFrame({"item_index": items, "item": items}).to_parquet(folder / "items.parquet")
-        return iter(zoo("longctr_dataloader").LongCTRDataLoader(
-            theirs.feature_map, str(folder / "rows"), user_info=str(folder / "users.parquet"),
-            item_info=str(folder / "items.parquet"), batch_size=BATCH, shuffle=True, num_workers=0, max_len=LENGTH,
-        ))  # fmt: skip
+        return iter(
+            zoo("longctr_dataloader").LongCTRDataLoader(
+                theirs.feature_map,
+                str(folder / "rows"),
+                user_info=str(folder / "users.parquet"),
+                item_info=str(folder / "items.parquet"),
+                batch_size=BATCH,
+                shuffle=True,
+                num_workers=0,
+                max_len=LENGTH,
+            )
+        )
 
     return Pair(ours, theirs, theirs.train_step, batch_of, lambda one: torch.logit(theirs(one)["y_pred"].double()), read)
 
 
 PAIRS = {
-    "finalmlp_fuxictr": build_finalmlp, "sdim_fuxictr": build_sdim, "din_fuxictr": build_din, "autoint_deepctr": build_autoint,
+    "finalmlp_fuxictr": build_finalmlp,
+    "sdim_fuxictr": build_sdim,
+    "din_fuxictr": build_din,
+    "autoint_deepctr": build_autoint,
     "esmm_deepctr": build_esmm,
-}  # fmt: skip
+}

@@ -75,12 +75,15 @@ def compare(
         )
     table = np.array(aucs)
     return {
-        "logits_differ_by": float(f"{max(logit_gaps):.2g}"), "auc": table[:, 0].round(5).tolist(),
-        "their_auc": table[:, 1].round(5).tolist(), "auc_difference_mean": round(float((table[:, 0] - table[:, 1]).mean()), 5),
+        "logits_differ_by": float(f"{max(logit_gaps):.2g}"),
+        "auc": table[:, 0].round(5).tolist(),
+        "their_auc": table[:, 1].round(5).tolist(),
+        "auc_difference_mean": round(float((table[:, 0] - table[:, 1]).mean()), 5),
         "auc_difference_largest": round(float(np.abs(table[:, 0] - table[:, 1]).max()), 5),
-        "rows_per_s": round(statistics.median(rates)), "over_theirs": round(statistics.median(whole), 2),
+        "rows_per_s": round(statistics.median(rates)),
+        "over_theirs": round(statistics.median(whole), 2),
         "over_theirs_step_alone": round(statistics.median(ratios), 2),
-    }  # fmt: skip
+    }
 
 
 def widen(batch: Any) -> Any:

@@ -38,8 +38,9 @@ def long_history_figures(repeats: int = 5) -> dict[str, float]:
     whole = NetworkInputs(
         fields=torch.randn(NUM_CANDIDATES, 4, 16, generator=generator),
         target=torch.randn(NUM_CANDIDATES, DIM, generator=generator),
-        sequence=items.expand(NUM_CANDIDATES, LENGTH, DIM), mask=torch.ones(NUM_CANDIDATES, LENGTH),
-    )  # fmt: skip
+        sequence=items.expand(NUM_CANDIDATES, LENGTH, DIM),
+        mask=torch.ones(NUM_CANDIDATES, LENGTH),
+    )
     short = replace(
         whole, sequence=items[:, -SHORT:].expand(NUM_CANDIDATES, SHORT, DIM), mask=torch.ones(NUM_CANDIDATES, SHORT)
     )
@@ -47,9 +48,10 @@ def long_history_figures(repeats: int = 5) -> dict[str, float]:
         cache = sdim.encode_history(items[0])
         torch.testing.assert_close(sdim(short, cache), sdim(whole), rtol=1e-4, atol=1e-5)
         seconds = {
-            "din": _fastest(lambda: din(whole), repeats), "sdim": _fastest(lambda: sdim(whole), repeats),
+            "din": _fastest(lambda: din(whole), repeats),
+            "sdim": _fastest(lambda: sdim(whole), repeats),
             "sdim_cached": _fastest(lambda: sdim(short, cache), repeats),
-        }  # fmt: skip
+        }
     return {f"{name}_rows_per_s": round(NUM_CANDIDATES / spent) for name, spent in seconds.items()}
 
 

@@ -78,10 +78,17 @@ def _shares(way: str, history: list[tuple[np.ndarray, np.ndarray]], groups: np.n
 def _tired(history: list[tuple[np.ndarray, np.ndarray]], num: int) -> np.ndarray:
     """Return [N] whether the click rate of a creative surely falls, by the trend of its days."""
     rows = [
-        ResultRow(ad_name=str(ad), impressions=int(seen[ad]), clicks=int(won[ad]), spend=None, row=0,
-                  date_start=f"2026-01-{day + 1:02d}")
-        for day, (won, seen) in enumerate(history[-28:]) for ad in np.flatnonzero(seen)
-    ]  # fmt: skip
+        ResultRow(
+            ad_name=str(ad),
+            impressions=int(seen[ad]),
+            clicks=int(won[ad]),
+            spend=None,
+            row=0,
+            date_start=f"2026-01-{day + 1:02d}",
+        )
+        for day, (won, seen) in enumerate(history[-28:])
+        for ad in np.flatnonzero(seen)
+    ]
     falling = {int(one.name) for one in measure_fatigue(rows) if one.is_falling}
     return np.isin(np.arange(num), list(falling))
 
@@ -94,8 +101,11 @@ def loop_figures(worlds: int = 12, days: int = 30, views: int = 4000) -> dict[st
     for column, name in ((1, "uniform"), (2, "best_of_day_one")):
         gain = table[:, 0] / table[:, column] - 1
         low, high = percentile_interval(gain[picks].mean(axis=1), 0.95) or (0.0, 0.0)
-        found |= {f"loop_over_{name}": round(float(gain.mean()), 4), f"loop_over_{name}_low": round(low, 4),
-                  f"loop_over_{name}_high": round(high, 4)}  # fmt: skip
+        found |= {
+            f"loop_over_{name}": round(float(gain.mean()), 4),
+            f"loop_over_{name}_low": round(low, 4),
+            f"loop_over_{name}_high": round(high, 4),
+        }
     return found
 
 

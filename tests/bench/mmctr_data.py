@@ -77,11 +77,15 @@ class World:
             share = ((subject[history] == subject[item][:, None]) & (history > 0)).sum(axis=1) / np.maximum(lengths, 1)
             log_odds = -1.3 + 0.9 * appeal[item] + 3.0 * share - 0.4
             yield {
-                "user_id": np.arange(start, start + n), "item_seq": history.astype(np.int32), "item_id": item,
+                "user_id": np.arange(start, start + n),
+                "item_seq": history.astype(np.int32),
+                "item_id": item,
                 "likes_level": 1 + np.clip(5 + 2 * appeal[item] + rng.normal(size=n), 0, 9).astype(np.int64),
-                "views_level": 1 + rng.integers(0, 10, n), "seq_len": lengths, "log_odds": log_odds,
+                "views_level": 1 + rng.integers(0, 10, n),
+                "seq_len": lengths,
+                "log_odds": log_odds,
                 "label": (rng.random(n) < 1 / (1 + np.exp(-log_odds))).astype(np.int64),
-            }  # fmt: skip
+            }
 
     def write(self, folder: Path, num_train: int, num_valid: int) -> np.ndarray:
         """Write the three files; return the true log-odds of the validation rows."""

@@ -42,12 +42,16 @@ def read_ads(path: Path) -> list[Creative]:
     rows = raw.groupby(keys, as_index=False)[["impressions", "clicks"]].sum().to_dict("records")
     return [
         Creative(
-            headline=row["headline_1"], description=f"{row['headline_2']} {row['description']}".strip(),
-            category=row["ad_group"], placement=row["device"],
-            impressions=int(row["impressions"]), clicks=int(row["clicks"]), row=number + 1,
+            headline=row["headline_1"],
+            description=f"{row['headline_2']} {row['description']}".strip(),
+            category=row["ad_group"],
+            placement=row["device"],
+            impressions=int(row["impressions"]),
+            clicks=int(row["clicks"]),
+            row=number + 1,
         )
         for number, row in enumerate(rows)
-    ]  # fmt: skip
+    ]
 
 
 def measure_split(table: AccountTable, held_out: np.ndarray) -> dict[str, tuple[float, float]]:

@@ -40,17 +40,21 @@ def open_bandit_figures(folder: Path) -> dict[str, Any]:
         "effective_rows": ope.effective_sample_size(weights),
     }
     for one in (
-        ope.estimate("ips", weights * clicks, rows), ope.estimate("snips", weights * clicks, rows, over=weights),
+        ope.estimate("ips", weights * clicks, rows),
+        ope.estimate("snips", weights * clicks, rows, over=weights),
         ope.estimate("dr", dr, rows),
-    ):  # fmt: skip
+    ):
         found |= {one.name: one.value, f"{one.name}_low": one.low, f"{one.name}_high": one.high}
     if importlib.util.find_spec("obp") is not None:
         from obp import ope as theirs
 
         asked = {
-            "reward": clicks.astype(float), "action": item, "pscore": uniform["propensity"].to_numpy(), "position": place,
+            "reward": clicks.astype(float),
+            "action": item,
+            "pscore": uniform["propensity"].to_numpy(),
+            "position": place,
             "action_dist": np.tile(shares[None], (len(item), 1, 1)),
-        }  # fmt: skip
+        }
         found["obp_ips"] = float(theirs.InverseProbabilityWeighting().estimate_policy_value(**asked))
         found["obp_snips"] = float(theirs.SelfNormalizedInverseProbabilityWeighting().estimate_policy_value(**asked))
         tiled = np.tile(model[None], (len(item), 1, 1))

@@ -80,11 +80,17 @@ def _ask_group(name: str, members: Sequence[Creative], tools: Any, config: Edito
         asked = [first, *others], [CreativeFeatures()] * (1 + len(others))
         opinions, means_stds = ask_choosers(*asked, tools, config), predict_uplift(tools.auditor, *asked)
         for other, opinion, audited, std in zip(others, opinions, *means_stds, strict=True):
-            pairs.append(Pair(
-                group=name, observed=differ(first, other), chosen=opinion.chosen, low=opinion.low, audited=float(audited),
-                audited_low=float(audited - config.risk_aversion * std),
-                third_low=float(bound_of_third(audited, std, config.risk_aversion)),
-            ))  # fmt: skip
+            pairs.append(
+                Pair(
+                    group=name,
+                    observed=differ(first, other),
+                    chosen=opinion.chosen,
+                    low=opinion.low,
+                    audited=float(audited),
+                    audited_low=float(audited - config.risk_aversion * std),
+                    third_low=float(bound_of_third(audited, std, config.risk_aversion)),
+                )
+            )
     return pairs
 
 

@@ -89,8 +89,10 @@ class Editable:
         headline, description, picture, button = key
         creative = self.lines.apply(self.ad.creative, headline, description, button)
         features, measures = self.pictures[picture].features, self.pictures[picture].measures
-        for words, part in ((self.lines.headline_features[headline], "headline"),
-                            (self.lines.description_features[description], "body")):  # fmt: skip
+        for words, part in (
+            (self.lines.headline_features[headline], "headline"),
+            (self.lines.description_features[description], "body"),
+        ):
             if words is not None and (headline if part == "headline" else description):
                 features = features.with_words_of(words, (part,))
         return Seen(creative, features, measures, self.appeals[headline])
@@ -251,11 +253,21 @@ def measure_market(
         buttons = offer_buttons(editable.ad.creative, models.predictor, 4)
         after = replace(editable, lines=replace(editable.lines, buttons=buttons)).version(key).log_odds(truth)
         before = editable.ad.log_odds(truth)
-        rows.append(Found(
-            market=seed, ad=number, key=key, true=sum(after.values()) - sum(before.values()), chosen=opinion.chosen,
-            low=opinion.low, audited=verdict.audited, audited_low=verdict.audited_low, expected=verdict.expected,
-            std=verdict.std, is_delivered=verdict.is_delivered,
-        ))  # fmt: skip
+        rows.append(
+            Found(
+                market=seed,
+                ad=number,
+                key=key,
+                true=sum(after.values()) - sum(before.values()),
+                chosen=opinion.chosen,
+                low=opinion.low,
+                audited=verdict.audited,
+                audited_low=verdict.audited_low,
+                expected=verdict.expected,
+                std=verdict.std,
+                is_delivered=verdict.is_delivered,
+            )
+        )
     return rows
 
 
@@ -273,18 +285,27 @@ def summarise(rows: Sequence[Found], *, seed: int = 0) -> dict[str, Any]:
     """Return delivered edits, gain, those that are truly worse, the share and how far stated intervals hold the truth."""
     markets = sorted({one.market for one in rows})
     delivered = [one for one in rows if one.is_delivered]
-    by_market = np.array([[sum(one.true for one in delivered if one.market == market),
-                           sum(one.expected for one in delivered if one.market == market)] for market in markets])  # fmt: skip
+    by_market = np.array(
+        [
+            [
+                sum(one.true for one in delivered if one.market == market),
+                sum(one.expected for one in delivered if one.market == market),
+            ]
+            for market in markets
+        ]
+    )
     picks = np.random.default_rng(seed).integers(len(markets), size=(NUM_RESAMPLES, len(markets)))
     above, below = by_market[picks].sum(axis=1).T
     shares = above[below > 0] / below[below > 0]
     held = [abs(one.true - one.expected) <= stats.norm.ppf(0.95) * one.std for one in delivered]
     return {
-        "markets": len(markets), "ads": len(rows), **_count(rows, delivered),
+        "markets": len(markets),
+        "ads": len(rows),
+        **_count(rows, delivered),
         "share": float(by_market[:, 0].sum() / by_market[:, 1].sum()) if delivered else None,
         "share_interval": np.quantile(shares, (0.025, 0.975)).round(3).tolist() if len(shares) else None,
         "held": float(np.mean(held)) if delivered else None,
-    }  # fmt: skip
+    }
 
 
 def _count(rows: Sequence[Found], delivered: Sequence[Found]) -> dict[str, float]:
@@ -301,11 +322,12 @@ def raise_bars(rows: Sequence[Found], risk_aversion: float) -> dict[str, dict[st
         for name, share in (("two", 0.0), ("rule", THIRD_SHARE), ("three", 1.0)):
             of_third = share * bar / THIRD_SHARE  # deviations of the recorded bound
             delivered = [
-                one for one in rows
+                one
+                for one in rows
                 if one.chosen - bar * (one.chosen - one.low) / risk_aversion > 0
                 and one.audited - of_third * (one.audited - one.audited_low) / risk_aversion > 0
                 and read_searched_share()[0] * shrink_uplift(one.chosen, one.audited) > CONFIG.min_uplift
-            ]  # fmt: skip
+            ]
             found[f"rule, {bar:g}" if name == "rule" else f"{name} models, {bar:g}"] = _count(rows, delivered)
     return found
 

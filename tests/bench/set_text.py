@@ -54,15 +54,18 @@ def set_text_figures(num: int = 100, folder: Path | None = None, *, hides_fonts:
     on_photographs = [_measure(ad, headline, folder, f"photo-{k}", hides_fonts) for k, (ad, headline) in enumerate(photographs)]
     refusals = Counter(one["why"] for one in (*found, *on_photographs) if one["why"])
     return {
-        "ads": len(found), "set": sum(one["is_set"] for one in found), "read_back": sum(one["is_read"] for one in found),
+        "ads": len(found),
+        "set": sum(one["is_set"] for one in found),
+        "read_back": sum(one["is_read"] for one in found),
         "originals_read": sum(one["is_original_read"] for one in found),
         "bit_equal_elsewhere": sum(one["is_equal"] for one in found),
-        "photographs": len(on_photographs), "photographs_set": sum(one["is_set"] for one in on_photographs),
+        "photographs": len(on_photographs),
+        "photographs_set": sum(one["is_set"] for one in on_photographs),
         "photographs_read_back": sum(one["is_read"] for one in on_photographs),
         "read_s": round(float(np.median([one["read_s"] for one in found])), 2),
         "set_s": round(float(np.median([one["set_s"] for one in found])), 2),
         "refusals": dict(refusals),
-    }  # fmt: skip
+    }
 
 
 def simulated_ads(num: int) -> Iterator[tuple[Creative, str]]:
@@ -145,10 +148,14 @@ def _measure(ad: Creative, headline: str, folder: Path | None, name: object, hid
         Image.fromarray(np.concatenate([image_u8, after], axis=1)).save(folder / f"{name}-{'set' if is_set else 'kept'}.png")
     why = "" if is_set else " ".join(problem.code for problem in change.left.get("headline", ())) or "not_found"
     return {
-        "is_original_read": _says(words, ad.headline), "is_set": is_set,
+        "is_original_read": _says(words, ad.headline),
+        "is_set": is_set,
         "is_read": is_set and _says(read_words(after, reader, brand=ad.brand), headline),
-        "is_equal": bool((after[~change.mask] == image_u8[~change.mask]).all()), "read_s": read_s, "set_s": set_s, "why": why,
-    }  # fmt: skip
+        "is_equal": bool((after[~change.mask] == image_u8[~change.mask]).all()),
+        "read_s": read_s,
+        "set_s": set_s,
+        "why": why,
+    }
 
 
 def _says(words: PictureWords, text: str) -> bool:

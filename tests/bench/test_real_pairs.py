@@ -13,9 +13,14 @@ from tests.ctr.account.accounts import plant_account
 
 def pair(observed: float, chosen: float, *, group: str = "a", third: tuple[float, float] = (0.1, 0.15)) -> Pair:
     return Pair(
-        group=group, observed=observed, chosen=chosen, low=chosen - 0.05, audited=chosen, audited_low=third[0],
+        group=group,
+        observed=observed,
+        chosen=chosen,
+        low=chosen - 0.05,
+        audited=chosen,
+        audited_low=third[0],
         third_low=third[1],
-    )  # fmt: skip
+    )
 
 
 def test_differences_are_told_in_their_deviations() -> None:

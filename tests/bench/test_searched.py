@@ -37,9 +37,12 @@ class Says:
 def editable(unfit: frozenset[tuple[str, str]] = frozenset()) -> Editable:
     ad = Seen(Creative(headline="Old", description="Said"), PLAIN, None, 0.0)
     lines = Lines(
-        headlines=("Old", "Theirs", "Ours"), descriptions=("Said", "Below"), headline_features=(None, PLAIN, PLAIN),
-        description_features=(None, PLAIN), unfit=unfit,
-    )  # fmt: skip
+        headlines=("Old", "Theirs", "Ours"),
+        descriptions=("Said", "Below"),
+        headline_features=(None, PLAIN, PLAIN),
+        description_features=(None, PLAIN),
+        unfit=unfit,
+    )
     return Editable(ad, lines, [0.0, 0.1, 0.2], [ad, ad])
 
 
@@ -78,9 +81,18 @@ def test_a_version_is_worth_what_its_words_and_picture_are() -> None:
 def test_the_share_is_that_of_delivered_edits_and_losses_are_counted() -> None:
     def found(market: int, true: float, *, is_delivered: bool) -> Found:
         return Found(
-            market=market, ad=0, key=(1, 0, 0, 0), true=true, chosen=0.2, low=0.1, audited=0.2, audited_low=0.1, expected=0.2,
-            std=0.05, is_delivered=is_delivered,
-        )  # fmt: skip
+            market=market,
+            ad=0,
+            key=(1, 0, 0, 0),
+            true=true,
+            chosen=0.2,
+            low=0.1,
+            audited=0.2,
+            audited_low=0.1,
+            expected=0.2,
+            std=0.05,
+            is_delivered=is_delivered,
+        )
 
     rows = [found(1, 0.2, is_delivered=True), found(1, -0.4, is_delivered=False), found(2, 0.1, is_delivered=True)]
     table = summarise([*rows, found(3, -0.06, is_delivered=True)])

@@ -85,9 +85,17 @@ def test_new_groups_are_held_against_each_floor(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(new_groups, "MIN_ADS", 10)
     ads = plant_groups(260, 14, rate=0.05, seed=2).creatives
     rows = [
-        {"ad_group": ad.category, "device": ad.context["device"], "headline_1": ad.headline, "headline_2": "",
-         "description": ad.description, "impressions": ad.impressions, "clicks": ad.clicks} for ad in ads
-    ]  # fmt: skip
+        {
+            "ad_group": ad.category,
+            "device": ad.context["device"],
+            "headline_1": ad.headline,
+            "headline_2": "",
+            "description": ad.description,
+            "impressions": ad.impressions,
+            "clicks": ad.clicks,
+        }
+        for ad in ads
+    ]
     pd.DataFrame(rows).to_csv(tmp_path / "ads.csv", index=False)
     found = new_groups.new_group_figures(tmp_path / "ads.csv", num_splits=1)
     assert found["splits"] == 1

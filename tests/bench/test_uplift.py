@@ -75,9 +75,19 @@ def test_intervals_hold_the_mean_and_pair_the_creatives() -> None:
     rng = np.random.default_rng(0)
     base = rng.normal(0.2, 0.1, 40)
     blank = Trial(
-        algorithm="random", name="", status="edited", true_uplift=0, predicted_uplift=0.2, expected_uplift=0.1,
-        judged_uplift=0, uplift_low=0.1, uplift_high=0.3, evaluations=1, seconds=0, reason="",
-    )  # fmt: skip
+        algorithm="random",
+        name="",
+        status="edited",
+        true_uplift=0,
+        predicted_uplift=0.2,
+        expected_uplift=0.1,
+        judged_uplift=0,
+        uplift_low=0.1,
+        uplift_high=0.3,
+        evaluations=1,
+        seconds=0,
+        reason="",
+    )
     trials = [replace(blank, true_uplift=float(u)) for u in base]
     trials += [replace(blank, algorithm="double", true_uplift=2 * float(u)) for u in base]
     random, double = tabulate(trials)

@@ -148,8 +148,10 @@ def run_trials(
                 log(f"{creative.name}: left out, {error}")
                 break
             trials.append(_trial(algorithm, creative, session, outcome, market))
-            log(f"{creative.name} {algorithm} {trials[-1].status}: true {trials[-1].true_uplift:+.3f}, "
-                f"predicted {trials[-1].predicted_uplift:+.3f}, {trials[-1].seconds:.1f} s; {trials[-1].reason}")  # fmt: skip
+            log(
+                f"{creative.name} {algorithm} {trials[-1].status}: true {trials[-1].true_uplift:+.3f}, "
+                f"predicted {trials[-1].predicted_uplift:+.3f}, {trials[-1].seconds:.1f} s; {trials[-1].reason}"
+            )
     return trials
 
 
@@ -178,15 +180,21 @@ def _trial(algorithm: str, creative: Creative, session: Session, outcome: EditOu
     before, after = market.true_ctr(creative), market.true_ctr(final, outcome.image_u8)
     offered = [_true_rate(creative, session, outcome, number, market) for number in range(len(outcome.alternatives))]
     return Trial(
-        algorithm=algorithm, name=creative.name, status=result.status,
+        algorithm=algorithm,
+        name=creative.name,
+        status=result.status,
         true_uplift=after / before - 1 if is_edited else 0.0,
         predicted_uplift=_change(result.ctr_original, result.ctr_edited),
         expected_uplift=float(np.expm1(outcome.verdict.expected)) if is_edited and outcome.verdict else 0.0,
         judged_uplift=_change(result.ctr_original_judge, result.ctr_edited_judge),
-        uplift_low=result.uplift_low, uplift_high=result.uplift_high,
-        evaluations=result.evaluations, seconds=result.seconds, reason=result.reason,
-        best_offered=max([before, *offered]) / before - 1, num_offered=len(offered),
-    )  # fmt: skip
+        uplift_low=result.uplift_low,
+        uplift_high=result.uplift_high,
+        evaluations=result.evaluations,
+        seconds=result.seconds,
+        reason=result.reason,
+        best_offered=max([before, *offered]) / before - 1,
+        num_offered=len(offered),
+    )
 
 
 def _true_rate(creative: Creative, session: Session, outcome: EditOutcome, number: int, market: KnowsTruth) -> float:
@@ -214,18 +222,24 @@ def tabulate(trials: Sequence[Trial], *, seed: int = 0) -> list[UpliftRow]:
             for kind in ("true_uplift", "predicted_uplift", "expected_uplift")
         )
         delivered = [trial for trial in group if trial.status == "edited"]
-        rows.append(UpliftRow(
-            algorithm=name, num_creatives=num, num_delivered=len(delivered),
-            true=_mean(true, picks), predicted=_mean(predicted, picks), expected=_mean(expected, picks),
-            realised=_ratio(true, predicted, picks),
-            times_random=_ratio(true, baseline if len(baseline) == num else np.full(num, np.nan), picks),
-            worse_share=sum(trial.true_uplift < 0 for trial in delivered) / max(len(delivered), 1),
-            held_share=sum(_is_held(trial) for trial in delivered) / max(len(delivered), 1),
-            best_offered=_mean(np.array([trial.best_offered for trial in group]), picks),
-            num_offered=float(np.mean([trial.num_offered for trial in group])),
-            evaluations=float(np.mean([trial.evaluations for trial in group])),
-            seconds=float(np.mean([trial.seconds for trial in group])),
-        ))  # fmt: skip
+        rows.append(
+            UpliftRow(
+                algorithm=name,
+                num_creatives=num,
+                num_delivered=len(delivered),
+                true=_mean(true, picks),
+                predicted=_mean(predicted, picks),
+                expected=_mean(expected, picks),
+                realised=_ratio(true, predicted, picks),
+                times_random=_ratio(true, baseline if len(baseline) == num else np.full(num, np.nan), picks),
+                worse_share=sum(trial.true_uplift < 0 for trial in delivered) / max(len(delivered), 1),
+                held_share=sum(_is_held(trial) for trial in delivered) / max(len(delivered), 1),
+                best_offered=_mean(np.array([trial.best_offered for trial in group]), picks),
+                num_offered=float(np.mean([trial.num_offered for trial in group])),
+                evaluations=float(np.mean([trial.evaluations for trial in group])),
+                seconds=float(np.mean([trial.seconds for trial in group])),
+            )
+        )
     return rows
 
 
@@ -360,10 +374,14 @@ def main() -> None:
         return
     tools, trials, curves = load_tools(arguments.copywriter), [], []
     config = EditorConfig(
-        seed=arguments.seed, population_size=arguments.population, generations=arguments.generations,
-        risk_aversion=arguments.risk_aversion, patience=arguments.patience, edit_look=arguments.look,
+        seed=arguments.seed,
+        population_size=arguments.population,
+        generations=arguments.generations,
+        risk_aversion=arguments.risk_aversion,
+        patience=arguments.patience,
+        edit_look=arguments.look,
         set_text=arguments.look,
-    )  # fmt: skip
+    )
     if arguments.no_words:
         config = replace(config, num_headlines=0, num_descriptions=0)
     for market_seed in arguments.markets:

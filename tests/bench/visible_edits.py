@@ -39,9 +39,14 @@ from stylegan.photo.session import FaceEditSession
 
 PAIRS_A_SHEET, LABEL_PX = 8, 16
 QUESTIONS = {
-    "smile": "smile", "mouth_open": "open mouth", "eyes_open": "open eyes", "gaze_x": "gaze to the picture's right",
-    "gaze_y": "gaze up", "head_yaw": "head turned to the picture's right", "head_pitch": "chin up",
-}  # fmt: skip
+    "smile": "smile",
+    "mouth_open": "open mouth",
+    "eyes_open": "open eyes",
+    "gaze_x": "gaze to the picture's right",
+    "gaze_y": "gaze up",
+    "head_yaw": "head turned to the picture's right",
+    "head_pitch": "chin up",
+}
 
 
 @dataclass(frozen=True)
@@ -108,10 +113,14 @@ def draw_edit(
     recognizer = FaceRecognizer.installed()
     apart = None if recognizer is None else float(np.linalg.norm(recognizer.embed(after_crop) - recognizer.embed(before_crop)))
     return edited_u8, {
-        "direction": name, "strength": float(strengths.sum()), "moved": float(after[own] - before[own]),
-        "bones": bones, "face_distance": apart, "shown": measure_shown(before[None], after[None], [name])[name][0],
+        "direction": name,
+        "strength": float(strengths.sum()),
+        "moved": float(after[own] - before[own]),
+        "bones": bones,
+        "face_distance": apart,
+        "shown": measure_shown(before[None], after[None], [name])[name][0],
         "offered": sorted({names[k] for _, k in np.argwhere(ends != 0.0)}),
-    }  # fmt: skip
+    }
 
 
 def draw_pairs(face_paths: list[Path], out: Path, num: int, seed: int, *, is_any: bool = False) -> int:

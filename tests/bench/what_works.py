@@ -67,11 +67,16 @@ def draw_account(seed: int, smallest: int = 30, largest: int = 1000) -> tuple[li
     clicks = rng.binomial(shown, rates)
     creatives = [
         Creative(
-            headline=lines[line[k]], category=f"group {group_of[line[k]]}", platform="meta", row=k + 1,
-            impressions=int(shown[k]), clicks=int(clicks[k]), context={"device": ("mobile", "desktop")[device[k]]},
+            headline=lines[line[k]],
+            category=f"group {group_of[line[k]]}",
+            platform="meta",
+            row=k + 1,
+            impressions=int(shown[k]),
+            clicks=int(clicks[k]),
+            context={"device": ("mobile", "desktop")[device[k]]},
         )
         for k in range(num)
-    ]  # fmt: skip
+    ]
     return creatives, dict(zip(names, worth.tolist(), strict=True))
 
 
@@ -88,9 +93,11 @@ def tell(table: AccountTable, lines: SeenLines) -> tuple[dict[str, Told], np.nda
     score, information, _ = weigh_features(table, centred, {TEXTS: lines.lines}, left_out=set(), seed=0)
     draws = draw_effects(score, information, seed=0)
     ways: dict[str, Told] = {
-        "shown": (draws.mean(axis=0), *np.quantile(draws, (0.05, 0.95), axis=0)), "normal": _normal(score, information),
-        "alone": _alone(table, lines.seen), "ratio": _ratio(table, lines.seen),
-    }  # fmt: skip
+        "shown": (draws.mean(axis=0), *np.quantile(draws, (0.05, 0.95), axis=0)),
+        "normal": _normal(score, information),
+        "alone": _alone(table, lines.seen),
+        "ratio": _ratio(table, lines.seen),
+    }
     return ways, score, information
 
 
@@ -156,11 +163,16 @@ def summarise(rows: np.ndarray) -> dict[str, Any]:
     is_sure, is_real, error = (low > 0) | (high < 0), truth != 0, np.square(effect - truth)
     holds = (low <= truth) & (truth <= high)
     return {
-        "features": len(truth), "error": _round(np.sqrt(error.mean())), "error of real": _round(np.sqrt(error[is_real].mean())),
-        "ranges hold": _round(holds.mean()), "of real": _round(holds[is_real].mean()), "sure": int(is_sure.sum()),
+        "features": len(truth),
+        "error": _round(np.sqrt(error.mean())),
+        "error of real": _round(np.sqrt(error[is_real].mean())),
+        "ranges hold": _round(holds.mean()),
+        "of real": _round(holds[is_real].mean()),
+        "sure": int(is_sure.sum()),
         "of these nothing": _round((~is_real)[is_sure].mean()) if is_sure.any() else None,
-        "wrong sign": int((is_sure & (effect * truth < 0)).sum()), "real found": _round(is_sure[is_real].mean()),
-    }  # fmt: skip
+        "wrong sign": int((is_sure & (effect * truth < 0)).sum()),
+        "real found": _round(is_sure[is_real].mean()),
+    }
 
 
 def halves_figures(creatives: Sequence[Creative], num: int = 8, limits: Sequence[int] = LIMITS) -> dict[str, Any]:
@@ -182,8 +194,12 @@ def halves_figures(creatives: Sequence[Creative], num: int = 8, limits: Sequence
             if not lines.names:
                 continue
             seen = mark_features(judging, table, lines.names, lines.usual_words)
-            same = SeenLines(names=lines.names, seen=seen, lines=tuple(map(fold, (one.headline for one in judging))),
-                             usual_words=lines.usual_words)  # fmt: skip
+            same = SeenLines(
+                names=lines.names,
+                seen=seen,
+                lines=tuple(map(fold, (one.headline for one in judging))),
+                usual_words=lines.usual_words,
+            )
             _, score, information = tell(table, same)
             for way, (effect, _, _) in tell(known, lines)[0].items():
                 name = "all" if limit == len(telling) else str(limit)
@@ -195,8 +211,12 @@ def halves_figures(creatives: Sequence[Creative], num: int = 8, limits: Sequence
 def _compare(gained: Sequence[float], base: Sequence[float]) -> dict[str, Any]:
     more = np.array(gained) - base
     error = float(more.std(ddof=1) / np.sqrt(len(more))) if len(more) > 1 else float("nan")
-    return {"nats": _round(np.mean(gained)), "over normal": _round(more.mean()), "its error": _round(error),
-            "gains more": f"{int((more > 0).sum())} of {len(more)}"}  # fmt: skip
+    return {
+        "nats": _round(np.mean(gained)),
+        "over normal": _round(more.mean()),
+        "its error": _round(error),
+        "gains more": f"{int((more > 0).sum())} of {len(more)}",
+    }
 
 
 def _read(creatives: Sequence[Creative]) -> AccountTable:

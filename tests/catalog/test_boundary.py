@@ -28,11 +28,19 @@ from adcreative.errors import CatalogError, ConfigError, CreativeError
 
 @pytest.mark.parametrize(
     "error",
-    [zlib.error("bad block"), EOFError(), KeyError("x"), RecursionError("deep\n\x1b[31m"), MemoryError(),
-     NotImplementedError("lzma"),
-     ValueError("v" * 5_000), AttributeError("none"), OverflowError("year 20000 is out of range")],
+    [
+        zlib.error("bad block"),
+        EOFError(),
+        KeyError("x"),
+        RecursionError("deep\n\x1b[31m"),
+        MemoryError(),
+        NotImplementedError("lzma"),
+        ValueError("v" * 5_000),
+        AttributeError("none"),
+        OverflowError("year 20000 is out of range"),
+    ],
     ids=lambda error: type(error).__name__,
-)  # fmt: skip
+)
 def test_an_untyped_exception_becomes_one_sentence(error: Exception) -> None:
     def read() -> None:
         with typed("a.xlsx"):

@@ -13,13 +13,21 @@ from adcreative.catalog.log_schema import doubt_columns, propose_schema, render_
 def planted(num: int = 4000) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     click = (rng.random(num) < 0.2).astype(int)
-    return pd.DataFrame({
-        "click": click, "user": [f"u{at}" for at in range(num)], "placement": rng.choice(["feed", "story"], num),
-        "request_id": [f"r{at:06d}" for at in range(num)], "country": "NL",
-        "title": [f"buy this good thing number {at}" for at in range(num)],
-        "purchase": click * (rng.random(num) < 0.3), "landed": pd.Series(rng.choice(["a", "b"], num)).where(click == 1),
-        "seconds": click * rng.random(num), "echo": np.where(click == 1, "yes", "no"), "bid": rng.random(num),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "click": click,
+            "user": [f"u{at}" for at in range(num)],
+            "placement": rng.choice(["feed", "story"], num),
+            "request_id": [f"r{at:06d}" for at in range(num)],
+            "country": "NL",
+            "title": [f"buy this good thing number {at}" for at in range(num)],
+            "purchase": click * (rng.random(num) < 0.3),
+            "landed": pd.Series(rng.choice(["a", "b"], num)).where(click == 1),
+            "seconds": click * rng.random(num),
+            "echo": np.where(click == 1, "yes", "no"),
+            "bid": rng.random(num),
+        }
+    )
 
 
 @pytest.mark.parametrize("name", ["purchase", "numOrders", "order_value", "Revenue", "addToCart", "is_conversion", "umsatz"])

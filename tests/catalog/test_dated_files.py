@@ -23,17 +23,24 @@ FORMS = ["%d/%m/%Y", "%d-%m-%Y", "%d.%m.%y", "%m/%d/%Y", "%m/%d/%y", "%d-%b-%y",
 
 def write_export(path: Path, days: list[str], num_ads: int = 40) -> Path:
     """An English export: a row for each ad and day, all ads of a day together."""
-    return write_csv(path, [
-        {"Ad name": f"Ad {ad:02}", "Day": day, "Impressions": 1000 + 7 * ad + at, "Link clicks": 20 + ad % 7}
-        for at, day in enumerate(days) for ad in range(num_ads)
-    ])  # fmt: skip
+    return write_csv(
+        path,
+        [
+            {"Ad name": f"Ad {ad:02}", "Day": day, "Impressions": 1000 + 7 * ad + at, "Link clicks": 20 + ad % 7}
+            for at, day in enumerate(days)
+            for ad in range(num_ads)
+        ],
+    )
 
 
 def write_own(path: Path, days: list[str]) -> Path:
-    return write_csv(path, [
-        {"ad_name": f"Ad {at}", "headline": f"Words {at}", "date_start": day, "impressions": 100, "clicks": 1}
-        for at, day in enumerate(days)
-    ])  # fmt: skip
+    return write_csv(
+        path,
+        [
+            {"ad_name": f"Ad {at}", "headline": f"Words {at}", "date_start": day, "impressions": 100, "clicks": 1}
+            for at, day in enumerate(days)
+        ],
+    )
 
 
 def write_log(path: Path, days: list[str]) -> Path:

@@ -12,9 +12,15 @@ from adcreative.catalog.event_log import build_event_log, read_event_log, read_p
 from adcreative.errors import CatalogError, ConfigError
 
 ROWS = pd.DataFrame(
-    {"slate": ["p1", "p2", "p1", "p2"], "position": [2, 1, 1, 2], "creative": ["b", "a", "a", "c"], "click": [1, 0, 0, 0],
-     "propensity": [0.5, 0.25, 0.5, 0.25], "user": ["u", "v", "u", "v"]}
-)  # fmt: skip
+    {
+        "slate": ["p1", "p2", "p1", "p2"],
+        "position": [2, 1, 1, 2],
+        "creative": ["b", "a", "a", "c"],
+        "click": [1, 0, 0, 0],
+        "propensity": [0.5, 0.25, 0.5, 0.25],
+        "user": ["u", "v", "u", "v"],
+    }
+)
 
 
 def test_rows_stand_by_slate_and_position() -> None:
@@ -41,9 +47,16 @@ def test_a_creative_that_looks_like_a_formula_is_escaped_in_a_log_and_comes_back
 
 def test_open_bandit_is_read_as_it_is(tmp_path: Path) -> None:
     table = pd.DataFrame(
-        {"timestamp": ["2019-11-24 00:00:16", "2019-11-25 01:00:00"], "item_id": [79, 14], "position": [2, 1], "click": [0, 1],
-         "propensity_score": [0.0125, 0.5], "user_feature_0": ["81ce123456", "81ce123456"], "user_feature_1": ["2d03", "aaaa"]}
-    )  # fmt: skip
+        {
+            "timestamp": ["2019-11-24 00:00:16", "2019-11-25 01:00:00"],
+            "item_id": [79, 14],
+            "position": [2, 1],
+            "click": [0, 1],
+            "propensity_score": [0.0125, 0.5],
+            "user_feature_0": ["81ce123456", "81ce123456"],
+            "user_feature_1": ["2d03", "aaaa"],
+        }
+    )
     table.to_csv(tmp_path / "all.csv")
     log = read_event_log(tmp_path / "all.csv")
     assert log.rows.creative.tolist() == ["79", "14"]
@@ -56,9 +69,13 @@ def test_open_bandit_is_read_as_it_is(tmp_path: Path) -> None:
 def test_finn_slates_keep_what_was_shown_and_leave_out_padding_and_unknown_clicks(tmp_path: Path) -> None:
     slate = np.array([[[1, 7, 8, 0], [1, 9, 7, 8]], [[1, 5, 2, 6], [1, 5, 6, 0]]])  # [U, T, S]
     np.savez(
-        tmp_path / "data.npz", slate=slate, click_idx=np.array([[2, 0], [2, 1]]), slate_length=np.array([[3, 4], [4, 3]]),
-        interaction_type=np.array([[1, 2], [2, 2]]), click=np.zeros((2, 2)),
-    )  # fmt: skip
+        tmp_path / "data.npz",
+        slate=slate,
+        click_idx=np.array([[2, 0], [2, 1]]),
+        slate_length=np.array([[3, 4], [4, 3]]),
+        interaction_type=np.array([[1, 2], [2, 2]]),
+        click=np.zeros((2, 2)),
+    )
     log = read_event_log(tmp_path / "data.npz")
     by_slate = [list(zip(rows.creative, rows.clicks, strict=True)) for _, rows in log.rows.groupby("slate")]
     assert by_slate == [[("7", 0), ("8", 1)], [("9", 0), ("7", 0), ("8", 0)], [("5", 1), ("6", 0)]]

@@ -39,9 +39,10 @@ def test_an_ad_is_all_its_headlines_and_descriptions(tmp_path: Path) -> None:
     path = write(tmp_path / "rsa.csv", text, "utf-16")
     catalog = read_catalog(path)
     assert [(c.headline, c.description) for c in catalog.creatives] == [
-        ("Run far | Light shoes | Buy now", "Soft. Quick."), ("Run far | Light shoes | Try now", "Soft. Quick."),
+        ("Run far | Light shoes | Buy now", "Soft. Quick."),
+        ("Run far | Light shoes | Try now", "Soft. Quick."),
         ("Run far", "Soft. Quick."),
-    ]  # fmt: skip
+    ]
     assert dict(catalog.creatives[0].context) == {"campaign": "Brand", "ad_group": "Shoes"}
     assert catalog.creatives[0].date_start == "2026-11-01"
     assert len({row.ad_name for row in read_results(path).rows}) == 3
@@ -86,16 +87,25 @@ def test_a_sum_without_a_word_is_no_ad(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "clicks", "note"),
     [
-        ("Ads,Impressions,Outbound clicks\nBeach,3540,61\n", 61,
-         'from the column "Outbound clicks", which counts clicks that leave'),
-        ("Ad name,Impressions,Clicks (all),CTR (all)\nBeach,1000,30,3\n", 30,
-         'column "Clicks (all)", which counts every click'),
+        (
+            "Ads,Impressions,Outbound clicks\nBeach,3540,61\n",
+            61,
+            'from the column "Outbound clicks", which counts clicks that leave',
+        ),
+        (
+            "Ad name,Impressions,Clicks (all),CTR (all)\nBeach,1000,30,3\n",
+            30,
+            'column "Clicks (all)", which counts every click',
+        ),
         ("Ad name,Impressions,Link clicks,Clicks (all)\nBeach,1000,,30\n", 30, 'column "Clicks (all)"'),
-        ("Ad name,Impressions,CTR (link click-through rate)\nBeach,2000,1.5\n", 30,
-         'no column of clicks; they are computed from "CTR'),
+        (
+            "Ad name,Impressions,CTR (link click-through rate)\nBeach,2000,1.5\n",
+            30,
+            'no column of clicks; they are computed from "CTR',
+        ),
         ("Ad name,Impressions,Amount spent (EUR),CPC (cost per link click)\nBeach,2000,15,0.5\n", 30, 'computed from "CPC'),
     ],
-)  # fmt: skip
+)
 def test_clicks_are_taken_from_what_there_is_and_it_is_said(tmp_path: Path, text: str, clicks: int, note: str) -> None:
     path = write(tmp_path / "meta.csv", text)
     results = read_results(path)
@@ -123,8 +133,10 @@ def test_pictures_are_joined_by_name_id_and_hash(tmp_path: Path) -> None:
 
 
 def test_names_that_follow_a_convention_become_context(tmp_path: Path) -> None:
-    names = [f"[AD{number:02}]_[{form} {number}/10]_[{place}]" for number, (form, place) in enumerate(
-        [("VIDEO", "STORIES"), ("IMG", "FEED"), ("VIDEO", "FEED"), ("IMG", "STORIES")])]  # fmt: skip
+    names = [
+        f"[AD{number:02}]_[{form} {number}/10]_[{place}]"
+        for number, (form, place) in enumerate([("VIDEO", "STORIES"), ("IMG", "FEED"), ("VIDEO", "FEED"), ("IMG", "STORIES")])
+    ]
     text = "Nome do anúncio,Impressões,Cliques no link\n" + "".join(f"{name},1000,10\n" for name in names)
     path = write(tmp_path / "meta.csv", text)
     catalog = read_catalog(path)
@@ -201,23 +213,45 @@ def test_lines_below_the_table_are_no_ads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "platform", "expected"),
     [
-        ("Campaign Name,Ad Set Name,Ad Id,Ad Name,Amount Spent,Paid Impressions,Clicks,Click Rate,Purchase Roas\n"
-         "A,B,7,Beach,5,1000,10,1,2\n", "snap", ("Beach", 1000, 10, 5.0, "", 10.0)),
-        ("Campaign Name,Ad Group Name,Ad Name,Amount Spent (USD),Impressions,eCPM,Clicks,Viewer comments\n"
-         "A,B,Beach,5,1000,5,10,1\n",
-         "reddit", ("Beach", 1000, 10, 5.0, "USD", None)),
-        ("アカウントID,キャンペーン名,広告グループ名,広告ID,広告名,タイトル,説明文1,インプレッション数,クリック数,コスト,"
-         "コンバージョンの価値\n1,A,B,7,海,夏,涼しい,1000,10,500,90\nTotal,--,--,--,--,--,--,1000,10,500,90\n",
-         "yahoo_japan", ("海", 1000, 10, 500.0, "", 90.0)),
-        ("広告アカウントID,キャンペーン名,広告グループ名,広告ID,広告名,広告フォーマット,インプレッション,クリック,コスト(円)\n"
-         "1,A,B,7,海,画像,1000,10,500\n", "line", ("海", 1000, 10, 500.0, "JPY", None)),
-        ('보고서\n캠페인,광고그룹,소재,일별,노출수,클릭수,"총비용(VAT포함,원)",총 전환매출액(원)\n'
-         'A,B,바다,2026.11.01.,"1,000",10,500,90\n', "naver", ("바다", 1000, 10, 500.0, "KRW", 90.0)),
-        ("Date,Campaign Name,Ad Group Name,Advertised ASIN,Impressions,Clicks,Spend(₹),7 Day Total Sales (₹)\n"
-         '2026-11-01,A,B,B00X,"1,000",10,₹500.00,₹90.00\n', "amazon", ("B00X", 1000, 10, 500.0, "INR", 90.0)),
+        (
+            "Campaign Name,Ad Set Name,Ad Id,Ad Name,Amount Spent,Paid Impressions,Clicks,Click Rate,Purchase Roas\n"
+            "A,B,7,Beach,5,1000,10,1,2\n",
+            "snap",
+            ("Beach", 1000, 10, 5.0, "", 10.0),
+        ),
+        (
+            "Campaign Name,Ad Group Name,Ad Name,Amount Spent (USD),Impressions,eCPM,Clicks,Viewer comments\n"
+            "A,B,Beach,5,1000,5,10,1\n",
+            "reddit",
+            ("Beach", 1000, 10, 5.0, "USD", None),
+        ),
+        (
+            "アカウントID,キャンペーン名,広告グループ名,広告ID,広告名,タイトル,説明文1,インプレッション数,クリック数,コスト,"
+            "コンバージョンの価値\n1,A,B,7,海,夏,涼しい,1000,10,500,90\nTotal,--,--,--,--,--,--,1000,10,500,90\n",
+            "yahoo_japan",
+            ("海", 1000, 10, 500.0, "", 90.0),
+        ),
+        (
+            "広告アカウントID,キャンペーン名,広告グループ名,広告ID,広告名,広告フォーマット,インプレッション,クリック,コスト(円)\n"
+            "1,A,B,7,海,画像,1000,10,500\n",
+            "line",
+            ("海", 1000, 10, 500.0, "JPY", None),
+        ),
+        (
+            '보고서\n캠페인,광고그룹,소재,일별,노출수,클릭수,"총비용(VAT포함,원)",총 전환매출액(원)\n'
+            'A,B,바다,2026.11.01.,"1,000",10,500,90\n',
+            "naver",
+            ("바다", 1000, 10, 500.0, "KRW", 90.0),
+        ),
+        (
+            "Date,Campaign Name,Ad Group Name,Advertised ASIN,Impressions,Clicks,Spend(₹),7 Day Total Sales (₹)\n"
+            '2026-11-01,A,B,B00X,"1,000",10,₹500.00,₹90.00\n',
+            "amazon",
+            ("B00X", 1000, 10, 500.0, "INR", 90.0),
+        ),
     ],
     ids=["snap", "reddit", "yahoo japan", "line", "naver", "amazon"],
-)  # fmt: skip
+)
 def test_exports_of_further_platforms(tmp_path: Path, text: str, platform: str, expected: tuple[Any, ...]) -> None:
     (row,) = read_results(write(tmp_path / "export.csv", text)).rows
     assert (row.platform, row.ad_name, row.impressions, row.clicks, row.spend, row.currency, row.revenue) == (

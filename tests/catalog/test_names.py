@@ -27,9 +27,10 @@ from adcreative.errors import CatalogError
 from tests.catalog.conftest import RELAXED, write_csv, write_jsonl
 
 DIGITS = st.one_of(
-    st.from_regex(r"[0-9]{1,25}", fullmatch=True), st.integers(0, 10**22).map(str),
+    st.from_regex(r"[0-9]{1,25}", fullmatch=True),
+    st.integers(0, 10**22).map(str),
     st.from_regex(r"[+-]?[0-9]{1,3}(\.[0-9]{1,2})?(e[0-9])?", fullmatch=True),
-)  # fmt: skip
+)
 WORDS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=30).filter(
     lambda text: text == read_name(text) and not is_rounded(text)
 )
@@ -113,10 +114,22 @@ def results_xlsx(folder: Path, names: Sequence[str]) -> Sequence[str]:
     return [row.ad_id for row in read_results(folder / "export.xlsx").rows]
 
 
-READERS: dict[str, Reader] = {reader.__name__: reader for reader in (
-    log_csv, log_parquet, log_written, log_users_and_slates, schema_csv, whole_table, account_csv, account_jsonl,
-    account_parquet, results_csv, results_xlsx,
-)}  # fmt: skip
+READERS: dict[str, Reader] = {
+    reader.__name__: reader
+    for reader in (
+        log_csv,
+        log_parquet,
+        log_written,
+        log_users_and_slates,
+        schema_csv,
+        whole_table,
+        account_csv,
+        account_jsonl,
+        account_parquet,
+        results_csv,
+        results_xlsx,
+    )
+}
 
 
 @pytest.mark.parametrize("reader", READERS)

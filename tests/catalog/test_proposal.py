@@ -15,8 +15,10 @@ from adcreative.errors import CatalogError
 from adcreative.verbs.account import read_columns, write_mapping
 
 RNG = random.Random(0)
-ROWS = [(f"Sol och hav {number}", shown, max(1, shown // RNG.randint(20, 80)), RNG.uniform(0.2, 0.9))
-        for number, shown in enumerate(RNG.sample(range(1_000, 90_000), 12))]  # fmt: skip
+ROWS = [
+    (f"Sol och hav {number}", shown, max(1, shown // RNG.randint(20, 80)), RNG.uniform(0.2, 0.9))
+    for number, shown in enumerate(RNG.sample(range(1_000, 90_000), 12))
+]
 
 
 def write(path: Path, header: list[str], rows: list[list[Any]]) -> Path:

@@ -13,11 +13,26 @@ from adcreative.errors import CatalogError
 from tests.catalog.conftest import save_picture, write_csv, write_jsonl
 
 FULL_ROW = {
-    "file_name": "ad.png", "ad_name": "Spring 1", "headline": "Run lighter", "primary_text": "Try it today",
-    "description": "Free returns", "cta": "Shop now", "brand": "Fell", "category": "shoes", "platform": "meta",
-    "placement": "feed", "audience": "runners", "test_id": "t1", "impressions": 1000, "clicks": 12, "spend": 3.5,
-    "currency": "EUR", "date_start": "2026-01-01", "date_end": "2026-01-07", "consent_id": "c1",
-}  # fmt: skip
+    "file_name": "ad.png",
+    "ad_name": "Spring 1",
+    "headline": "Run lighter",
+    "primary_text": "Try it today",
+    "description": "Free returns",
+    "cta": "Shop now",
+    "brand": "Fell",
+    "category": "shoes",
+    "platform": "meta",
+    "placement": "feed",
+    "audience": "runners",
+    "test_id": "t1",
+    "impressions": 1000,
+    "clicks": 12,
+    "spend": 3.5,
+    "currency": "EUR",
+    "date_start": "2026-01-01",
+    "date_end": "2026-01-07",
+    "consent_id": "c1",
+}
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])

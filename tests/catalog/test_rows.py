@@ -92,10 +92,16 @@ def test_nested_text_fails_once(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (12, "12"), (12.0, "12"), (float("nan"), ""), (None, ""), (True, "true"), (datetime.date(2026, 1, 2), "2026-01-02"),
-        (datetime.datetime(2026, 1, 2), "2026-01-02"), (2.5, "2.5"),
+        (12, "12"),
+        (12.0, "12"),
+        (float("nan"), ""),
+        (None, ""),
+        (True, "true"),
+        (datetime.date(2026, 1, 2), "2026-01-02"),
+        (datetime.datetime(2026, 1, 2), "2026-01-02"),
+        (2.5, "2.5"),
     ],
-)  # fmt: skip
+)
 def test_ids_and_dates_that_a_table_typed_become_text(value: Any, text: str) -> None:
     creative = build(test_id=value)
     assert isinstance(creative, Creative)
@@ -133,9 +139,20 @@ def test_clean_text_is_stable_and_holds_no_control_characters(text: str, keep_li
 
 
 @RELAXED
-@given(st.dictionaries(st.sampled_from(["impressions", "clicks", "spend", "headline", "test_id"]), st.one_of(
-    st.text(), st.integers(), st.floats(), st.booleans(), st.none(), st.binary(), st.lists(st.text(max_size=2), max_size=2),
-)))  # fmt: skip
+@given(
+    st.dictionaries(
+        st.sampled_from(["impressions", "clicks", "spend", "headline", "test_id"]),
+        st.one_of(
+            st.text(),
+            st.integers(),
+            st.floats(),
+            st.booleans(),
+            st.none(),
+            st.binary(),
+            st.lists(st.text(max_size=2), max_size=2),
+        ),
+    )
+)
 def test_any_cells_give_a_creative_with_possible_counts_or_a_failure(cells: dict[str, Any]) -> None:
     item = build_creative(cells, 1, "row 1", PictureFolder(Path()))
     if isinstance(item, Creative):

@@ -96,9 +96,10 @@ def test_a_damaged_archive_is_one_sentence(tmp_path: Path, damage: str) -> None:
     path.write_bytes({"cut": bytes(content[:-30]), "empty": b"", "text": b"PK no zip"}.get(damage, bytes(content)))
     if damage == "missing":
         path.unlink()
-    with pytest.raises(PackedError, match=r"a\.zip (cannot|is encrypted)|a\.txt in a\.zip is encrypted"), ZipReader(
-        path, Allowance(1 << 20)
-    ) as archive:  # fmt: skip
+    with (
+        pytest.raises(PackedError, match=r"a\.zip (cannot|is encrypted)|a\.txt in a\.zip is encrypted"),
+        ZipReader(path, Allowance(1 << 20)) as archive,
+    ):
         archive.read("a.txt", 1 << 20)
 
 

@@ -231,10 +231,14 @@ def test_a_command_that_loads_for_long_says_so_within_two_seconds(
 @pytest.mark.parametrize(
     ("chosen", "is_kept"),
     [
-        ({}, True), ({"host": "localhost"}, True), ({"private": True}, False), ({"host": "0.0.0.0"}, False),
-        ({"allowed_hosts": ("ads.example.com",)}, False), ({"host": "0.0.0.0", "workspace": Path("mine")}, True),
+        ({}, True),
+        ({"host": "localhost"}, True),
+        ({"private": True}, False),
+        ({"host": "0.0.0.0"}, False),
+        ({"allowed_hosts": ("ads.example.com",)}, False),
+        ({"host": "0.0.0.0", "workspace": Path("mine")}, True),
     ],
-)  # fmt: skip
+)
 def test_what_others_can_reach_keeps_nothing_unless_told(chosen: dict[str, Any], is_kept: bool) -> None:
     assert (find_workspace(AppSettings(**chosen)) is not None) is is_kept
 

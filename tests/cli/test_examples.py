@@ -144,8 +144,15 @@ class FakeMarket:
 def _line() -> dict[str, Any]:
     figure = {"value": 0.5, "low": 0.4, "high": 0.6, "seed_std": 0.0}
     figures = dict.fromkeys(benchmark.METRICS, figure)
-    return {"name": "all", "model": "autoint", "pooling": "mean", "num_fields": 3, "published": None, **figures,
-            "added": {"spearman": figure, "mae": figure}}  # fmt: skip
+    return {
+        "name": "all",
+        "model": "autoint",
+        "pooling": "mean",
+        "num_fields": 3,
+        "published": None,
+        **figures,
+        "added": {"spearman": figure, "mae": figure},
+    }
 
 
 def _keep(creative: Any) -> Outcome:
@@ -163,9 +170,17 @@ def _write_creatives(folder: Path, num: int) -> Path:
     for number in range(num):
         name = f"ad{number}.png"
         Image.linear_gradient("L").resize((80, 64)).rotate(10 * number).convert("RGB").save(folder / name)
-        rows.append({"file_name": name, "ad_name": f"Ad {number}", "headline": f"Sleep better {number}{'?' * (number % 2)}",
-                     "brand": "Somnia",
-                     "test_id": f"t{number // 2}", "impressions": 5000, "clicks": int(rng.integers(40, 160))})  # fmt: skip
+        rows.append(
+            {
+                "file_name": name,
+                "ad_name": f"Ad {number}",
+                "headline": f"Sleep better {number}{'?' * (number % 2)}",
+                "brand": "Somnia",
+                "test_id": f"t{number // 2}",
+                "impressions": 5000,
+                "clicks": int(rng.integers(40, 160)),
+            }
+        )
     return write_csv(folder / "metadata.csv", rows)
 
 
@@ -175,9 +190,12 @@ def _train_on_log(root: Path) -> None:
     (root / "log-schema.toml").write_text('label = "click"\nuser = "user_id"\ncategorical = ["placement", "style"]\n')
     (root / "quick.toml").write_text(QUICK.replace("max_epochs = 5", "max_epochs = 1") + "[network]\nhidden_dims = [32, 32]\n")
     pipeline.train_log(
-        root / "impressions.parquet", root / "log-model", schema=root / "log-schema.toml", network="dnn",
+        root / "impressions.parquet",
+        root / "log-model",
+        schema=root / "log-schema.toml",
+        network="dnn",
         settings=root / "quick.toml",
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")

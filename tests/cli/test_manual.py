@@ -36,9 +36,11 @@ def test_every_variable_of_ours_is_in_the_reference() -> None:
 def complete(shell: str, words: str) -> str:
     """Return what the program answers to a shell that asks for completions of `words`."""
     variables = {
-        "_ADCREATIVE_COMPLETE": f"complete_{shell}", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")),
+        "_ADCREATIVE_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
         "_TYPER_COMPLETE_ARGS": words,
-    }  # fmt: skip
+    }
     return CliRunner().invoke(app, [], prog_name="adcreative", env=variables).output
 
 

@@ -43,7 +43,7 @@ def moved(item: Words, x: float, y: float) -> list[Words]:
         (lambda item: [item, Fill(item.box, "#ffffff")], "ad_words_cut"),
         (lambda item: moved(item, 3000, 0), "ad_no_ink"),
     ],
-)  # fmt: skip
+)
 def test_each_fault_is_found_in_the_pixels(change, code):
     assert code in broken(change)
 

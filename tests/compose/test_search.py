@@ -25,9 +25,12 @@ from adcreative.errors import ConfigError, CreativeError
 from adcreative.features.lettering import DrawnLines
 
 MESSAGES = Messages(
-    headline=("Melons picked this morning", "Taste July again"), subline="From farms within 40 km.", offer="First box 30% off",
-    proof=("Rated 4.8 by 2,310 families", "Free delivery over €25"), button="Order a box",
-)  # fmt: skip
+    headline=("Melons picked this morning", "Taste July again"),
+    subline="From farms within 40 km.",
+    offer="First box 30% off",
+    proof=("Rated 4.8 by 2,310 families", "Free delivery over €25"),
+    button="Order a box",
+)
 
 
 def brief_with_photo(folder: Path) -> Brief:
@@ -45,8 +48,12 @@ def test_a_search_gives_a_set_of_concepts_without_near_twins(tmp_path: Path) -> 
     prepared = prepare(brief_with_photo(tmp_path), segment=None, find_faces=None)
     assert prepared.messages["offer"] == ("First box 30% off",)
     search = Search(
-        parts=prepared.parts, messages=prepared.messages, shape=SHAPES["300x250"], population=20, generations=0,
-    )  # fmt: skip
+        parts=prepared.parts,
+        messages=prepared.messages,
+        shape=SHAPES["300x250"],
+        population=20,
+        generations=0,
+    )
     found = search.run(seed=1)
     chosen = choose(found, 6)
     assert len(chosen) == 6
@@ -118,8 +125,10 @@ def test_a_brief_says_all_that_is_wrong_with_it(tmp_path: Path) -> None:
 def test_facts_find_their_roles() -> None:
     facts = ("€19", "20 % off until Sunday", "Free returns", "Rated 4.8 by 2,310 buyers", "19,90 €")
     assert sort_facts(facts) == {
-        "price": ["€19", "19,90 €"], "offer": ["20 % off until Sunday", "Free returns"], "proof": ["Rated 4.8 by 2,310 buyers"],
-    }  # fmt: skip
+        "price": ["€19", "19,90 €"],
+        "offer": ["20 % off until Sunday", "Free returns"],
+        "proof": ["Rated 4.8 by 2,310 buyers"],
+    }
     messages, notes = messages_of(Brief(messages=Messages(facts=("Rated 4.8 by 2,310 buyers",))))
     assert messages == {"headline": ("Rated 4.8 by 2,310 buyers",)}
     assert "headline from the facts: Rated 4.8 by 2,310 buyers." in notes
@@ -129,11 +138,24 @@ def test_facts_find_their_roles() -> None:
 
 def test_rows_of_a_feed_become_briefs(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"")
-    rows = with_known_columns(iter([
-        {"g:id": "A 1", "Title": "Trail shoe, waterproof, men's, black and grey, sizes 40 to 47, new", "Price": "129.00 EUR",
-         "sale price": "99.50 EUR", "Image": "a.jpg", "facts": "Free returns; 2 years", "description": "It holds. Long."},
-        {"title": "Shoe", "image_link": "https://shop/a.jpg"}, {"title": "Shoe"}, {"image": "a.jpg"},
-    ]))  # fmt: skip
+    rows = with_known_columns(
+        iter(
+            [
+                {
+                    "g:id": "A 1",
+                    "Title": "Trail shoe, waterproof, men's, black and grey, sizes 40 to 47, new",
+                    "Price": "129.00 EUR",
+                    "sale price": "99.50 EUR",
+                    "Image": "a.jpg",
+                    "facts": "Free returns; 2 years",
+                    "description": "It holds. Long.",
+                },
+                {"title": "Shoe", "image_link": "https://shop/a.jpg"},
+                {"title": "Shoe"},
+                {"image": "a.jpg"},
+            ]
+        )
+    )
     first, *broken = rows
     brief = brief_of(first, tmp_path, shared_brief())
     assert first.name == "0001-a-1"
@@ -171,9 +193,9 @@ def test_a_photo_shows_what_the_headline_names_and_every_ad_shows_one(tmp_path: 
     melons = {one.photo for one in recipes if one.texts.get("headline", "").startswith("Melons") and one.photo is not None}
     assert melons == {1}
     assert {one.photo for one in recipes if "Taste" in one.texts.get("headline", "")} >= {0, 1}
-    found = Search(
-        parts=prepared.parts, messages=prepared.messages, shape=SHAPES["300x250"], population=30, generations=0
-    ).run(seed=2)  # fmt: skip
+    found = Search(parts=prepared.parts, messages=prepared.messages, shape=SHAPES["300x250"], population=30, generations=0).run(
+        seed=2
+    )
     assert all(one.measures.thing_share for one in choose(found, 6))
 
 

@@ -16,17 +16,27 @@ from adcreative.pipeline import ledger, read_out
 def told(number: int, predicted: float, realised: float, shown: int = 400_000) -> dict[str, Any]:
     """Return the row of a test of so many impressions an arm at a rate of two percent."""
     plan = {
-        "run_hash": "r", "campaign": "spring",
-        "tests": [{
-            "test": str(number), "uplift_predicted": predicted,
-            "uplift_low": predicted - 0.1, "uplift_high": predicted + 0.1,
-            "arms": [{"arm": "edited", "variant_id": f"v{number}", "edits": ["headline"]}],
-        }],
-    }  # fmt: skip
+        "run_hash": "r",
+        "campaign": "spring",
+        "tests": [
+            {
+                "test": str(number),
+                "uplift_predicted": predicted,
+                "uplift_low": predicted - 0.1,
+                "uplift_high": predicted + 0.1,
+                "arms": [{"arm": "edited", "variant_id": f"v{number}", "edits": ["headline"]}],
+            }
+        ],
+    }
     arm = {
-        "arm": "edited", "uplift": realised, "uplift_low": realised - 0.05, "uplift_high": realised + 0.05, "answer": "winner",
-        "impressions": shown, "clicks": round(0.02 * shown * (1 + realised)),
-    }  # fmt: skip
+        "arm": "edited",
+        "uplift": realised,
+        "uplift_low": realised - 0.05,
+        "uplift_high": realised + 0.05,
+        "answer": "winner",
+        "impressions": shown,
+        "clicks": round(0.02 * shown * (1 + realised)),
+    }
     read = {"test": str(number), "arms": [arm], "control_impressions": shown, "control_clicks": round(0.02 * shown)}
     return rows_of(plan, [read])[0]
 
@@ -59,8 +69,11 @@ def test_a_second_test_of_a_version_is_evidence_of_its_own(tmp_path: Path) -> No
     append(path, [first, first | {"variant_id": "", "test": "9"}])
     append(path, [first | {"run_hash": "autumn"}, first | {"variant_id": "", "test": "8"}])
     assert sorted(zip(read(path)["run_hash"], read(path)["test"], strict=True)) == [
-        ("autumn", "1"), ("r", "1"), ("r", "8"), ("r", "9"),
-    ]  # fmt: skip
+        ("autumn", "1"),
+        ("r", "1"),
+        ("r", "8"),
+        ("r", "9"),
+    ]
 
 
 def test_the_verb_writes_figures_and_a_table_without_names(tmp_path: Path) -> None:

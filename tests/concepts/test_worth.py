@@ -22,11 +22,17 @@ def draw(rng: np.random.Generator, num: int = 30) -> Results:
         for place in range(num):
             has_offer = place % 3 == 0
             rate = 1 / (1 + np.exp(3.5 - effect - 0.3 * has_offer - rng.normal(0, 0.1)))
-            creatives.append(Creative(
-                ad_name=f"brand_{'video' if place % 2 else 'static'}{place}_{number}", headline=f"Line {'abc'[number]} {place}",
-                primary_text="Save 20 % today" if has_offer else "", brand="Somnia", cta="Shop now",
-                impressions=20_000, clicks=int(rng.binomial(20_000, rate)),
-            ))  # fmt: skip
+            creatives.append(
+                Creative(
+                    ad_name=f"brand_{'video' if place % 2 else 'static'}{place}_{number}",
+                    headline=f"Line {'abc'[number]} {place}",
+                    primary_text="Save 20 % today" if has_offer else "",
+                    brand="Somnia",
+                    cta="Shop now",
+                    impressions=20_000,
+                    clicks=int(rng.binomial(20_000, rate)),
+                )
+            )
             concept.append(number)
     return Results(creatives, np.array(concept), np.arange(len(creatives)))
 
@@ -83,11 +89,20 @@ def test_the_first_brief_is_the_best_concept_with_what_it_lacks_and_compose_read
 
 @pytest.mark.parametrize(
     ("text", "name", "is_so"),
-    [("Do you sleep well?", "question", True), ("7 ways to sleep", "number", True), ("Seven ways", "number", False),
-     ("Jetzt nur 29 €", "price", True), ("29 nights", "price", False), ("전석 30% 타임세일", "offer", True),
-     ("Freedom to move", "offer", False), ("Last chance: mattresses", "urgency", True), ("Rated 4.8 by buyers", "proof", True),
-     ("The Star family", "proof", False), ("Introducing the mattress", "news", True)],
-)  # fmt: skip
+    [
+        ("Do you sleep well?", "question", True),
+        ("7 ways to sleep", "number", True),
+        ("Seven ways", "number", False),
+        ("Jetzt nur 29 €", "price", True),
+        ("29 nights", "price", False),
+        ("전석 30% 타임세일", "offer", True),
+        ("Freedom to move", "offer", False),
+        ("Last chance: mattresses", "urgency", True),
+        ("Rated 4.8 by buyers", "proof", True),
+        ("The Star family", "proof", False),
+        ("Introducing the mattress", "news", True),
+    ],
+)
 def test_attributes_of_words(text: str, name: str, is_so: bool) -> None:
     assert says(Creative(headline=text), name) is is_so
 
@@ -101,9 +116,16 @@ def test_a_concept_s_worth_in_a_segment_is_told_beside_both(change: float) -> No
             number = ad % 4
             share = rate * (1.3 if number else 1.0) * (change if (number, age) == (0, "35-44") else 1.0)
             clicks = int(rng.binomial(4_000, share))
-            rows.append(Creative(
-                ad_name=f"{ad}", file_name="", headline=f"{ad}", impressions=4_000, clicks=clicks, context={"age": age},
-            ))  # fmt: skip
+            rows.append(
+                Creative(
+                    ad_name=f"{ad}",
+                    file_name="",
+                    headline=f"{ad}",
+                    impressions=4_000,
+                    clicks=clicks,
+                    context={"age": age},
+                )
+            )
             concept.append(number)
             twin.append(ad)
     results = Results(rows, np.array(concept), np.array(twin))

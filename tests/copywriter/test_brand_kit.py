@@ -55,9 +55,14 @@ def test_words_are_avoided_and_liked_ones_come_first(tmp_path: Path, shoe_brief:
     source = ScriptedSource(["Grip that loves mud", "Made for the long ridge", "Find your next muddy hill"])
     assert LintedCopywriter(source, fallback=None).write(brief, 2, 0, seed=0).headlines[0] == "Made for the long ridge"
     assert json.loads(build_request(brief, "headline", 3).split("<brief>\n")[1].split("\n</brief>")[0]) == {
-        "brand": "Fellrunner", "product": shoe_brief.product, "tone": "bold", "headline": shoe_brief.headline,
-        "description": shoe_brief.description, "words_to_use": ["ridge", "fell"], "words_to_avoid": ["mud bath", "conquer"],
-    }  # fmt: skip
+        "brand": "Fellrunner",
+        "product": shoe_brief.product,
+        "tone": "bold",
+        "headline": shoe_brief.headline,
+        "description": shoe_brief.description,
+        "words_to_use": ["ridge", "fell"],
+        "words_to_avoid": ["mud bath", "conquer"],
+    }
 
 
 def test_disclaimers_stand_under_descriptions_or_are_noted(tmp_path: Path, shoe_brief: Brief) -> None:

@@ -13,9 +13,11 @@ def test_lines_cross_behind_two_words_or_at_a_clause_that_both_have() -> None:
     lines = ("Dry feet in the rain, all day", "Run in the snow, all year", "Boots")
     found = cross_lines(lines, 9, joints=JOINTS, rng=np.random.default_rng(0), is_fit=lambda line: True)
     assert set(found) == {
-        "Dry feet in the snow, all year", "Run in the rain, all day",  # behind "in the"
-        "Dry feet in the rain, all year", "Run in the snow, all day",  # at the comma
-    }  # fmt: skip
+        "Dry feet in the snow, all year",
+        "Run in the rain, all day",  # behind "in the"
+        "Dry feet in the rain, all year",
+        "Run in the snow, all day",  # at the comma
+    }
     assert len(found) == 4  # each once, and none of the parents
 
 

@@ -46,6 +46,9 @@ def batch(world: PlantedWorld, builder: FeatureBuilder) -> FeatureBatch:
 @pytest.fixture(scope="session")
 def predictor(world: PlantedWorld) -> Predictor:
     return fit_predictor(
-        world.creatives, world.features, SMALL, seed=0,
+        world.creatives,
+        world.features,
+        SMALL,
+        seed=0,
         provenance={"words": "measured: real headline tests", "picture": "simulated", "faces": "simulated"},
-    )  # fmt: skip
+    )

@@ -52,9 +52,14 @@ def plant_market(
         appeal = float(rng.normal(0, 0.25))
         smile = float(attributes[:, 0].mean()) if num_faces else 0.0
         truth = (
-            -3.9 + brand_effects[brand] + appeal + 0.2 * look[0] + 2.0 * float(image @ image_direction)
-            + smile * (0.35 if category == "food" else 0.1) + rng.normal(0, extra_std)
-        )  # fmt: skip
+            -3.9
+            + brand_effects[brand]
+            + appeal
+            + 0.2 * look[0]
+            + 2.0 * float(image @ image_direction)
+            + smile * (0.35 if category == "food" else 0.1)
+            + rng.normal(0, extra_std)
+        )
         impressions = int(rng.integers(800, 6000))
         creatives.append(
             Creative(
@@ -114,6 +119,7 @@ def plant_tests(num_tests: int, *, seed: int, extra_std: float = 0.1, text_dim: 
 
 def join(*worlds: PlantedWorld) -> PlantedWorld:
     return PlantedWorld(
-        [c for world in worlds for c in world.creatives], [f for world in worlds for f in world.features],
+        [c for world in worlds for c in world.creatives],
+        [f for world in worlds for f in world.features],
         np.concatenate([world.true_log_odds for world in worlds]),
-    )  # fmt: skip
+    )

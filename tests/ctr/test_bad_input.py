@@ -126,8 +126,10 @@ def test_nan_features_are_named_and_nothing_is_written(broken: str, tmp_path: Pa
     def read_nan(creatives: Sequence[Creative]) -> list[CreativeFeatures]:
         nan = {"text": np.full(4, math.nan, np.float32), "appeal": math.nan}[broken]
         found = read_words(creatives)
-        return [replace(one, **{broken: nan}) if int(c.headline.split()[1]) % 2 else one  # type: ignore[arg-type]
-                for c, one in zip(creatives, found, strict=True)]  # fmt: skip
+        return [
+            replace(one, **{broken: nan}) if int(c.headline.split()[1]) % 2 else one  # type: ignore[arg-type]
+            for c, one in zip(creatives, found, strict=True)
+        ]
 
     extractor = SimpleNamespace(extract=read_nan, hashes={"clip": "a" * 64})
     monkeypatch.setattr(tools, "load_tools", lambda **_: SimpleNamespace(extractor=extractor))
@@ -195,8 +197,17 @@ def test_tests_with_one_arm_teach_the_level_and_claim_no_order() -> None:
 
 def test_a_modality_that_training_never_had_changes_nothing_and_is_said() -> None:
     world = plant_market(160, seed=4)
-    blind = [replace(one, image=None, look=None, face_codes=np.zeros((0, 512), np.float32), face_shares=np.zeros(0, np.float32),
-                     face_attributes=np.zeros((0, 8), np.float32)) for one in world.features]  # fmt: skip
+    blind = [
+        replace(
+            one,
+            image=None,
+            look=None,
+            face_codes=np.zeros((0, 512), np.float32),
+            face_shares=np.zeros(0, np.float32),
+            face_attributes=np.zeros((0, 8), np.float32),
+        )
+        for one in world.features
+    ]
     fitted = fit_predictor(world.creatives, blind, replace(SMALL, num_members=1), seed=0)
     with_picture = replace(blind[0], image=world.features[0].image, look=world.features[0].look)
     (plain,), (pictured,) = (fitted.predict(world.creatives[:1], [one]) for one in (blind[0], with_picture))

@@ -40,9 +40,12 @@ def make_log(num_users: int = 6, num_visits: int = 12, *, seed: int = 0) -> pd.D
 def build(name: str = "sdim", *, user: str = "user", config: Any = None) -> tuple[LogModel, LogRows]:
     log = make_log()
     schema = LogSchema(
-        label="click", user=user, categorical=("item", "placement"), sequences={"past": "item", "places": "placement"},
+        label="click",
+        user=user,
+        categorical=("item", "placement"),
+        sequences={"past": "item", "places": "placement"},
         max_history=MAX_HISTORY,
-    )  # fmt: skip
+    )
     log["places"] = [[f"p{int(one[1:]) % 3}" for one in past] for past in log["past"]]
     encoding = fit_encoding([log], schema)
     chosen = config or SDIMConfig(num_hashes=12, short_length=4, hidden_dims=(16,))
@@ -126,11 +129,15 @@ def test_thousands_of_items_that_came_and_went_leave_no_trace() -> None:
 @pytest.mark.parametrize(
     ("kept", "ids", "num"),
     [
-        ([0, 0, 1, 2], [0, 1, 2, 3], 1), ([0, 0, 1, 2], [0, 0, 1, 2], 0), ([1, 2, 3, 4], [3, 4, 5, 6], 2),
-        ([0, 0, 0, 0], [0, 0, 1, 2], 2), ([7, 7, 7, 7], [7, 7, 7, 7], 0), ([0, 0, 1, 2], [0, 0, 2, 1], None),
+        ([0, 0, 1, 2], [0, 1, 2, 3], 1),
+        ([0, 0, 1, 2], [0, 0, 1, 2], 0),
+        ([1, 2, 3, 4], [3, 4, 5, 6], 2),
+        ([0, 0, 0, 0], [0, 0, 1, 2], 2),
+        ([7, 7, 7, 7], [7, 7, 7, 7], 0),
+        ([0, 0, 1, 2], [0, 0, 2, 1], None),
         ([1, 2, 3, 4], [0, 0, 0, 0], None),
     ],
-)  # fmt: skip
+)
 def test_what_was_appended(kept: list[int], ids: list[int], num: int | None) -> None:
     assert count_appended(np.array(kept)[:, None], np.array(ids)[:, None]) == num
 
@@ -156,9 +163,12 @@ def test_score_serves_long_histories_from_buckets(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(BucketServing, "predict", lambda self, rows: asked.append(len(rows)) or predict(self, rows))
     for name, is_kept in (("short", False), ("long", True)):
         pipeline.train_log(
-            tmp_path / "log.parquet", tmp_path / name, schema=tmp_path / f"{name}.toml", network="sdim",
+            tmp_path / "log.parquet",
+            tmp_path / name,
+            schema=tmp_path / f"{name}.toml",
+            network="sdim",
             settings=tmp_path / "settings.toml",
-        )  # fmt: skip
+        )
         pipeline.score_log(tmp_path / "log.parquet", tmp_path / f"{name}.csv", model=tmp_path / name)
         assert bool(asked) == is_kept
     model, log = LogModel.load(tmp_path / "long"), pd.read_parquet(tmp_path / "log.parquet")

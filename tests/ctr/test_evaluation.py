@@ -77,8 +77,10 @@ def test_the_gain_is_that_over_the_mean_rate(measured: dict, fresh: PlantedWorld
 def test_what_cannot_beat_the_mean_rate_is_not_enough_data(predictor: Predictor, fresh: PlantedWorld) -> None:
     """The same model with its clicks shuffled among creatives, and on one group only."""
     order = np.random.default_rng(0).permutation(300)
-    shuffled = [replace(fresh.creatives[i], clicks=fresh.creatives[j].clicks, impressions=fresh.creatives[j].impressions)
-                for i, j in zip(range(300), order, strict=True)]  # fmt: skip
+    shuffled = [
+        replace(fresh.creatives[i], clicks=fresh.creatives[j].clicks, impressions=fresh.creatives[j].impressions)
+        for i, j in zip(range(300), order, strict=True)
+    ]
     found = measure_held_out(predictor, shuffled, fresh.features[:300])
     assert found["verdict"] == NOT_ENOUGH
     assert found["log_loss_gain"] < 0
@@ -95,9 +97,10 @@ def test_a_few_creatives_and_a_test_of_one_arm_are_measured_as_far_as_they_go(
     found = measure_held_out(predictor, [replace(fresh.creatives[300], test_id="lonely")], fresh.features[300:301])
     assert (found["n"], found["pairwise_accuracy"], found["spearman"]) == (1, None, None)
     assert [gap.split(":")[0] for gap in found["gaps"]] == [
-        "the 1 creatives have one click rate or one prediction", "none of the 1 tests has two arms",
+        "the 1 creatives have one click rate or one prediction",
+        "none of the 1 tests has two arms",
         "all creatives are of one group (test, else brand)",
-    ]  # fmt: skip
+    ]
     assert len(found["deciles"]) == 1
     assert found["verdict"] == NOT_ENOUGH
     none_clicked = [replace(c, clicks=0) for c in fresh.creatives[:12]]

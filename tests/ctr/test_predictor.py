@@ -58,9 +58,10 @@ def test_saved_and_loaded_are_bit_equal(predictor: Predictor, world: PlantedWorl
     assert loaded.content_hash == predictor.content_hash == saved
     assert loaded.predict(world.creatives, world.features) == predictor.predict(world.creatives, world.features)
     for ours, theirs in zip(
-        predictor.predict_log_odds(world.creatives, world.features), loaded.predict_log_odds(world.creatives, world.features),
+        predictor.predict_log_odds(world.creatives, world.features),
+        loaded.predict_log_odds(world.creatives, world.features),
         strict=True,
-    ):  # fmt: skip
+    ):
         assert np.array_equal(ours, theirs)
     assert loaded.save(tmp_path / "again") == saved
 
@@ -113,9 +114,14 @@ def test_changes_are_channel_by_channel(predictor: Predictor, world: PlantedWorl
     channels = {"words": (0.25, 0.3), "picture": (0.5, 0.2), "faces": (0.75, 0.2)}
     slopes = {name: ChannelCalibration(*pair) for name, pair in channels.items()}
     believed = Predictor(
-        predictor.builder, predictor.members, predictor.calibrator, config=predictor.config,
-        changes=ChangeCalibration(slopes, 9, 3), ood_scores={}, notes=predictor.notes,
-    )  # fmt: skip
+        predictor.builder,
+        predictor.members,
+        predictor.calibrator,
+        config=predictor.config,
+        changes=ChangeCalibration(slopes, 9, 3),
+        ood_scores={},
+        notes=predictor.notes,
+    )
     mean, std = believed.predict_change(creatives, versions)
     log_odds = predictor.predict_member_log_odds(creatives, versions).mean(axis=0)
     words, picture = log_odds[2] - log_odds[0], log_odds[3] - log_odds[0]
@@ -189,9 +195,14 @@ def test_other_encoders_and_broken_features_are_refused(predictor: Predictor, wo
         predictor.predict(world.creatives[:1], [odd])
     config = replace(predictor.config, encoder_hashes={"clip": "a" * 64})
     strict = Predictor(
-        predictor.builder, predictor.members, predictor.calibrator, config=config, changes=predictor.changes, ood_scores={},
+        predictor.builder,
+        predictor.members,
+        predictor.calibrator,
+        config=config,
+        changes=predictor.changes,
+        ood_scores={},
         notes=predictor.notes,
-    )  # fmt: skip
+    )
     strict.check_encoders({"clip": "a" * 64, "faces": "x"})
     with pytest.raises(ArtifactError, match="the model was fitted with clip aaaaaaaaaaaa, here it is bbbbbbbbbbbb"):
         strict.check_encoders({"clip": "b" * 64})

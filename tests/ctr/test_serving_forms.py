@@ -27,15 +27,22 @@ from tests.ctr.networks.test_network_contracts import SMALL
 from tests.verbs.test_train_log import make_log
 
 SCHEMA = LogSchema(
-    label="click", categorical=("placement", "style"), numeric=("bid",), multi_valued=("tags",), conversion="conversion",
-    sequences={"style_history": "style"}, max_history=8,
-)  # fmt: skip
+    label="click",
+    categorical=("placement", "style"),
+    numeric=("bid",),
+    multi_valued=("tags",),
+    conversion="conversion",
+    sequences={"style_history": "style"},
+    max_history=8,
+)
 CONFIGS: dict[str, Any] = {
-    **{name: entry.config() for name, entry in NETWORKS.items()}, **SMALL,
+    **{name: entry.config() for name, entry in NETWORKS.items()},
+    **SMALL,
     "finalmlp": replace(SMALL["finalmlp"], context_1=("placement",), batch_norm=True),
-    "dnn": replace(SMALL["dnn"], batch_norm=True, dropout_prob=0.2), "din": replace(SMALL["din"], batch_norm=True),
+    "dnn": replace(SMALL["dnn"], batch_norm=True, dropout_prob=0.2),
+    "din": replace(SMALL["din"], batch_norm=True),
     "optinter": replace(SMALL["optinter"], choices=("memorise",)),
-}  # fmt: skip
+}
 
 
 def built(name: str) -> tuple[LogModel, LogRows]:
@@ -156,9 +163,11 @@ def unordered_log(num_rows: int) -> pd.DataFrame:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_saved_network_gives_its_numbers_whatever_the_order_of_its_columns(name: str, tmp_path: Path) -> None:
     schema = replace(
-        SCHEMA, categorical=("style", "site", "app", "placement"), vectors=("z_vector", "a_vector"),
+        SCHEMA,
+        categorical=("style", "site", "app", "placement"),
+        vectors=("z_vector", "a_vector"),
         sequences={"style_history": "style", "before": "app"},
-    )  # fmt: skip
+    )
     table, entry = unordered_log(300), NETWORKS[name]
     encoding = fit_encoding([table], schema, num_labels=entry.num_labels)
     if entry.reads_crossed:

@@ -39,8 +39,10 @@ def test_an_ad_meets_its_category_where_there_are_some_else_all_of_its_kind() ->
         for ad, has_picture in ((same, True), (other, True), (same, False))
     ]
     assert [phrase.partition(" (")[0] for phrase in phrases] == [
-        "ads of its category in our reference set", "ads in our reference set", "lines in our reference set",
-    ]  # fmt: skip
+        "ads of its category in our reference set",
+        "ads in our reference set",
+        "lines in our reference set",
+    ]
     assert find_peers({}, "another model", same, has_picture=True) is None
     own = find_peers({NOTE: [0.01, 0.02, 0.03]}, "an account's", same, has_picture=True)
     assert own == Peers([0.01, 0.02, 0.03], "ads of the account that it was trained on")

@@ -58,8 +58,11 @@ def test_encoding_is_that_of_the_start_and_steps_are_smaller(broad: Predictor, s
     assert len(continued.members) == 2
     continued.save(tmp_path / "m")
     loaded = Predictor.load(tmp_path / "m")
-    for ours, theirs in zip(continued.predict_log_odds(small.creatives, small.features),
-                            loaded.predict_log_odds(small.creatives, small.features), strict=True):  # fmt: skip
+    for ours, theirs in zip(
+        continued.predict_log_odds(small.creatives, small.features),
+        loaded.predict_log_odds(small.creatives, small.features),
+        strict=True,
+    ):
         np.testing.assert_array_equal(ours, theirs)
 
 

@@ -20,13 +20,25 @@ HOSTILE = '=HYPERLINK("http://evil.example","win")'
 
 def result_row(row: int, **values: Any) -> dict[str, Any]:
     defaults: dict[str, Any] = {
-        "file_name": f"ad{row}.png", "status": "edited", "ad_name": f"Ad {row}", "headline_original": f"Old line {row}",
-        "headline_edited": f"New line {row}", "description_original": "Plain words.", "description_edited": "Better words.",
-        "ctr_original": 0.02, "ctr_original_judge": 0.02, "ctr_control": 0.02, "ctr_edited": 0.025, "ctr_edited_low": 0.021,
-        "ctr_edited_high": 0.03, "ctr_edited_judge": 0.024, "uplift_low": 0.1, "uplift_high": 0.42,
+        "file_name": f"ad{row}.png",
+        "status": "edited",
+        "ad_name": f"Ad {row}",
+        "headline_original": f"Old line {row}",
+        "headline_edited": f"New line {row}",
+        "description_original": "Plain words.",
+        "description_edited": "Better words.",
+        "ctr_original": 0.02,
+        "ctr_original_judge": 0.02,
+        "ctr_control": 0.02,
+        "ctr_edited": 0.025,
+        "ctr_edited_low": 0.021,
+        "ctr_edited_high": 0.03,
+        "ctr_edited_judge": 0.024,
+        "uplift_low": 0.1,
+        "uplift_high": 0.42,
         "edits": (Edit(face=0, direction="smile", strength=1.5),),
         "edited_image": f"images/{row}.edited.png",
-    }  # fmt: skip
+    }
     result = EditResult(**{**defaults, **values}).as_dict()
     return {"row": row, **result, "remedy": "", "original_image": f"images/{row}.original.png"}
 
@@ -52,9 +64,16 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
                 export_picture(path, pixels, is_edited=is_edited, result=row if is_edited else None)
             Image.new("RGB", (80, 64), (row["row"], 0, 0)).save(ads / f"ad{row['row']}.png")
         table = [
-            {"file_name": row["file_name"], "ad_name": row["ad_name"], "headline": row["headline_original"], "brand": "Somnia",
-             "cta": "Shop now", "primary_text": "Sleep on it."} for row in rows
-        ]  # fmt: skip
+            {
+                "file_name": row["file_name"],
+                "ad_name": row["ad_name"],
+                "headline": row["headline_original"],
+                "brand": "Somnia",
+                "cta": "Shop now",
+                "primary_text": "Sleep on it.",
+            }
+            for row in rows
+        ]
         write_csv(ads / "metadata.csv", table)
         (run_dir / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         settings = {"verb": "optimize", "data": str(ads), "predictor": "abc", "judge": "def", "seed": 1}

@@ -38,11 +38,18 @@ def write_results(path: Path, plan: Path, clicks: dict[str, int]) -> Path:
     """Write a Meta export by day, ten days of 3,000 impressions an arm, clicks a day by arm."""
     arms = [arm for test in json.loads((plan / "plan.json").read_text())["tests"] for arm in test["arms"]]
     rows = [
-        {"Reporting starts": f"2026-11-{day:02}", "Reporting ends": f"2026-11-{day:02}", "Ad name": arm["name"],
-         "Amount spent (EUR)": 9.5, "Impressions": "3,000", "Link clicks": clicks[arm["arm"]], "CTR (all)": 77}
+        {
+            "Reporting starts": f"2026-11-{day:02}",
+            "Reporting ends": f"2026-11-{day:02}",
+            "Ad name": arm["name"],
+            "Amount spent (EUR)": 9.5,
+            "Impressions": "3,000",
+            "Link clicks": clicks[arm["arm"]],
+            "CTR (all)": 77,
+        }
         for day in range(1, 11)
         for arm in arms
-    ]  # fmt: skip
+    ]
     stranger = {**rows[0], "Ad name": "Another ad"}
     total = {**rows[0], "Ad name": "", "Impressions": "123,000", "Link clicks": 999}
     return write_csv(path, [*rows, stranger, total])
@@ -91,10 +98,25 @@ def test_export_names_what_the_plan_names(make_run: Callable[..., Path], tmp_pat
     run, out = make_run(), tmp_path / "out" / "ads.txt"
     call("plan-test", run, "--out", tmp_path, "--campaign", "spring", "--daily-impressions", 20000)
     code, output = call(
-        "export", run, "--out", out, "--format", format, "--campaign", "spring", "--url", "https://example.com",
-        "--extra-headline", "Sleep well", "--extra-headline", "Free returns", "--extra-description", "For quiet nights.",
-        "--approved-by", "Ada Example",
-    )  # fmt: skip
+        "export",
+        run,
+        "--out",
+        out,
+        "--format",
+        format,
+        "--campaign",
+        "spring",
+        "--url",
+        "https://example.com",
+        "--extra-headline",
+        "Sleep well",
+        "--extra-headline",
+        "Free returns",
+        "--extra-description",
+        "For quiet nights.",
+        "--approved-by",
+        "Ada Example",
+    )
     assert code == 0, output
     content = out.read_text()
     names = [arm["name"] for test in json.loads((tmp_path / "plan.json").read_text())["tests"] for arm in test["arms"]]
@@ -109,9 +131,12 @@ def approvals_of(run: Path) -> list[dict[str, Any]]:
 def test_nothing_is_exported_without_an_approval(make_run: Callable[..., Path], tmp_path: Path) -> None:
     run, out = make_run(), tmp_path / "out" / "ads.csv"
     asked = ("export", run, "--out", out, "--format", "meta-bulk", "--campaign", "spring", "--url", "https://example.com")
-    for refused, why in ((asked, "nobody approved the edits of run yet"), ((*asked, "--market", "eu"), "belong to an approval"),
-                         ((*asked, "--approved-by", " "), "needs the name"),
-                         ((*asked, "--approved-by", "Ada", "--market", "atlantis"), "no disclosure rules")):  # fmt: skip
+    for refused, why in (
+        (asked, "nobody approved the edits of run yet"),
+        ((*asked, "--market", "eu"), "belong to an approval"),
+        ((*asked, "--approved-by", " "), "needs the name"),
+        ((*asked, "--approved-by", "Ada", "--market", "atlantis"), "no disclosure rules"),
+    ):
         code, output = call(*refused)
         assert (code, output.count("adcreative:"), out.exists(), pipeline.read_events(run)) == (2, 1, False, [])
         assert why in output
@@ -243,11 +268,17 @@ def test_one_is_counted_as_one(make_run: Callable[..., Path], tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     "change",
-    [{"settings": {}}, {"settings": {"level": True}}, {"settings": {"level": 2}}, {"tests": {}}, {"tests": [[]]},
-     {"tests": [{"test": "1", "arms": [{"variant_id": "acv0123456789ab"}]}]},
-     {"tests": [{"test": 1, "effect_scale": None, "impressions_per_arm_peeking": None, "arms": []}]},
-     {"tests": [{"test": "1", "effect_scale": -1, "impressions_per_arm_peeking": None, "arms": []}]}],
-)  # fmt: skip
+    [
+        {"settings": {}},
+        {"settings": {"level": True}},
+        {"settings": {"level": 2}},
+        {"tests": {}},
+        {"tests": [[]]},
+        {"tests": [{"test": "1", "arms": [{"variant_id": "acv0123456789ab"}]}]},
+        {"tests": [{"test": 1, "effect_scale": None, "impressions_per_arm_peeking": None, "arms": []}]},
+        {"tests": [{"test": "1", "effect_scale": -1, "impressions_per_arm_peeking": None, "arms": []}]},
+    ],
+)
 def test_a_plan_of_another_shape_is_refused(change: dict, tmp_path: Path) -> None:
     from adcreative.delivery.experiment.joining import read_plan
 

@@ -18,12 +18,24 @@ from data.make.measured import read_figures, render_page
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
-    ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "Makefile", ROOT / "data" / "README.md",
-    *sorted((ROOT / "adcreative" / "docs").glob("*.md")), *sorted((ROOT / "data" / "weights").glob("*/README.md")),
-]  # fmt: skip
-HAS_NO_PARSER = {"tests.bench.editing", "tests.bench.fuxictr",
-                 "tests.bench.long_history", "data.make.measured", "data.make.sample_ads", "tests.check_demo",
-                 "tests.check_install", "tests.check_audit", "tests.bench.check"}  # fmt: skip
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "Makefile",
+    ROOT / "data" / "README.md",
+    *sorted((ROOT / "adcreative" / "docs").glob("*.md")),
+    *sorted((ROOT / "data" / "weights").glob("*/README.md")),
+]
+HAS_NO_PARSER = {
+    "tests.bench.editing",
+    "tests.bench.fuxictr",
+    "tests.bench.long_history",
+    "data.make.measured",
+    "data.make.sample_ads",
+    "tests.check_demo",
+    "tests.check_install",
+    "tests.check_audit",
+    "tests.bench.check",
+}
 
 STAGES = ("pretrain", "sft", "dpo", "checkfree")
 

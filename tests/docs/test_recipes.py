@@ -106,9 +106,17 @@ def test_archive(desk: Path) -> None:
 def test_own_account(desk: Path) -> None:
     account = plant_account(110, rate=0.05, seed=1)
     rows = [
-        {"ad_name": one.ad_name, "headline": one.headline, "description": one.description, "platform": one.platform,
-         **one.context, "impressions": one.impressions, "clicks": one.clicks} for one in account.creatives
-    ]  # fmt: skip
+        {
+            "ad_name": one.ad_name,
+            "headline": one.headline,
+            "description": one.description,
+            "platform": one.platform,
+            **one.context,
+            "impressions": one.impressions,
+            "clicks": one.clicks,
+        }
+        for one in account.creatives
+    ]
     pd.DataFrame(rows[:80]).to_csv(desk / "export.csv", index=False)
     pd.DataFrame(rows[80:]).drop(columns=["impressions", "clicks"]).to_csv(desk / "new-ads.csv", index=False)
     follow("how-to-own-account.md", desk)
@@ -122,8 +130,17 @@ def test_own_account(desk: Path) -> None:
 def test_make_next(desk: Path) -> None:
     account = plant_account(110, rate=0.05, seed=1)
     (desk / "account").mkdir()
-    rows = [{"ad_name": one.ad_name, "headline": one.headline, "description": one.description, "platform": one.platform,
-             "impressions": one.impressions, "clicks": one.clicks} for one in account.creatives]  # fmt: skip
+    rows = [
+        {
+            "ad_name": one.ad_name,
+            "headline": one.headline,
+            "description": one.description,
+            "platform": one.platform,
+            "impressions": one.impressions,
+            "clicks": one.clicks,
+        }
+        for one in account.creatives
+    ]
     pd.DataFrame(rows).to_csv(desk / "account" / "metadata.csv", index=False)
     follow("how-to-make-next.md", desk)
     assert len(pd.read_csv(desk / "concepts" / "concepts.csv")) == len({(one.headline, one.body) for one in account.creatives})

@@ -139,8 +139,12 @@ class FakeExtractor:
         faces: dict[str, Any] = {}
         if creative.image_u8 is not None:
             attributes = attributes_in(creative.image_u8)
-            faces = {"face_attributes": attributes, "face_codes": codes_of(attributes),
-                     "face_shares": np.full(len(attributes), 0.1, np.float32), "image": np.ones(4, np.float32)}  # fmt: skip
+            faces = {
+                "face_attributes": attributes,
+                "face_codes": codes_of(attributes),
+                "face_shares": np.full(len(attributes), 0.1, np.float32),
+                "image": np.ones(4, np.float32),
+            }
         return CreativeFeatures(
             text=np.full(4, len(creative.headline), np.float32) if creative.headline else None,
             appeal=HEADLINES.get(creative.headline, 0.0) if creative.headline else None,
@@ -212,13 +216,18 @@ def bumpy_surface(features: CreativeFeatures) -> float:
 
 def fake_tools(surface: Any = bumpy_surface, judge: Any = None, auditor: Any = None, **changes: Any) -> EditorTools:
     parts: dict[str, Any] = {
-        "extractor": FakeExtractor(), "predictor": FakePredictor(surface), "judge": FakePredictor(judge or surface),
+        "extractor": FakeExtractor(),
+        "predictor": FakePredictor(surface),
+        "judge": FakePredictor(judge or surface),
         "auditor": FakePredictor(auditor or judge or surface),
         "visible_changes": {},
-        "analyzer": FakeAnalyzer(), "codec": None, "directions": fake_directions(), "copywriter": FakeCopywriter(),
+        "analyzer": FakeAnalyzer(),
+        "codec": None,
+        "directions": fake_directions(),
+        "copywriter": FakeCopywriter(),
         "refuse_faces": lambda image_u8, faces, *_: faces,
         "open_faces": lambda image_u8, faces, *_: FakeSession(image_u8, [face.row for face in faces]),
-    }  # fmt: skip
+    }
     return EditorTools(**{**parts, **changes})
 
 

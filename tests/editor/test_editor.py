@@ -197,9 +197,10 @@ def test_a_gain_that_vanishes_in_the_finished_picture_is_not_delivered() -> None
             return image_u8
 
     tools = fake_tools(
-        lambda f: -3.0 + float(f.face_attributes[0, :3].sum()), copywriter=None,
+        lambda f: -3.0 + float(f.face_attributes[0, :3].sum()),
+        copywriter=None,
         open_faces=lambda image_u8, faces, *_: Together(image_u8, [face.row for face in faces]),
-    )  # fmt: skip
+    )
     config = replace(QUICK, num_finalists=1)
     blind = edit_creative(fake_ad(1), tools=tools, config=replace(config, num_rendered=0))
     assert blind.search.best_so_far[-1].score.uplift_low > 1.0
@@ -213,9 +214,10 @@ def test_a_gain_that_vanishes_in_the_finished_picture_is_not_delivered() -> None
 
 def test_a_direction_that_loses_a_face_is_left_out() -> None:
     tools = fake_tools(
-        lambda f: -3.0 + float(f.face_attributes[:, 0].sum() + 0.1 * f.face_attributes[:, 1].sum()), copywriter=None,
+        lambda f: -3.0 + float(f.face_attributes[:, 0].sum() + 0.1 * f.face_attributes[:, 1].sum()),
+        copywriter=None,
         open_faces=lambda image_u8, faces, *_: FakeSession(image_u8, [face.row for face in faces], blind_to=0),
-    )  # fmt: skip
+    )
     result = edit_creative(fake_ad(), tools=tools, config=QUICK).result
     assert result.status == "edited"
     assert all(edit.strength <= 0.0 for edit in result.edits if edit.direction == NAMES[0])
@@ -371,9 +373,12 @@ def test_a_budget_of_one_keeps_the_original() -> None:
 def test_cancelled_search_is_judged_as_far_as_it_came() -> None:
     calls: list[tuple[int, int, float]] = []
     outcome = edit_creative(
-        fake_ad(), tools=fake_tools(), config=QUICK, progress=lambda *told: calls.append(told),
+        fake_ad(),
+        tools=fake_tools(),
+        config=QUICK,
+        progress=lambda *told: calls.append(told),
         should_stop=lambda: len(calls) >= 2,
-    )  # fmt: skip
+    )
     assert [generation for generation, _, _ in calls] == [0, 1]
     assert {generations for _, generations, _ in calls} == {5}
     assert outcome.result.evaluations == 24

@@ -24,8 +24,11 @@ from adcreative.verbs.studio import limit_changes
 from tests.editor.fakes import fake_tools
 
 OTHER_WORDS = {
-    "algorithm": "adsee", "scene_model": "painter/", "scene_prompt": "a beach", "inpaint_model": "lama.onnx",
-}  # fmt: skip
+    "algorithm": "adsee",
+    "scene_model": "painter/",
+    "scene_prompt": "a beach",
+    "inpaint_model": "lama.onnx",
+}
 
 
 def other_value(name: str, value: Any) -> Any:
@@ -103,9 +106,11 @@ def test_a_file_and_flags_reach_the_search_from_the_command_line(tmp_path: Path,
     asked = ["optimize", str(tmp_path), "--out", str(tmp_path / "out"), "--config", str(tmp_path / "settings.toml")]
     for flags, changes in (
         ([], {}),
-        (["--algorithm", "adsee", "--risk-aversion", "0.1", "--seed", "0"],
-         {"algorithm": "adsee", "risk_aversion": 0.1, "seed": 0}),
-    ):  # fmt: skip
+        (
+            ["--algorithm", "adsee", "--risk-aversion", "0.1", "--seed", "0"],
+            {"algorithm": "adsee", "risk_aversion": 0.1, "seed": 0},
+        ),
+    ):
         result = CliRunner().invoke(app, [*asked, *flags])
         assert result.exit_code == 0, result.output
         expected = EditorConfig(realism_floor=0.7, seed=5, risk_aversion=2.0, edit_look=True)
@@ -191,9 +196,17 @@ def test_settings_in_effect_are_written_into_the_run(tmp_path: Path) -> None:
     (tmp_path / "ads.csv").write_text("headline\nSleep better tonight\n")
     (tmp_path / "settings.toml").write_text("population_size = 3\ngenerations = 1\nnum_crossed = 0\n")
     asked = [
-        "optimize", str(tmp_path / "ads.csv"), "--out", str(tmp_path / "run"), "--config", str(tmp_path / "settings.toml"),
-        "--llm", "template", "--algorithm", "adsee",
-    ]  # fmt: skip
+        "optimize",
+        str(tmp_path / "ads.csv"),
+        "--out",
+        str(tmp_path / "run"),
+        "--config",
+        str(tmp_path / "settings.toml"),
+        "--llm",
+        "template",
+        "--algorithm",
+        "adsee",
+    ]
     result = CliRunner().invoke(app, asked)
     assert result.exit_code == 0, result.output
     written = json.loads((tmp_path / "run" / "results.run.json").read_text())

@@ -36,9 +36,11 @@ QUICK = EditorConfig(edit_look=False, population_size=8, generations=2, num_head
 def test_a_headline_that_says_what_stood_below_is_another_message() -> None:
     heads = ("Sleep better tonight", "Free delivery until Sunday", "Better sleep for free", "Rest well")
     lines = Lines(
-        headlines=heads, descriptions=("Free delivery until Sunday on every bed",), headline_features=(None,) * 4,
+        headlines=heads,
+        descriptions=("Free delivery until Sunday on every bed",),
+        headline_features=(None,) * 4,
         description_features=(None,),
-    )  # fmt: skip
+    )
     assert find_messages(lines) == {1}
 
 

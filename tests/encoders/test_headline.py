@@ -29,9 +29,16 @@ from adcreative.encoders.headline import (
 from adcreative.errors import ArtifactError, WeightsError
 
 FITTED = {
-    "pool_mean", "pool_scale", "language_mean", "language_scale", "surface_mean", "surface_scale",
-    "head", "language_head", "surface_head",
-}  # fmt: skip
+    "pool_mean",
+    "pool_scale",
+    "language_mean",
+    "language_scale",
+    "surface_mean",
+    "surface_scale",
+    "head",
+    "language_head",
+    "surface_head",
+}
 HEADLINES = [
     "Short one",
     "You Won't Believe What This 5-Year-Old Did Next",

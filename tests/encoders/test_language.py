@@ -11,11 +11,19 @@ from adcreative.encoders.language import detect_language
     ("text", "language"),
     [
         ("بپوش بریم ورزش لایف استایل مردانه", "fa"),
-        ("متاح توصيل لكل اسكندرية", "ar"), ("Знижки на підключення", "uk"),
-        ("Скидка на обувь", "ru"), ("双11来了", "zh"), ("あの頃の歌が、", "ja"), ("카톡플친 맺고", "ko"),
+        ("متاح توصيل لكل اسكندرية", "ar"),
+        ("Знижки на підключення", "uk"),
+        ("Скидка на обувь", "ru"),
+        ("双11来了", "zh"),
+        ("あの頃の歌が、", "ja"),
+        ("카톡플친 맺고", "ko"),
         ("Schöner schlafen", "de"),
-        ("güven doğasında var", "tr"), ("Häcker kitchen.germanMade.", ""), ("Häcker", ""), ("www.example.de", ""), ("29 %", ""),
+        ("güven doğasında var", "tr"),
+        ("Häcker kitchen.germanMade.", ""),
+        ("Häcker", ""),
+        ("www.example.de", ""),
+        ("29 %", ""),
     ],
-)  # fmt: skip
+)
 def test_a_language_is_told_where_the_words_say_enough(text: str, language: str) -> None:
     assert detect_language(text) == language

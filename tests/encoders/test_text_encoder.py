@@ -29,9 +29,13 @@ def write_encoder(folder: Path, seed: int = 0) -> Path:
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
     sizes = BertConfig(
-        vocab_size=len(vocabulary), hidden_size=40, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+        vocab_size=len(vocabulary),
+        hidden_size=40,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
         max_position_embeddings=160,
-    )  # fmt: skip
+    )
     BertModel(sizes).save_pretrained(folder)
     return folder
 
@@ -103,7 +107,7 @@ def test_what_is_no_encoder_is_refused(tmp_path: Path) -> None:
         ("tokenizer.json", b"{", b"["),
         ("model.safetensors", b"{", b"["),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_encoder_is_one_sentence(tmp_path: Path, name: str, old: bytes, new: bytes) -> None:
     path = write_encoder(tmp_path / "tiny") / name
     assert old in path.read_bytes()

@@ -105,9 +105,13 @@ def test_words_get_what_their_removal_takes_away() -> None:
     assert isinstance(features, CreativeFeatures)
     found = weigh_words(creative, features, read_planted, score_corner)
     assert [(one.field, one.position, one.word) for one in found] == [
-        ("headline", 0, "Sleep"), ("headline", 1, "free"), ("headline", 2, "tonight"),
-        ("primary_text", 0, "Never"), ("primary_text", 1, "your"), ("primary_text", 2, "body"),
-    ]  # fmt: skip
+        ("headline", 0, "Sleep"),
+        ("headline", 1, "free"),
+        ("headline", 2, "tonight"),
+        ("primary_text", 0, "Never"),
+        ("primary_text", 1, "your"),
+        ("primary_text", 2, "body"),
+    ]
     assert [one.log_odds for one in found] == pytest.approx([0.2, 0.5, 0.0, -0.4, 0.0, 0.1])
     assert remove_words(creative, [("headline", 0), ("headline", 2)]).headline == "free"
 
@@ -230,8 +234,13 @@ def test_a_tie_counts_half_and_all_items_are_no_contest() -> None:
     same = deletion_wins([[1.0, 0.0, 0.0]], lambda sets: np.ones(len(sets)), num_deleted=1, num_draws=8, rng=rng)
     assert same == [0.5]
     assert deletion_wins([[1.0, 0.5]], lambda sets: np.ones(len(sets)), num_deleted=2, num_draws=8, rng=rng) == [0.5]
-    down = deletion_wins([[0.1, -2.0, 0.1]], lambda sets: np.array([-1.0 if s == [1] else 0.1 for s in sets]),
-                         num_deleted=1, num_draws=8, rng=rng)  # fmt: skip
+    down = deletion_wins(
+        [[0.1, -2.0, 0.1]],
+        lambda sets: np.array([-1.0 if s == [1] else 0.1 for s in sets]),
+        num_deleted=1,
+        num_draws=8,
+        rng=rng,
+    )
     assert down == [1.0]
 
 

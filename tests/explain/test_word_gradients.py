@@ -107,9 +107,11 @@ def extractor(monkeypatch: pytest.MonkeyPatch) -> Any:
         return torch.stack([net.language.embed_tokens(torch.tensor([1, *to_ids(line)])).sum(dim=0)[None] for line in lines])
 
     headline = SimpleNamespace(
-        net=net, tokenize=lambda texts: [[1, *to_ids(text), 2] for text in texts],
-        tokenizer=SimpleNamespace(read=tokenize_words), pool_language=pool_language,
-    )  # fmt: skip
+        net=net,
+        tokenize=lambda texts: [[1, *to_ids(text), 2] for text in texts],
+        tokenizer=SimpleNamespace(read=tokenize_words),
+        pool_language=pool_language,
+    )
     monkeypatch.setattr(word_gradients, "CreativeClip", SimpleNamespace)
     monkeypatch.setattr(word_gradients, "HeadlineModel", SimpleNamespace)
     return SimpleNamespace(clip=clip, headline_model=headline)

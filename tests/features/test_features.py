@@ -222,8 +222,11 @@ class TestExtraction:
 
     def test_hashes_name_every_encoder(self) -> None:
         assert build_extractor().hashes == {
-            "clip": "clip-1", "headline": "headline-1", "codec": "codec-1", "faces": f"{__name__}.FakeAnalyzer",
-        }  # fmt: skip
+            "clip": "clip-1",
+            "headline": "headline-1",
+            "codec": "codec-1",
+            "faces": f"{__name__}.FakeAnalyzer",
+        }
 
         @dataclass
         class WithModel:
@@ -364,11 +367,13 @@ def make_rows(num: int, seed: int = 0) -> tuple[list[Creative], list[CreativeFea
     ]
     features = [
         CreativeFeatures(
-            image=rng.normal(2, 3, 4).astype(np.float32), look=rng.normal(size=6).astype(np.float32),
-            text=rng.normal(size=3).astype(np.float32), appeal=float(rng.normal()),
+            image=rng.normal(2, 3, 4).astype(np.float32),
+            look=rng.normal(size=6).astype(np.float32),
+            text=rng.normal(size=3).astype(np.float32),
+            appeal=float(rng.normal()),
         )
         for _ in range(num)
-    ]  # fmt: skip
+    ]
     return creatives, features
 
 
@@ -407,8 +412,10 @@ class TestBuilder:
         creatives, features = make_rows(30)
         creatives[0] = replace(creatives[0], category="rare")
         builder = FeatureBuilder.fit(creatives, features, np.arange(30))
-        asked = [Creative(headline="x", brand=brand, category=category) for brand, category in (
-            ("  brand   1 ", "SHOES"), ("Brand 9", "rare"))]  # fmt: skip
+        asked = [
+            Creative(headline="x", brand=brand, category=category)
+            for brand, category in (("  brand   1 ", "SHOES"), ("Brand 9", "rare"))
+        ]
         ids = builder.encode(asked, features[:2]).categories
         brand, category = CATEGORICAL_FIELDS.index("brand"), CATEGORICAL_FIELDS.index("category")
         assert ids[0, brand] == 2

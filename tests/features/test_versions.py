@@ -56,8 +56,13 @@ def test_a_face_that_a_version_leaves_as_it_is_is_encoded_once() -> None:
     np.testing.assert_array_equal(first, again[::-1])
     assert (asked, codes.size, codes.content_hash) == ([1, 1], codec.size, hash_of(codec))
     extractor, pictures = FeatureExtractor(FakeClip(), FakeHeadlines(), FakeAnalyzer(), codec), [picture(1), picture(2)]
-    for one, other in zip(*(e.extract([Creative(image_u8=image_u8) for image_u8 in pictures])
-                            for e in (extractor, extractor.for_versions(pictures[0]))), strict=True):  # fmt: skip
+    for one, other in zip(
+        *(
+            e.extract([Creative(image_u8=image_u8) for image_u8 in pictures])
+            for e in (extractor, extractor.for_versions(pictures[0]))
+        ),
+        strict=True,
+    ):
         np.testing.assert_array_equal(one.face_codes, other.face_codes)  # type: ignore[union-attr]
 
 

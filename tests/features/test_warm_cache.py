@@ -17,9 +17,13 @@ from adcreative.features.extraction import FeatureExtractor
 from adcreative.verbs.loading import load_model, load_tools
 
 LINES = (
-    "Run far", "Courez plus loin, sans douleur", "Sleep better tonight: 7 habits that doctors keep to themselves",
-    "走得更远", "50 % off until Sunday!", "Why do people who never run buy the most expensive shoes in the whole shop?",
-)  # fmt: skip
+    "Run far",
+    "Courez plus loin, sans douleur",
+    "Sleep better tonight: 7 habits that doctors keep to themselves",
+    "走得更远",
+    "50 % off until Sunday!",
+    "Why do people who never run buy the most expensive shoes in the whole shop?",
+)
 
 
 @pytest.fixture(scope="module")

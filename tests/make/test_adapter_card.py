@@ -87,8 +87,8 @@ def test_sampled_lines_are_seeded(tiny: Model) -> None:
         ("The the shoe for mud", True, False),
         ("A shoe for you and a shoe for me", True, False),
         ("Mud runs on mud and more mud", True, False),
-        ("He said \"no", False, True),
-        ("He said \"no\" to mud", False, False),
+        ('He said "no', False, True),
+        ('He said "no" to mud', False, False),
         ("(Almost done", False, True),
         ("A day for the", False, True),
         ("What is it for?", False, False),
@@ -97,7 +97,7 @@ def test_sampled_lines_are_seeded(tiny: Model) -> None:
         (", and then mud", False, True),
         ("Some mud . Really", False, True),
     ],
-)  # fmt: skip
+)
 def test_faults_of_a_line(line: str, repetitive: bool, malformed: bool) -> None:
     assert is_repetitive(line) is repetitive
     assert is_malformed(line) is malformed

@@ -45,9 +45,17 @@ def write_archive(path: Path, num_tests: int = 60) -> Path:
     rows = []
     for test in range(num_tests):
         for arm, clicks in enumerate((90, 30)):
-            rows.append({"clickability_test_id": f"t{test}", "headline": f"Headline {arm} of {test}", "impressions": 3000,
-                         "clicks": clicks, "test_week": 201330 if test == 0 else 201440, "excerpt": "Pass it on.",
-                         "lede": f"<p>Story&nbsp;{test}, told <b>well</b>.</p>" if test % 2 else ""})  # fmt: skip
+            rows.append(
+                {
+                    "clickability_test_id": f"t{test}",
+                    "headline": f"Headline {arm} of {test}",
+                    "impressions": 3000,
+                    "clicks": clicks,
+                    "test_week": 201330 if test == 0 else 201440,
+                    "excerpt": "Pass it on.",
+                    "lede": f"<p>Story&nbsp;{test}, told <b>well</b>.</p>" if test % 2 else "",
+                }
+            )
     frame = pd.DataFrame(rows)
     shared = next(f"t{test}" for test in range(num_tests) if part_of_test(f"t{test}") == "held-out")
     is_first = frame.clickability_test_id == next(f"t{t}" for t in range(1, num_tests) if part_of_test(f"t{t}") == "tune")

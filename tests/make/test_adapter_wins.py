@@ -20,9 +20,13 @@ from data.make.headline_tests import HeadlineTests
 
 FOLDER = Path(__file__).parents[2] / "data" / "weights" / "copywriter"
 TESTS = HeadlineTests(
-    test_ids=("t1",), test_idx=np.array([0, 0]), headlines=("Turn the office down", "The the shoe"),
-    impressions=np.array([900.0, 900.0]), clicks=np.array([9.0, 18.0]), weeks=np.array([201423, 201423]),
-)  # fmt: skip
+    test_ids=("t1",),
+    test_idx=np.array([0, 0]),
+    headlines=("Turn the office down", "The the shoe"),
+    impressions=np.array([900.0, 900.0]),
+    clicks=np.array([9.0, 18.0]),
+    weeks=np.array([201423, 201423]),
+)
 DRAFTS = {
     "base": [[("a" * 20, True), ("", False)], [("b" * 21, True)]],
     "tuned": [[("c" * 20, True)], [("d" * 21, True), ("e" * 60, True)]],

@@ -26,8 +26,16 @@ from stylegan.networks.generator import Generator, GeneratorConfig
 def model(tmp_path: Path) -> FaceModel:
     """A small face model, in the folder `model`."""
     torch.manual_seed(3)
-    config = GeneratorConfig(size=16, z_dim=12, w_dim=16, num_mapping_layers=1, mapping_rows=6, normalize_z=False,
-                             mapping_lr_multiplier=1.0, channels={4: 8, 8: 8, 16: 8})  # fmt: skip
+    config = GeneratorConfig(
+        size=16,
+        z_dim=12,
+        w_dim=16,
+        num_mapping_layers=1,
+        mapping_rows=6,
+        normalize_z=False,
+        mapping_lr_multiplier=1.0,
+        channels={4: 8, 8: 8, 16: 8},
+    )
     encoder = FaceEncoder(EncoderConfig(size=16, num_rows=6, w_dim=16, code_dim=12, level_width=4)).eval()
     generator = Generator(config).eval().requires_grad_(False)
     save_face_model(tmp_path / "model", generator, encoder, dtype=torch.float32)

@@ -60,8 +60,14 @@ def test_the_prompt_becomes_the_direction_it_names(codec: FaceCodec) -> None:
 
 def test_what_is_not_ours_to_change_is_held_still_and_the_rest_may_move(codec: FaceCodec) -> None:
     regressors = np.random.default_rng(0).normal(size=(3, codec.code_dim)).astype(np.float32)
-    known = DirectionSet(names=("a",), vectors=regressors[:1], low=np.array([-1.0]), high=np.array([1.0]),
-                         table={"held_still": ["smile", "sex", "skin_red"]}, regressors=regressors)  # fmt: skip
+    known = DirectionSet(
+        names=("a",),
+        vectors=regressors[:1],
+        low=np.array([-1.0]),
+        high=np.array([1.0]),
+        table={"held_still": ["smile", "sex", "skin_red"]},
+        regressors=regressors,
+    )
     held, free = (one.vectors[0] / np.linalg.norm(one.vectors[0]) for one in (learn(codec, known=known), learn(codec)))
     np.testing.assert_allclose(regressors[1:] @ held, 0.0, atol=1e-4)
     assert abs(regressors[0] @ held) > 0.01

@@ -41,11 +41,16 @@ def test_packages_sharing_a_headline_are_pooled_and_lone_headlines_left_out(tmp_
     path = write_packages(
         tmp_path / "p.parquet",
         [
-            ("a", "One", 100, 3, 201401), ("a", "Two", 200, 4, 201401), ("a", "One", 50, 2, 201401),
-            ("b", "Same", 100, 1, 201402), ("b", "Same", 100, 5, 201402), ("c", " ", 100, 1, 201402),
-            ("c", "X", 100, 1, 201402), ("c", "Never shown", 0, 0, 201402),
+            ("a", "One", 100, 3, 201401),
+            ("a", "Two", 200, 4, 201401),
+            ("a", "One", 50, 2, 201401),
+            ("b", "Same", 100, 1, 201402),
+            ("b", "Same", 100, 5, 201402),
+            ("c", " ", 100, 1, 201402),
+            ("c", "X", 100, 1, 201402),
+            ("c", "Never shown", 0, 0, 201402),
         ],
-    )  # fmt: skip
+    )
     tests = read_headline_tests(path)
     assert tests.test_ids == ("a",)
     assert tests.headlines == ("One", "Two")

@@ -59,9 +59,11 @@ def test_loss_is_the_multinomial_likelihood_of_a_naive_loop() -> None:
         share = impressions[arm] * np.exp(scores[arm]) / (impressions[same] * np.exp(scores[same])).sum()
         expected -= clicks[arm] * np.log(share)
     found = training.multinomial_loss(
-        torch.from_numpy(scores).float(), torch.from_numpy(np.log(impressions)).float(), torch.from_numpy(clicks).float(),
+        torch.from_numpy(scores).float(),
+        torch.from_numpy(np.log(impressions)).float(),
+        torch.from_numpy(clicks).float(),
         torch.from_numpy(test_idx),
-    )  # fmt: skip
+    )
     assert float(found) == pytest.approx(expected / clicks.sum(), rel=1e-5)
 
 

@@ -110,10 +110,14 @@ def adsee_table(**changes: Any) -> dict[str, Any]:
     }
     paper = {"mae": 0.0135, "mape": 0.5939, "ndcg_at_10": 0.4865, "ndcg_at_50": 0.4674, "spearman": 0.3379, "kendall": 0.2298}
     return {
-        "command": "adcreative benchmark adsee --market 1 --num 240 --seeds 5", "data": "simulated markets 1: no real clicks",
-        "num_creatives": 240, "num_seeds": 5, "labels": {"per_picture": 2.5, "commonest": {"web site": 200}},
-        "lines": [{**line, "published": paper}, {**line, "name": "C5: FC PN CL FL IE", "published": None}], **changes,
-    }  # fmt: skip
+        "command": "adcreative benchmark adsee --market 1 --num 240 --seeds 5",
+        "data": "simulated markets 1: no real clicks",
+        "num_creatives": 240,
+        "num_seeds": 5,
+        "labels": {"per_picture": 2.5, "commonest": {"web site": 200}},
+        "lines": [{**line, "published": paper}, {**line, "name": "C5: FC PN CL FL IE", "published": None}],
+        **changes,
+    }
 
 
 def test_a_card_gets_the_table_of_the_benchmark_and_keeps_it(
@@ -133,8 +137,11 @@ def test_a_card_gets_the_table_of_the_benchmark_and_keeps_it(
     row = "| C4: FC PN CL IE | 0.2500 | 0.250 | 0.250 | 0.250 | 0.250 (0.125 to 0.375) | 0.250 | -0.062 (0.125 to 0.375) |"
     assert f"{row}\n| *published* | 0.0135 | 0.594 | 0.486 | 0.467 | 0.338 | 0.230 | |" in card
     assert "| 0.250 |  |" in card  # a line is not compared with itself
-    for part in ("simulated markets 1: no real clicks", "`adcreative benchmark adsee --market 1 --num 240 --seeds 5`",
-                 "Class labels: 2.5 a picture; most often web site (200)."):  # fmt: skip
+    for part in (
+        "simulated markets 1: no real clicks",
+        "`adcreative benchmark adsee --market 1 --num 240 --seeds 5`",
+        "Class labels: 2.5 a picture; most often web site (200).",
+    ):
         assert part in card
     assert plain.splitlines()[-1] in card
     write_card(folder, predictor, measured, REASONS, "python -m data.make.model_card X")  # measured again: the table stays

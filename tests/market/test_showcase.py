@@ -51,9 +51,14 @@ def test_more_new_ads_than_are_planned_are_refused(face_codes: np.ndarray) -> No
 def test_an_account_and_its_new_ads_are_written_the_truth_outside(market: Market, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     truth = market.write_account(
-        tmp_path / "account", tmp_path / "creatives", 3, 12, seed=5, truth_path=tmp_path / "truth.json",
+        tmp_path / "account",
+        tmp_path / "creatives",
+        3,
+        12,
+        seed=5,
+        truth_path=tmp_path / "truth.json",
         progress=lambda done, total: told.append((done, total)),
-    )  # fmt: skip
+    )
     earlier, new = rows(tmp_path / "account"), rows(tmp_path / "creatives")
     assert (len(earlier), len(new)) == (12, 3)
     assert all(int(row["impressions"]) >= 500 for row in earlier)

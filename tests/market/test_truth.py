@@ -114,8 +114,10 @@ def test_words_only_ads_have_no_picture_terms():
 def test_usual_ads_click_at_one_to_three_percent():
     rates = [
         rate(terms(PlantedTruth(seed), measures({}), headline="How to sleep better tonight", category=category, brand=f"b{k}"))
-        for seed in range(25) for category in CATEGORIES for k in range(3)
-    ]  # fmt: skip
+        for seed in range(25)
+        for category in CATEGORIES
+        for k in range(3)
+    ]
     low, middle, high = np.percentile(rates, [5, 50, 95])
     assert 0.008 < low < 0.016 < middle < 0.024 < high < 0.042
 

@@ -88,9 +88,14 @@ def test_a_named_record_without_a_file_says_how_to_give_one() -> None:
 
 def test_json_says_the_same_and_the_hash_follows_the_records(book: ConsentBook, tmp_path: Path) -> None:
     record = {
-        "consent_id": "c-17", "person": "Ada Example", "edits": ["smile", "warmth"], "valid_from": "2026-01-01",
-        "expires": "2027-06-30", "files": ["images/ada-*.jpg"], "brands": ["acme"],
-    }  # fmt: skip
+        "consent_id": "c-17",
+        "person": "Ada Example",
+        "edits": ["smile", "warmth"],
+        "valid_from": "2026-01-01",
+        "expires": "2027-06-30",
+        "files": ["images/ada-*.jpg"],
+        "brands": ["acme"],
+    }
     (tmp_path / "c.json").write_text(json.dumps({"consent": [record]}))
     other = read_consents(tmp_path / "c.json")
     assert other.records["c-17"] == book.records["c-17"]

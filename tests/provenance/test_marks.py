@@ -94,9 +94,14 @@ def exported(tmp_path: Path) -> Path:
 
 def sidecar(picture_path: Path, **changes: Any) -> dict[str, Any]:
     values = {
-        "file_name": "ad.jpg", "status": "edited", "headline_original": "Shoes", "headline_edited": "Dry feet", "seed": 4,
-        "edits": (Edit(face=0, direction="smile", strength=1.25),), "consent_id": "c-7",
-    }  # fmt: skip
+        "file_name": "ad.jpg",
+        "status": "edited",
+        "headline_original": "Shoes",
+        "headline_edited": "Dry feet",
+        "seed": 4,
+        "edits": (Edit(face=0, direction="smile", strength=1.25),),
+        "consent_id": "c-7",
+    }
     result = EditResult(**{**values, **changes}).as_dict()
     return build_sidecar(result, picture_path, models={"predictor": "p" * 64, "faces": "f" * 64})
 

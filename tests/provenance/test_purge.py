@@ -69,10 +69,14 @@ def test_a_person_leaves_no_picture_no_edit_and_no_code(run: Path, cache: Featur
     export_picture(run / "upload" / "final.jpg", PIXELS, is_edited=True, result=rows(run)[0])
     summary = pipeline.purge(run, consent_id="c-ada")
     assert files(run) == {
-        "results.jsonl", "results.run.json", "results.failures.csv", "images/00003-ad3.original.png",
+        "results.jsonl",
+        "results.run.json",
+        "results.failures.csv",
+        "images/00003-ad3.original.png",
         "images/00003-ad3.control.png",
-        "images/00003-ad3.edited.png", "images/00003-ad3.edited.png.provenance.json",
-    }  # fmt: skip
+        "images/00003-ad3.edited.png",
+        "images/00003-ad3.edited.png.provenance.json",
+    }
     assert [row["status"] for row in rows(run)] == ["failed", "failed", "edited"]
     assert rows(run)[0]["edits"] == []
     assert rows(run)[0]["reason"] == "removed on request (purge)"
@@ -228,10 +232,18 @@ def shown(tmp_path: Path) -> Path:
             pixels = np.random.default_rng(row).integers(0, 255, (64, 64, 3)).astype(np.uint8)
             edits = (Edit(face=0, direction="smile", strength=1.0),)
             result = EditResult(
-                file_name=f"photos/{name}", ad_name=f"Ad of {name}", status="edited", edits=edits, consent_id=consent_id,
-                headline_original="Old", headline_edited="New", ctr_original=0.01, ctr_edited=0.02, ctr_original_judge=0.01,
+                file_name=f"photos/{name}",
+                ad_name=f"Ad of {name}",
+                status="edited",
+                edits=edits,
+                consent_id=consent_id,
+                headline_original="Old",
+                headline_edited="New",
+                ctr_original=0.01,
+                ctr_edited=0.02,
+                ctr_original_judge=0.01,
                 ctr_edited_judge=0.02,
-            )  # fmt: skip
+            )
             creative = Creative(row=row, file_name=f"photos/{name}", image_u8=pixels)
             outcome = type("Outcome", (), {"result": result, "image_u8": pixels + 1, "control_u8": pixels + 2})()
             images = write_pictures(creative, outcome, run, stem=f"{row:05d}-{Path(name).stem}", makers=Makers())

@@ -17,9 +17,18 @@ from adcreative.provenance.approval import note_event, read_events
 from adcreative.provenance.run_records import find_member, forget_paths, read_rows, read_settings
 
 ROW = {
-    "row": 1, "status": "edited", "file_name": "a.png", "ad_name": "a", "headline_original": "old", "headline_edited": "new",
-    "description_original": "", "description_edited": "", "edits": [], "ctr_original": 0.01, "ctr_edited": 0.02,
-}  # fmt: skip
+    "row": 1,
+    "status": "edited",
+    "file_name": "a.png",
+    "ad_name": "a",
+    "headline_original": "old",
+    "headline_edited": "new",
+    "description_original": "",
+    "description_edited": "",
+    "edits": [],
+    "ctr_original": 0.01,
+    "ctr_edited": 0.02,
+}
 
 
 @pytest.fixture
@@ -81,10 +90,21 @@ def test_a_package_keeps_no_path_and_its_ids(make: Callable[..., Path], tmp_path
 
 @pytest.mark.parametrize(
     "line",
-    [b"{", b"[]", b"null", b'{"row": 1}', b'{"row": "1", "status": "edited"}', b'{"row": 1, "status": "sold"}', b"\xff\xfe",
-     b'{"row": 1, "status": "edited", "edits": [1]}', b'{"row": 1, "status": "kept", "file_name": 7}', b"[" * 100_000,
-     b'{"row": 1, "status": "kept", "file_name": "\\ud800.png"}', b'{"row": 1, "status": "kept", "reason": "\xed\xa0\x80"}'],
-)  # fmt: skip
+    [
+        b"{",
+        b"[]",
+        b"null",
+        b'{"row": 1}',
+        b'{"row": "1", "status": "edited"}',
+        b'{"row": 1, "status": "sold"}',
+        b"\xff\xfe",
+        b'{"row": 1, "status": "edited", "edits": [1]}',
+        b'{"row": 1, "status": "kept", "file_name": 7}',
+        b"[" * 100_000,
+        b'{"row": 1, "status": "kept", "file_name": "\\ud800.png"}',
+        b'{"row": 1, "status": "kept", "reason": "\xed\xa0\x80"}',
+    ],
+)
 def test_a_damaged_line_is_named(make: Callable[..., Path], line: bytes) -> None:
     run = make()
     with (run / "results.jsonl").open("ab") as file:

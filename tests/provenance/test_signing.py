@@ -30,23 +30,33 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> SigningConfig:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     def certificate(name: str, key: Any, issuer: str, issuer_key: Any, *, is_authority: bool) -> Any:
-        names = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, n),
-                            x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Test")]) for n in (name, issuer)]  # fmt: skip
+        names = [
+            x509.Name(
+                [x509.NameAttribute(x509.NameOID.COMMON_NAME, n), x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Test")]
+            )
+            for n in (name, issuer)
+        ]
         now = datetime.now(UTC)
         usage = dict.fromkeys(
             ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only"),
             False,
         )
         builder = (
-            x509.CertificateBuilder().subject_name(names[0]).issuer_name(names[1]).public_key(key.public_key())
+            x509.CertificateBuilder()
+            .subject_name(names[0])
+            .issuer_name(names[1])
+            .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=30))
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=30))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-            .add_extension(x509.KeyUsage(digital_signature=not is_authority, key_cert_sign=is_authority,
-                                         crl_sign=is_authority, **usage), critical=True)
+            .add_extension(
+                x509.KeyUsage(digital_signature=not is_authority, key_cert_sign=is_authority, crl_sign=is_authority, **usage),
+                critical=True,
+            )
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-        )  # fmt: skip
+        )
         if not is_authority:
             builder = builder.add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
         return builder.sign(issuer_key, hashes.SHA256())

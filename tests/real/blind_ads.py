@@ -37,11 +37,12 @@ def briefs(name: str, photos: Path) -> Iterator[tuple[str, Brief]]:
         yield (
             told["slug"],
             Brief(
-                language=told["language"], brand=Brand(name=told["name"], colours=tuple(told["colours"])),
+                language=told["language"],
+                brand=Brand(name=told["name"], colours=tuple(told["colours"])),
                 photos=tuple(BriefPhoto(file=photos / file, shows=shows) for file, shows in told["photos"]),
                 messages=Messages(**messages),
             ),
-        )  # fmt: skip
+        )
 
 
 def write_look(name: str, photos: Path, out: Path) -> Path:

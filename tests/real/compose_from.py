@@ -61,11 +61,15 @@ def compose(ad: LabelledAd, folder: Path, *, true_words: bool) -> dict[str, obje
     true = fold(" ".join(word for block in ad.blocks for word in block.text.split()))  # a message may span two blocks
     lines = {line for one in made for text in one["recipe"]["texts"].values() for line in text.split("\n")}
     return {
-        "file": ad.file, "ads": len(made), "layouts": len({one["layout"] for one in made}),
-        "photo": (ads / "brief" / "photo.png").is_file(), "logo": (ads / "brief" / "logo.png").is_file(),
+        "file": ad.file,
+        "ads": len(made),
+        "layouts": len({one["layout"] for one in made}),
+        "photo": (ads / "brief" / "photo.png").is_file(),
+        "logo": (ads / "brief" / "logo.png").is_file(),
         "wrong words": sorted(line for line in lines if fold(line) not in true),
-        "asked": said, "seconds": round(time.monotonic() - started_s, 1),
-    }  # fmt: skip
+        "asked": said,
+        "seconds": round(time.monotonic() - started_s, 1),
+    }
 
 
 def draw_sheet(ad: LabelledAd, folder: Path) -> None:

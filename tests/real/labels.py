@@ -27,9 +27,14 @@ LABELS, ROOT = Path(__file__).with_name("ads.jsonl"), Path(__file__).resolve().p
 FOLDERS = (ROOT / "shared" / "data" / "real-ads", ROOT / "shared" / "data" / "real-ads-more")
 _UNSPACED = r"[\u0e00-\u0e7f\u2e80-\u9fff\uff00-\uffef]"  # Thai, Han, kana: a break of lines is no blank
 _FOLDS = (
-    (r"[\u0640\u200b-\u200f]", ""), (r"\s+", " "), (rf"(?<={_UNSPACED}) (?={_UNSPACED})", ""),
-    ("[‘’‚‛´`]", "'"), ("[“”„‟«»]", '"'), ("[‐‑‒–—−]", "-"), (r" (?=[%!?:;,.])", ""),
-)  # fmt: skip
+    (r"[\u0640\u200b-\u200f]", ""),
+    (r"\s+", " "),
+    (rf"(?<={_UNSPACED}) (?={_UNSPACED})", ""),
+    ("[‘’‚‛´`]", "'"),
+    ("[“”„‟«»]", '"'),
+    ("[‐‑‒–—−]", "-"),
+    (r" (?=[%!?:;,.])", ""),
+)
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom as shares of the picture
 

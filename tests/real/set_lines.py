@@ -44,10 +44,12 @@ def set_line(ad: LabelledAd, line: str, out: Path) -> dict[str, object]:
         sheet = np.concatenate([picture, change.apply(picture)], axis=int(picture.shape[1] > picture.shape[0]) ^ 1)
         Image.fromarray(sheet).save(out / f"{ad.file}.png")
     return {
-        "file": ad.file, "set": is_set, "codes": [one.code for one in change.left.get("headline", ())],
+        "file": ad.file,
+        "set": is_set,
+        "codes": [one.code for one in change.left.get("headline", ())],
         "note": change.note or "the headline was not found in the picture",
         "seconds": [round(opened - start, 1), round(seconds - opened, 1)],
-    }  # fmt: skip
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

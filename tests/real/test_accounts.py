@@ -38,8 +38,9 @@ HELD_OUT_PERCENT = 30
 SEGMENTS = ("campaign", "ad_group", "age", "gender", "interest")
 
 pytestmark = [
-    pytest.mark.skipif(not BENCH.is_file(), reason="no ../shared beside the checkout"), pytest.mark.timeout(1800),
-]  # fmt: skip
+    pytest.mark.skipif(not BENCH.is_file(), reason="no ../shared beside the checkout"),
+    pytest.mark.timeout(1800),
+]
 
 
 def fail_on_own_warnings() -> None:
@@ -81,8 +82,9 @@ def figures(train: pd.DataFrame, truth: pd.DataFrame, rates: np.ndarray) -> dict
 
     return {
         "spearman": float(spearmanr(rates, truth.clicks / truth.impressions)[0]),
-        "gain": loss(base) - loss(rates), "level": float((rates * shown).sum() / clicks.sum()),
-    }  # fmt: skip
+        "gain": loss(base) - loss(rates),
+        "level": float((rates * shown).sum() / clicks.sum()),
+    }
 
 
 def train_and_score(folder: Path) -> dict[str, Any]:
@@ -155,10 +157,18 @@ def test_ads_of_new_ad_groups_are_ordered_at_least_as_well_as_by_the_script(tmp_
 def test_segments_without_words_beat_the_script(pool: Executor) -> None:
     """Ads of a social account told apart by age, gender and interest alone, at two clicks in ten thousand impressions."""
     raw = pd.read_csv(ACCOUNTS / "social-ads-segments.csv")
-    table = pd.DataFrame({
-        "campaign": raw.xyz_campaign_id, "ad_group": raw.fb_campaign_id, "age": raw.age, "gender": raw.gender,
-        "interest": raw.interest, "impressions": raw.Impressions, "clicks": raw.Clicks, "ad": raw.ad_id,
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "campaign": raw.xyz_campaign_id,
+            "ad_group": raw.fb_campaign_id,
+            "age": raw.age,
+            "gender": raw.gender,
+            "interest": raw.interest,
+            "impressions": raw.Impressions,
+            "clicks": raw.Clicks,
+            "ad": raw.ad_id,
+        }
+    )
     table = table[table.impressions >= 30].astype(dict.fromkeys(("ad", *SEGMENTS), str))
     rows = list(pool.map(_hold_segments, [table] * len(SPLITS), SPLITS))
     print(*(f"\n{salt} {row}" for salt, row in zip(SPLITS, rows, strict=True)))
@@ -180,18 +190,22 @@ def _hold_segments(table: pd.DataFrame, salt: str) -> dict[str, Any]:
     encoder = OneHotEncoder(handle_unknown="ignore").fit(train[list(SEGMENTS)])
     share = np.minimum(1, 1_000 / train.impressions)
     plain = LogisticRegression(C=0.03, max_iter=400).fit(
-        encoder.transform(pd.concat([train, train])[list(SEGMENTS)]), np.r_[np.ones(len(train)), np.zeros(len(train))],
+        encoder.transform(pd.concat([train, train])[list(SEGMENTS)]),
+        np.r_[np.ones(len(train)), np.zeros(len(train))],
         sample_weight=np.r_[train.clicks * share, (train.impressions - train.clicks) * share],
-    )  # fmt: skip
+    )
     script = plain.predict_proba(encoder.transform(truth[list(SEGMENTS)]))[:, 1]
     return {
-        "ours": figures(train, truth, rates.rate), "script": figures(train, truth, script),
+        "ours": figures(train, truth, rates.rate),
+        "script": figures(train, truth, script),
         "coverage": float(rates.covered.mean()),
-    }  # fmt: skip
+    }
 
 
 def _as_creative(row: dict[str, Any]) -> Creative:
     return Creative(
-        ad_name=row["ad"], impressions=int(row["impressions"]), clicks=int(row["clicks"]),
+        ad_name=row["ad"],
+        impressions=int(row["impressions"]),
+        clicks=int(row["clicks"]),
         context={name: row[name] for name in SEGMENTS},
-    )  # fmt: skip
+    )

@@ -17,22 +17,35 @@ BENCH = SHARED / "tools" / "account_bench.py"
 FAR = "far from anything"
 HELD_OUT_PERCENT = 30
 GERMAN = (
-    "Fußballschuhe in allen Größen", "Torwarthandschuhe kaufen", "Heute bestellt, morgen auf dem Platz",
-    "Trainingsanzüge für die ganze Mannschaft", "Trikots mit Namen bedrucken", "Kostenloser Versand und Rückgabe",
-    "Neue Kollektion jetzt entdecken", "Günstige Fußballschuhe für Kinder", "Passt nicht? Einfach zurückschicken",
+    "Fußballschuhe in allen Größen",
+    "Torwarthandschuhe kaufen",
+    "Heute bestellt, morgen auf dem Platz",
+    "Trainingsanzüge für die ganze Mannschaft",
+    "Trikots mit Namen bedrucken",
+    "Kostenloser Versand und Rückgabe",
+    "Neue Kollektion jetzt entdecken",
+    "Günstige Fußballschuhe für Kinder",
+    "Passt nicht? Einfach zurückschicken",
     "Schuhe für Kunstrasen und Halle",
-)  # fmt: skip
+)
 DUTCH = (
-    "Scoor nieuwe voetbalschoenen", "Keepershandschoenen voor elk weer", "Vandaag besteld, morgen op de training",
-    "Trainingspakken voor het hele team", "Shirts bedrukken met naam en nummer", "Gratis verzenden en retourneren",
-    "Bekijk onze nieuwe collectie", "Goedkope voetbalschoenen voor kinderen", "Past het niet? Stuur het terug",
+    "Scoor nieuwe voetbalschoenen",
+    "Keepershandschoenen voor elk weer",
+    "Vandaag besteld, morgen op de training",
+    "Trainingspakken voor het hele team",
+    "Shirts bedrukken met naam en nummer",
+    "Gratis verzenden en retourneren",
+    "Bekijk onze nieuwe collectie",
+    "Goedkope voetbalschoenen voor kinderen",
+    "Past het niet? Stuur het terug",
     "Schoenen voor kunstgras en zaal",
-)  # fmt: skip
+)
 NOISE = tuple(line for line in BAD if not line.startswith("Facturen"))  # all but the Dutch one
 
 pytestmark = [
-    pytest.mark.skipif(not BENCH.is_file(), reason="no ../shared beside the checkout"), pytest.mark.timeout(1800),
-]  # fmt: skip
+    pytest.mark.skipif(not BENCH.is_file(), reason="no ../shared beside the checkout"),
+    pytest.mark.timeout(1800),
+]
 
 
 def is_held_out(text: str) -> bool:

@@ -14,8 +14,13 @@ from adcreative.report.plots import draw_account
 
 def member(gain: float, low: float, high: float, **more: Any) -> dict[str, Any]:
     return {
-        "weight": 0.0, "is_floor": True, "spearman": 0.4, "level": 1.0, "gain_of_stack": gain, "gain_interval": [low, high],
-    } | more  # fmt: skip
+        "weight": 0.0,
+        "is_floor": True,
+        "spearman": 0.4,
+        "level": 1.0,
+        "gain_of_stack": gain,
+        "gain_interval": [low, high],
+    } | more
 
 
 def card(**members: Any) -> dict[str, Any]:
@@ -25,21 +30,29 @@ def card(**members: Any) -> dict[str, Any]:
         {"n": 60, "impressions": 5_000.0, "coverage": 0.79, "by_chance": [0.83, 0.97], "level": 0.98},
     ]
     return {
-        "members": members, "limits": ["It knows this account alone."], "content_hash": "ab" * 32,
-        "training": {"num_creatives": 1200, "num_groups": 300, "impressions": 10**6, "clicks": 2 * 10**4,
-                     "languages": {"nl": 1200}},
+        "members": members,
+        "limits": ["It knows this account alone."],
+        "content_hash": "ab" * 32,
+        "training": {
+            "num_creatives": 1200,
+            "num_groups": 300,
+            "impressions": 10**6,
+            "clicks": 2 * 10**4,
+            "languages": {"nl": 1200},
+        },
         "calibration": {"level": 0.99, "coverage": 0.9, "spearman": 0.83, "reliability": bins, "by_impressions": tenths},
-    }  # fmt: skip
+    }
 
 
 def test_each_member_has_a_line_and_the_best_floor_is_named() -> None:
     page = render_account_card(
         card(
-            mean=member(0.004, 0.003, 0.005, spearman=None), words=member(0.0001, 0.00005, 0.0002, weight=0.25),
+            mean=member(0.004, 0.003, 0.005, spearman=None),
+            words=member(0.0001, 0.00005, 0.0002, weight=0.25),
             mixed=member(0.0, -0.0001, 0.0001, weight=0.75, is_floor=False),
         ),
         plot="reliability.png",
-    )  # fmt: skip
+    )
     assert "| mean (floor) | 0.00 |  | 1.00 | +4 (+3 to +5) |" in page
     assert "The best floor is words; the whole is better, beyond chance." in page
     assert "0.99 times the observed ones" in page
@@ -70,9 +83,10 @@ def test_the_plot_is_a_picture_that_differs_with_the_figures() -> None:
     other = card()["calibration"] | {"by_impressions": bins}
     assert Image.open(io.BytesIO(drawn)).size == (1100, 484)
     assert drawn != draw_account(other)
-    assert drawn != draw_account(card()["calibration"] | {"by_impressions": [
-        {**one, "by_chance": [0.5, 1.0]} for one in card()["calibration"]["by_impressions"]
-    ]})  # fmt: skip
+    assert drawn != draw_account(
+        card()["calibration"]
+        | {"by_impressions": [{**one, "by_chance": [0.5, 1.0]} for one in card()["calibration"]["by_impressions"]]}
+    )
 
 
 def test_a_tenth_that_chance_moved_is_told_from_one_that_breaks_its_promise() -> None:

@@ -27,8 +27,10 @@ def test_the_three_best_that_show_are_taken_in_order(tmp_path: Path) -> None:
     rows.insert(2, {**rows[0], "status": "kept", "ad_name": "kept"})
     found = pick_pairs(rows, [0.12, 0.1, 0.1, None, 0.05, 0.01], folder)
     assert [(one.name, one.number, one.change) for one in found] == [
-        ("a", 1, "+12% clicks expected"), ("b", 4, ""), ("c", 5, "+5.0% clicks expected"),
-    ]  # fmt: skip
+        ("a", 1, "+12% clicks expected"),
+        ("b", 4, ""),
+        ("c", 5, "+5.0% clicks expected"),
+    ]
 
 
 def test_a_kept_ad_stands_beside_the_first_of_its_versions_that_shows(tmp_path: Path) -> None:

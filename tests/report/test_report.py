@@ -33,15 +33,28 @@ EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
 def edited_row(**changes: object) -> dict:
     values: dict = {
-        "file_name": "a.png", "status": "edited", "edited_image": "images/a.edited.png",
-        "headline_original": "Coats for rain", "headline_edited": "Coats that love rain",
-        "ctr_original": 0.0150, "ctr_original_judge": 0.0148, "ctr_control": 0.0149, "ctr_edited": 0.0171,
-        "ctr_edited_low": 0.0130, "ctr_edited_high": 0.0220, "ctr_edited_judge": 0.0160, "identity_similarity": 0.93,
-        "uplift_low": 0.02, "uplift_high": 0.27,
+        "file_name": "a.png",
+        "status": "edited",
+        "edited_image": "images/a.edited.png",
+        "headline_original": "Coats for rain",
+        "headline_edited": "Coats that love rain",
+        "ctr_original": 0.0150,
+        "ctr_original_judge": 0.0148,
+        "ctr_control": 0.0149,
+        "ctr_edited": 0.0171,
+        "ctr_edited_low": 0.0130,
+        "ctr_edited_high": 0.0220,
+        "ctr_edited_judge": 0.0160,
+        "identity_similarity": 0.93,
+        "uplift_low": 0.02,
+        "uplift_high": 0.27,
         "faces": FaceReport(found=2, edited=1, refused=("face 2 is 20 px wide",)),
         "edits": (Edit(face=0, direction="smile", strength=1.2), Edit(face=-1, direction="headline", strength=1.0)),
-        "evaluations": 264, "seconds": 12.0, "seed": 7, "evidence": "Words: real tests. Faces: simulated.",
-    }  # fmt: skip
+        "evaluations": 264,
+        "seconds": 12.0,
+        "seed": 7,
+        "evidence": "Words: real tests. Faces: simulated.",
+    }
     return EditResult(**{**values, **changes}).as_dict()
 
 
@@ -282,8 +295,10 @@ def test_summary_counts_and_means() -> None:
 
 
 def test_failures_are_streamed_counted_once_and_listed_up_to_an_end(image_dir: Path) -> None:
-    failures = (FailedCreative(file_name=f"f{number}.png", ad_name="", problem="It is damaged.", remedy="Save it again.")
-                for number in range(MAX_TABLE_ROWS + 7))  # fmt: skip
+    failures = (
+        FailedCreative(file_name=f"f{number}.png", ad_name="", problem="It is damaged.", remedy="Save it again.")
+        for number in range(MAX_TABLE_ROWS + 7)
+    )
     page = report(image_dir, edited_row(), edited_row(status="failed", file_name="f0.png"), failures=failures)
     assert f"1 edited, 0 kept as they were because no gain survived the checks, {MAX_TABLE_ROWS + 7} failed" in page
     assert f"1 of {MAX_TABLE_ROWS + 8} creatives" in page
@@ -388,8 +403,9 @@ def test_what_is_seen_of_a_face_is_said_in_millimetres_and_degrees() -> None:
         {"face": 1, "direction": "gaze_x", "strength": 2.0, "shown": -9.6},
     ]
     assert words.describe_face_edits(edits) == (
-        "Face 1: more smile (mouth corners 4 mm up and out)", "Face 2: gaze moved sideways (10° to the picture's left)",
-    )  # fmt: skip
+        "Face 1: more smile (mouth corners 4 mm up and out)",
+        "Face 2: gaze moved sideways (10° to the picture's left)",
+    )
     assert set(words.SHOWN_WORDS) == set(SHOWN_UNITS)
     assert words.ask_of_face(edits[:1]) == "a question for a test: more smile against the face as it is"
     assert words.ask_of_face([{"face": -1, "direction": "crop", "strength": 0.4}]) == ""
@@ -467,9 +483,17 @@ def test_reasons_are_said_in_words(part: str, change: int, said: str) -> None:
 def other(headline: str = "Boots for rain", change: float = 0.021, **changes: object) -> dict:
     words_edit = {"face": -1, "direction": "headline", "strength": 0.0}
     return {
-        "headline": headline, "description": "", "cta": "", "edits": [words_edit], "uplift": 0.02, "uplift_low": -0.01,
-        "change": change, "change_low": -0.033, "change_high": 0.075, **changes,
-    }  # fmt: skip
+        "headline": headline,
+        "description": "",
+        "cta": "",
+        "edits": [words_edit],
+        "uplift": 0.02,
+        "uplift_low": -0.01,
+        "change": change,
+        "change_low": -0.033,
+        "change_high": 0.075,
+        **changes,
+    }
 
 
 def test_a_kept_creative_lists_the_best_versions_with_their_expected_change(image_dir: Path) -> None:
@@ -513,9 +537,15 @@ def test_templates_that_were_compiled_before_are_not_read_again(tmp_path: Path) 
 def test_walls_of_new_ads_open_the_page_with_what_is_planted(tmp_path: Path) -> None:
     Image.new("RGB", (90, 90), "teal").save(tmp_path / "1x1.jpg")
     ad = {
-        "folder": "", "lead": "Melons <b>today</b>", "layout": "split", "rate": "planted rate 1.40%", "nearest": 0.5,
-        "missing": {}, "alt": "a melon", "shapes": {"1:1": {"picture": "1x1.jpg"}},
-    }  # fmt: skip
+        "folder": "",
+        "lead": "Melons <b>today</b>",
+        "layout": "split",
+        "rate": "planted rate 1.40%",
+        "nearest": 0.5,
+        "missing": {},
+        "alt": "a melon",
+        "shapes": {"1:1": {"picture": "1x1.jpg"}},
+    }
     walls = [{"title": "New for Orchard", "ads": with_pictures([ad], tmp_path)}]
     page = write_report(
         tmp_path / "r.html", [], settings={"walls": walls, "seed": 3}, image_dir=tmp_path, cards=(), failures=()

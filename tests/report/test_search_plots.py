@@ -46,8 +46,12 @@ def test_front_lies_where_it_was_worked_out_to_lie(image_dir: Path) -> None:
     assert front.marked == (206.0, 74.0)
     assert [(tick.at, tick.label) for tick in front.x_ticks][:3] == [(66.0, "0"), (136.0, "0.5"), (206.0, "1")]
     assert [(tick.at, tick.label) for tick in front.y_ticks] == [
-        (174.0, "±0%"), (134.0, "+20%"), (94.0, "+40%"), (54.0, "+60%"), (14.0, "+80%"),
-    ]  # fmt: skip
+        (174.0, "±0%"),
+        (134.0, "+20%"),
+        (94.0, "+40%"),
+        (54.0, "+60%"),
+        (14.0, "+80%"),
+    ]
     page = report(image_dir, searched_row())
     assert '<circle class="dot" cx="346.0" cy="14.0" r="3.5"/>' in page
     assert '<circle class="ring" cx="206.0" cy="74.0" r="7"/>' in page
@@ -88,9 +92,15 @@ def test_it_is_said_whether_the_search_ended_itself(image_dir: Path) -> None:
 
 @pytest.mark.parametrize(
     "search",
-    [None, {}, {"rendered": 3}, {"front": [[1, 0.1]], "curve": [[0.1, 0.1]]}, {"front": None, "curve": "ab", "delivered": 3},
-     {"front": [[1, math.nan], [1, 0.1], [EVIL, 1], [True, 2], [1]], "curve": [[EVIL, EVIL], [0, None], [0, 0]]}],
-)  # fmt: skip
+    [
+        None,
+        {},
+        {"rendered": 3},
+        {"front": [[1, 0.1]], "curve": [[0.1, 0.1]]},
+        {"front": None, "curve": "ab", "delivered": 3},
+        {"front": [[1, math.nan], [1, 0.1], [EVIL, 1], [True, 2], [1]], "curve": [[EVIL, EVIL], [0, None], [0, 0]]},
+    ],
+)
 def test_nothing_is_drawn_of_fewer_than_two_points_or_an_old_row(image_dir: Path, search: dict | None) -> None:
     page = report(image_dir, {**edited_row(), "search": search})
     assert "How the search went" not in page

@@ -180,12 +180,13 @@ PRODUCTS = [f"oak stool {number},Pell,{('red', 'blue', 'green')[number % 3]}" fo
 @pytest.mark.parametrize(
     ("change", "num_changed"),
     [
-        (lambda rows: rows, 0), (lambda rows: rows[::-1], 0),
+        (lambda rows: rows, 0),
+        (lambda rows: rows[::-1], 0),
         (lambda rows: [row.replace("stool 4,", "bench 4,") for row in rows], 1),
         (lambda rows: [row.replace("stool", "chair") for row in rows], 20),
         (lambda rows: [*rows[:5], "oak stool 5,Pell,violet", *rows[6:]], 20),  # violet is now a wrong claim about all others
     ],
-)  # fmt: skip
+)
 def test_describe_goes_on_with_the_products_of_today(
     change: Callable[[list[str]], list[str]], num_changed: int, tmp_path: Path
 ) -> None:

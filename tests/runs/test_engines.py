@@ -35,9 +35,13 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def start(*arguments: object, **environment: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command(*arguments), cwd=ROOT, env={**os.environ, **{name: str(value) for name, value in environment.items()}},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        command(*arguments),
+        cwd=ROOT,
+        env={**os.environ, **{name: str(value) for name, value in environment.items()}},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -344,9 +348,12 @@ WORKERS_HAVE_FAKES = (
     "    from tests import fake_models\n    fake_models.install()\n"
 )
 RAY_VARIABLES = {  # time limits of busy machines
-    "RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120", "RAY_agent_register_timeout_ms": "120000",
-    "RAY_worker_register_timeout_seconds": "120", "RAY_worker_niceness": "0",
-}  # fmt: skip
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_raylet_start_wait_time_s": "120",
+    "RAY_agent_register_timeout_ms": "120000",
+    "RAY_worker_register_timeout_seconds": "120",
+    "RAY_worker_niceness": "0",
+}
 
 
 class TestRay:
@@ -363,9 +370,11 @@ class TestRay:
         folder = tmp_path_factory.mktemp("ray")
         (folder / "sitecustomize.py").write_text(WORKERS_HAVE_FAKES)
         variables = {
-            **RAY_VARIABLES, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "FAKE_TRACE": str(folder / "trace"),
+            **RAY_VARIABLES,
+            "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+            "FAKE_TRACE": str(folder / "trace"),
             "FAKE_DELAY_S": "0.02",
-        }  # fmt: skip
+        }
         with pytest.MonkeyPatch.context() as patched:
             for name, value in variables.items():
                 patched.setenv(name, value)

@@ -43,10 +43,18 @@ def make_run(run: Path, *ads: Ad, seed: int = 0, settings: dict[str, Any] | None
             pixels = np.random.default_rng(100 * seed + number).integers(0, 255, (96, 96, 3)).astype(np.uint8)
             edits = (Edit(face=0, direction="smile", strength=1.0),)
             result = EditResult(
-                file_name=file_name, ad_name=ad_name, status="edited", edits=edits, consent_id=consent_id,
-                headline_original="Old", headline_edited=f"New {row}", ctr_original=0.01, ctr_edited=0.02,
-                ctr_original_judge=0.01, ctr_edited_judge=0.02,
-            )  # fmt: skip
+                file_name=file_name,
+                ad_name=ad_name,
+                status="edited",
+                edits=edits,
+                consent_id=consent_id,
+                headline_original="Old",
+                headline_edited=f"New {row}",
+                ctr_original=0.01,
+                ctr_edited=0.02,
+                ctr_original_judge=0.01,
+                ctr_edited_judge=0.02,
+            )
             creative = Creative(row=row, file_name=file_name, image_u8=pixels)
             outcome = type("Outcome", (), {"result": result, "image_u8": pixels ^ (row + 1), "control_u8": None})()
             images = write_pictures(creative, outcome, run, stem=f"{row:05d}", makers=Makers())
@@ -77,11 +85,13 @@ NAMES: dict[str, Ad] = {
     "a plain name": ("ada.jpg", "Ada", "c-1"),
 }
 FORMATS: dict[str, dict[str, Any]] = {
-    "meta-bulk": {}, "meta-bulk, lighter": {"max_bytes": 12_000}, "adcp": {"format": "adcp"},
+    "meta-bulk": {},
+    "meta-bulk, lighter": {"max_bytes": 12_000},
+    "adcp": {"format": "adcp"},
     "adcp, lighter": {"format": "adcp", "max_bytes": 12_000},
     "adcp, webp": {"format": "adcp", "max_bytes": 12_000, "picture_formats": ("webp",)},
     "google-editor": {"format": "google-editor", "extra_headlines": ("a", "b", "c"), "extra_descriptions": ("d", "e")},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
@@ -122,8 +132,11 @@ def test_two_people_in_one_picture_and_one_person_in_two_ads(tmp_path: Path) -> 
     purge(run, consent_id="c-1")
     assert {path.name.split("_")[0] for path in pictures(tmp_path / "x-images")} == {"Bob"}
     assert [row["status"] for row in map(json.loads, (run / "results.jsonl").read_text().splitlines())] == [
-        "failed", "failed", "failed", "edited",
-    ]  # fmt: skip
+        "failed",
+        "failed",
+        "failed",
+        "edited",
+    ]
 
 
 def test_a_picture_that_two_ads_show_goes_from_one_and_is_told_of_the_other(tmp_path: Path) -> None:
@@ -214,8 +227,9 @@ def listing(folder: Path) -> dict[str, str]:
 
 def sent_run(tmp_path: Path, mine: Path) -> Path:
     """A run folder that somebody sent: its trail names files of this user, its settings their folder."""
-    run = make_run(tmp_path / "sent", ("ada.png", "Ada", "c-1"), ("scores-images/ada.png", "", "c-1"),
-                   settings={"data": str(mine)})  # fmt: skip
+    run = make_run(
+        tmp_path / "sent", ("ada.png", "Ada", "c-1"), ("scores-images/ada.png", "", "c-1"), settings={"data": str(mine)}
+    )
     for name in ("scores.csv", "other.csv"):
         note_event(run, "exported", path=str(mine / name), format="meta-bulk")
     note_event(run, "archived", path=str(mine / "other.adc"))
@@ -413,8 +427,9 @@ def test_a_draft_that_a_kill_left_goes_with_the_picture(tmp_path: Path) -> None:
         (folder / name).write_bytes(b"half a face")
     purge(run, consent_id="c-1")
     assert sorted(path.name for path in folder.iterdir() if path.name.endswith(".part")) == [
-        ".Other_original_" + others.split("_")[-1] + ".abcd1234.part", ".holiday.png.abcd1234.part",
-    ]  # fmt: skip
+        ".Other_original_" + others.split("_")[-1] + ".abcd1234.part",
+        ".holiday.png.abcd1234.part",
+    ]
 
 
 def test_a_name_that_a_killed_run_noted_makes_no_later_file_ours(tmp_path: Path) -> None:
@@ -491,10 +506,11 @@ def test_a_pack_goes_that_holds_a_picture_which_was_written_anew(tmp_path: Path,
     folder = tmp_path / "x-images"
     hers = [path for path in sorted(folder.iterdir()) if path.name[0] != "." and "Other" not in path.name]
     chosen = {
-        "the export": sorted(folder.iterdir()), "a picture alone": [path for path in hers if path.suffix == ".jpg"][:1],
+        "the export": sorted(folder.iterdir()),
+        "a picture alone": [path for path in hers if path.suffix == ".jpg"][:1],
         "a sidecar alone": [path for path in hers if path.suffix == ".json"],
         "another ad": [path for path in folder.iterdir() if "Other" in path.name],
-    }[what]  # fmt: skip
+    }[what]
     for place in (tmp_path, run):
         with zipfile.ZipFile(place / "agency.zip", "w", zipfile.ZIP_DEFLATED) as archive:
             for number, path in enumerate(chosen):

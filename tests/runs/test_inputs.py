@@ -92,10 +92,16 @@ ATTACKS: dict[str, Callable[[Path], object]] = {
             at / "run", next(at.glob(name)), **EXPORT, restart=restart
         )
         for restart in (False, True)
-        for name in ("run/results.run.json", "run/results.jsonl", "run/report.html", "run/images/*.original.png",
-                     "ours/metadata.csv", "ours/a.png")
+        for name in (
+            "run/results.run.json",
+            "run/results.jsonl",
+            "run/report.html",
+            "run/images/*.original.png",
+            "ours/metadata.csv",
+            "ours/a.png",
+        )
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ATTACKS)

@@ -171,9 +171,12 @@ def test_export_is_whole_or_the_one_before(tmp_path: Path) -> None:
     pipeline.approve(run, by="Ada")
     lines = ("One line", "Two lines", "Three lines")
     options: dict[str, Any] = {
-        "format": "google-editor", "campaign": "c", "url": "https://x.de", "extra_headlines": lines,
+        "format": "google-editor",
+        "campaign": "c",
+        "url": "https://x.de",
+        "extra_headlines": lines,
         "extra_descriptions": lines,
-    }  # fmt: skip
+    }
     for step in range(1, NUM_KILLS + 1):
         kill_at(step, lambda: pipeline.export(run, out, **options))
         assert {event["event"] for event in read_events(run)} <= {"approved", "exported", "exported_tables", "made_from"}

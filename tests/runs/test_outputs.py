@@ -139,10 +139,15 @@ class TestInputs:
 class TestPlaces:
     @pytest.mark.parametrize(
         ("place", "sentence"),
-        [("folder", "is a folder; name the file"), ("pipe", "is a device or a pipe"), ("x" * 300, "more than 230 bytes"),
-         ("locked.csv", "is read-only"), ("file/a.csv", "is no folder that can be written"),
-         ("closed/a.csv", "is no folder that can be written")],
-    )  # fmt: skip
+        [
+            ("folder", "is a folder; name the file"),
+            ("pipe", "is a device or a pipe"),
+            ("x" * 300, "more than 230 bytes"),
+            ("locked.csv", "is read-only"),
+            ("file/a.csv", "is no folder that can be written"),
+            ("closed/a.csv", "is no folder that can be written"),
+        ],
+    )
     def test_what_cannot_be_written_is_said_before_the_work(self, tmp_path: Path, place: str, sentence: str) -> None:
         for name in ("folder", "closed"):
             (tmp_path / name).mkdir()
@@ -216,10 +221,21 @@ def test_no_verb_writes_over_what_is_not_its_own(name: str, tmp_path: Path, fake
     (tmp_path / "t.csv").write_text(TABLE)
     (tmp_path / "p.csv").write_text("title,material\nbag,leather\n")
     write_ads(tmp_path / "ads", 2)
-    for foreign in ("mine.csv", "s.failures.csv", "metrics.png", "why/heat.png", "own.json", "bench/adsee.csv",
-                    "run/report.html", "plan/plan.csv", "show/account/metadata.csv", "show2/planted-truth.json",
-                    "show3/account-truth.json", "loop/metadata.parquet",
-                    "ads/ad1.png"):  # fmt: skip
+    for foreign in (
+        "mine.csv",
+        "s.failures.csv",
+        "metrics.png",
+        "why/heat.png",
+        "own.json",
+        "bench/adsee.csv",
+        "run/report.html",
+        "plan/plan.csv",
+        "show/account/metadata.csv",
+        "show2/planted-truth.json",
+        "show3/account-truth.json",
+        "loop/metadata.parquet",
+        "ads/ad1.png",
+    ):
         (tmp_path / foreign).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / foreign).write_text("mine")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -243,9 +259,10 @@ def test_every_verb_that_writes_asks_the_guard() -> None:
     """A new verb with a place to write calls the guard or a verb of the product that does, or says above why it needs none."""
     places = {"out", "db"}
     writing = [
-        verb for name in pipeline.__all__
+        verb
+        for name in pipeline.__all__
         if inspect.isfunction(verb := getattr(pipeline, name)) and places & set(inspect.signature(verb).parameters)
-    ]  # fmt: skip
+    ]
     assert len(writing) > 20
     guards = re.compile(r"own_outputs\(|run_batch\(|write_set\(|= compose\(|optimize\(|product\.(rotate|forecast|compress)\(")
     unguarded = {verb.__name__ for verb in writing if not guards.search(inspect.getsource(verb))}

@@ -63,10 +63,20 @@ def test_pictures_to_train_on(umask: int, tmp_path: Path) -> None:
     picture = tmp_path / "face.png"
     picture.write_bytes(b"face")
     outcome = {
-        "creative": '{"headline": "Sleep well"}', "image_path": str(picture), "variant_id": "v1", "name": "a", "date_start": "",
-        "date_end": "", "currency": "", "run_hash": "0" * 64, "campaign": "c", "test": "1", "impressions": 10, "clicks": 1,
+        "creative": '{"headline": "Sleep well"}',
+        "image_path": str(picture),
+        "variant_id": "v1",
+        "name": "a",
+        "date_start": "",
+        "date_end": "",
+        "currency": "",
+        "run_hash": "0" * 64,
+        "campaign": "c",
+        "test": "1",
+        "impressions": 10,
+        "clicks": 1,
         "spend": 0.5,
-    }  # fmt: skip
+    }
     assert write_training_table([outcome], tmp_path / "loop") == 1
     check_private(tmp_path / "loop" / "images")
 

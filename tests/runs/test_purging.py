@@ -152,8 +152,12 @@ def test_pictures_behind_links_go_when_told_to(run: Path, tmp_path: Path) -> Non
     assert any(str(disk / "behind.png") in one and "behind the link" in one for one in summary.left)
     assert (disk / "behind.png").exists()
     moved.symlink_to(disk / "behind.png")
-    written = [{**row, "file_name": "ad1.png", "consent_id": "c-ada", "reason": "", "original_image": "images/" + moved.name}
-               if row["row"] == 1 else row for row in rows(run)]  # fmt: skip
+    written = [
+        {**row, "file_name": "ad1.png", "consent_id": "c-ada", "reason": "", "original_image": "images/" + moved.name}
+        if row["row"] == 1
+        else row
+        for row in rows(run)
+    ]
     (run / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in written))
     pipeline.purge(run, consent_id="c-ada", originals=True, also=[disk])
     assert list(disk.iterdir()) == []

@@ -9,8 +9,17 @@ from __future__ import annotations
 import struct
 
 HEAD, STOP, REDUCE, BUILD, SET_ITEM, DROP, MARK, TUPLE, NONE, FALSE = (
-    b"\x80\x04", b".", b"R", b"b", b"s", b"0", b"(", b"t", b"N", b"\x89",
-)  # fmt: skip
+    b"\x80\x04",
+    b".",
+    b"R",
+    b"b",
+    b"s",
+    b"0",
+    b"(",
+    b"t",
+    b"N",
+    b"\x89",
+)
 DICT = b"}"
 FAR = 1 << 30
 

@@ -27,15 +27,39 @@ from tests.security import crash_files as crash
 from tests.stylegan.foreign import originals as o
 
 PARTS = [
-    crash.dtype("V8"), crash.dtype("O8"), crash.dtype("f4"), crash.name("numpy", "ndarray"), crash.name("numpy", "dtype"),
-    crash.name("numpy.core.multiarray", "_reconstruct"), crash.name("numpy.core.numeric", "_frombuffer"),
-    crash.name("torch._utils", "_rebuild_tensor_v2"), crash.name("torch.storage", "_load_from_bytes"),
+    crash.dtype("V8"),
+    crash.dtype("O8"),
+    crash.dtype("f4"),
+    crash.name("numpy", "ndarray"),
+    crash.name("numpy", "dtype"),
+    crash.name("numpy.core.multiarray", "_reconstruct"),
+    crash.name("numpy.core.numeric", "_frombuffer"),
+    crash.name("torch._utils", "_rebuild_tensor_v2"),
+    crash.name("torch.storage", "_load_from_bytes"),
     crash.tuple_of(crash.number(3), crash.text("|"), crash.NONE, crash.NONE, crash.NONE, crash.number(crash.FAR)),
-    crash.tuple_of(crash.number(-1)), crash.tuple_of(crash.number(1 << 30), crash.number(1 << 30)), crash.kept(1),
-    crash.kept(2),    crash.REDUCE, crash.BUILD, crash.SET_ITEM, crash.DICT, crash.MARK, crash.TUPLE, crash.NONE,
-    b"]", b"a", b"e", b"u", b"\x90",
-    b"\x81", b"\x8f", b"(lp0\n", b"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f", b"\x8e\x00\x00\x00\x00\x00\x01\x00\x00", b"\x97",
-]  # fmt: skip
+    crash.tuple_of(crash.number(-1)),
+    crash.tuple_of(crash.number(1 << 30), crash.number(1 << 30)),
+    crash.kept(1),
+    crash.kept(2),
+    crash.REDUCE,
+    crash.BUILD,
+    crash.SET_ITEM,
+    crash.DICT,
+    crash.MARK,
+    crash.TUPLE,
+    crash.NONE,
+    b"]",
+    b"a",
+    b"e",
+    b"u",
+    b"\x90",
+    b"\x81",
+    b"\x8f",
+    b"(lp0\n",
+    b"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f",
+    b"\x8e\x00\x00\x00\x00\x00\x01\x00\x00",
+    b"\x97",
+]
 
 
 def seeds() -> list[tuple[str, bytes]]:

@@ -51,9 +51,12 @@ def read_log_schema(path: Path) -> object:
 def read_after_launch(path: Path) -> object:
     """Read a table as each verb after launch does that takes one of this kind."""
     readers: dict[str, Callable[[Path], object]] = {
-        "labels": lambda table: target._read_labels(table, {}), "sets": extend._read_library,
-        "reasons": forecast._read_reasons, "scores": rotate._read_scores, "market": place._read_market,
-    }  # fmt: skip
+        "labels": lambda table: target._read_labels(table, {}),
+        "sets": extend._read_library,
+        "reasons": forecast._read_reasons,
+        "scores": rotate._read_scores,
+        "market": place._read_market,
+    }
     return readers[path.stem](path)
 
 
@@ -67,11 +70,12 @@ def read_rotation_plan(path: Path) -> object:
 @cache
 def tables_after_launch() -> Files:
     return [
-        ("labels.csv", b"ad_name,query,clicks\na,shoes,3\na,hats,1\n"), ("sets.csv", b"set,title,item\ns1,Sea,a\ns2,Sand,b\n"),
+        ("labels.csv", b"ad_name,query,clicks\na,shoes,3\na,hats,1\n"),
+        ("sets.csv", b"set,title,item\ns1,Sea,a\ns2,Sand,b\n"),
         ("reasons.csv", b"ad_name,day,stop_reason\na,2026-01-01,budget\n"),
         ("scores.csv", b"ad_name,ctr,strength\na,0.1,0.5\n"),
         ("market.csv", b"ad_name,headline,brand,bid\na,Sea,of,0.5\nb,Sand,of,0.4\n"),
-    ]  # fmt: skip
+    ]
 
 
 def rotation_plans() -> Files:

@@ -62,13 +62,22 @@ RULES = (
     "market: eu\nname: EU\nrules:\n  - {id: a, title: t, level: check, duty: d, how: h, applies_from: 2026-08-02, checked_on: "
 )
 RULES += "2026-11-01, sources: [x], when: {edited: any, person: any}}\n"
-PLAN = json.dumps({
-    "settings": {"level": 0.05},
-    "tests": [{"test": "00001", "effect_scale": 0.2, "impressions_per_arm_peeking": 9000, "arms": [
-        {"variant_id": "acv0123456789ab", "arm": "control", "name": "x"},
-        {"variant_id": "acv1123456789ab", "arm": "edited", "name": "y"},
-    ]}],
-})  # fmt: skip
+PLAN = json.dumps(
+    {
+        "settings": {"level": 0.05},
+        "tests": [
+            {
+                "test": "00001",
+                "effect_scale": 0.2,
+                "impressions_per_arm_peeking": 9000,
+                "arms": [
+                    {"variant_id": "acv0123456789ab", "arm": "control", "name": "x"},
+                    {"variant_id": "acv1123456789ab", "arm": "edited", "name": "y"},
+                ],
+            }
+        ],
+    }
+)
 KIT = json.dumps({"name": "Somnia", "tone": "calm", "metadata": {"words_to_avoid": ["cheap"]}, "disclaimers": []})
 PIXELS = np.random.default_rng(0).integers(0, 255, (64, 66, 3)).astype(np.uint8)
 

@@ -61,11 +61,16 @@ def test_no_file_of_this_machine_is_read(served: tuple[str, Watched], tmp_path: 
     assert not studio.asked
 
 
-@pytest.mark.parametrize("payload", [
-    {"path": "http://93.184.216.34/a.png", "meta": FILE}, {"path": "http://93.184.216.34/a.png"},
-    {"path": "https://example.com/a.png", "url": "https://example.com/a.png", "meta": FILE},
-    {"path": "a.png", "url": "http://169.254.169.254/latest", "meta": FILE}, "http://93.184.216.34/a.png",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"path": "http://93.184.216.34/a.png", "meta": FILE},
+        {"path": "http://93.184.216.34/a.png"},
+        {"path": "https://example.com/a.png", "url": "https://example.com/a.png", "meta": FILE},
+        {"path": "a.png", "url": "http://169.254.169.254/latest", "meta": FILE},
+        "http://93.184.216.34/a.png",
+    ],
+)
 def test_no_address_is_fetched(served: tuple[str, Watched], monkeypatch: pytest.MonkeyPatch, payload: Any) -> None:
     from gradio import processing_utils
 
@@ -109,9 +114,15 @@ def test_an_upload_cannot_name_its_own_place(served: tuple[str, Watched]) -> Non
 
 
 MALFORMED = [
-    {"path": "a\0b", "meta": FILE}, {"path": ["x"], "meta": FILE}, [None], 3.5, True,
-    "x" * 100_000, {"path": "", "meta": FILE}, {"path": "/etc/passwd\n\x1b[2J", "meta": FILE},
-]  # fmt: skip
+    {"path": "a\0b", "meta": FILE},
+    {"path": ["x"], "meta": FILE},
+    [None],
+    3.5,
+    True,
+    "x" * 100_000,
+    {"path": "", "meta": FILE},
+    {"path": "/etc/passwd\n\x1b[2J", "meta": FILE},
+]
 
 
 def test_a_malformed_call_is_one_plain_line_of_the_log(

@@ -188,9 +188,11 @@ def pack_of(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEF
     """Write a pack of the app with these members beside those that every pack has."""
     row = {"headline_edited": "Coats", "edited_image": "images/a.edited.png"}
     usual = {
-        "technical/results.jsonl": json.dumps(row).encode(), "technical/results.run.json": b"{}",
-        "technical/campaign.json": b'{"campaign": "c"}', "technical/original/metadata.csv": b"headline\nCoats\n",
-    }  # fmt: skip
+        "technical/results.jsonl": json.dumps(row).encode(),
+        "technical/results.run.json": b"{}",
+        "technical/campaign.json": b'{"campaign": "c"}',
+        "technical/original/metadata.csv": b"headline\nCoats\n",
+    }
     with zipfile.ZipFile(path, "w", method) as archive:
         for name, content in (usual | members).items():
             archive.writestr(name, content)

@@ -23,10 +23,21 @@ from adcreative.runs.folder import safe_stem
 
 PICTURE = Image.fromarray(np.full((80, 80, 3), 90, np.uint8))
 WAYS_OUT = (
-    "../secret.png", "images/../../secret.png", "..\\secret.png", "/etc/passwd", "C:\\secret.png", "file:///etc/passwd",
-    "http://169.254.169.254/latest/meta-data", "https://example.com/a.png", "data:image/png;base64,AAAA", "//host/share/a.png",
-    "images/%2e%2e/%2e%2e/secret.png", "~/secret.png", "secret.png\x00.png", "....//secret.png",
-)  # fmt: skip
+    "../secret.png",
+    "images/../../secret.png",
+    "..\\secret.png",
+    "/etc/passwd",
+    "C:\\secret.png",
+    "file:///etc/passwd",
+    "http://169.254.169.254/latest/meta-data",
+    "https://example.com/a.png",
+    "data:image/png;base64,AAAA",
+    "//host/share/a.png",
+    "images/%2e%2e/%2e%2e/secret.png",
+    "~/secret.png",
+    "secret.png\x00.png",
+    "....//secret.png",
+)
 
 
 @pytest.fixture
@@ -96,9 +107,21 @@ def test_archives_are_not_unpacked(ads: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../../x.png", "..", "a/b\\c.png", "x\n\r.png", "=cmd|' /C calc'!A0.png", "ü" * 300 + ".png", "", "con.png", "🦊.png",
-     "<img src=x onerror=alert(1)>.png", "a\u202egnp.png", "-rf.png"],
-)  # fmt: skip
+    [
+        "../../x.png",
+        "..",
+        "a/b\\c.png",
+        "x\n\r.png",
+        "=cmd|' /C calc'!A0.png",
+        "ü" * 300 + ".png",
+        "",
+        "con.png",
+        "🦊.png",
+        "<img src=x onerror=alert(1)>.png",
+        "a\u202egnp.png",
+        "-rf.png",
+    ],
+)
 def test_output_names_stay_inside_and_fit_the_file_system(tmp_path: Path, name: str) -> None:
     stem = safe_stem(name)
     path = tmp_path / f"00001-{stem}.edited.png.provenance.json"

@@ -19,10 +19,16 @@ NUM_CASES, NUM_GUIDED_CASES = 830, 1000  # 20,000 in all, in under two minutes, 
 FEWER_CASES = {"weights": 150, "text encoder": 40, "plan": 400, "proposal": 40, "rotation plan": 200}  # each takes longer
 MIN_CASES = 20_000
 DEEP = {
-    "mapping": ("a.json", b"[" * 100_000), "consents": ("a.json", b"[" * 100_000), "sidecar": ("a.json", b"[" * 100_000),
-    "brand kit": ("a.json", b"[" * 100_000), "plan": ("a.json", b"[" * 100_000), "artifact": ("a.json", b"[" * 100_000),
-    "jsonl": ("a.jsonl", b"[" * 100_000), "config": ("a.toml", b"a = " + b"[" * 5_000), "rules": ("a.yaml", b"[" * 5_000),
-}  # fmt: skip
+    "mapping": ("a.json", b"[" * 100_000),
+    "consents": ("a.json", b"[" * 100_000),
+    "sidecar": ("a.json", b"[" * 100_000),
+    "brand kit": ("a.json", b"[" * 100_000),
+    "plan": ("a.json", b"[" * 100_000),
+    "artifact": ("a.json", b"[" * 100_000),
+    "jsonl": ("a.jsonl", b"[" * 100_000),
+    "config": ("a.toml", b"a = " + b"[" * 5_000),
+    "rules": ("a.yaml", b"[" * 5_000),
+}
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -50,10 +56,17 @@ def test_nesting_without_end_is_refused(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "rules",
-    ["rules:", "rules: 3", "rules: [a]", "rules: {a: b}", "rules: [{id: a, when: x}]", "rules: [2026-99-99]",
-     "rules: [{id: a, title: t, level: check, duty: d, how: h, applies_from: 2026-08-02, checked_on: 2026-11-01, sources: [x], "
-     "when: 3}]"],
-)  # fmt: skip
+    [
+        "rules:",
+        "rules: 3",
+        "rules: [a]",
+        "rules: {a: b}",
+        "rules: [{id: a, when: x}]",
+        "rules: [2026-99-99]",
+        "rules: [{id: a, title: t, level: check, duty: d, how: h, applies_from: 2026-08-02, checked_on: 2026-11-01, "
+        "sources: [x], when: 3}]",
+    ],
+)
 def test_disclosure_rules_of_another_shape_are_refused(rules: str, tmp_path: Path) -> None:
     assert not try_bytes(READERS["rules"], "a.yaml", f"market: eu\nname: EU\n{rules}\n".encode(), tmp_path)
 

@@ -62,9 +62,12 @@ def test_any_bytes(folder: Path, suffix: str, content: bytes) -> None:
 
 @QUICK
 @given(
-    header=HEADERS, rows=st.lists(st.lists(CELLS, max_size=7), max_size=6), mark=st.sampled_from([",", ";", "\t"]),
-    end=st.sampled_from(["\n", "\r\n", "\r"]), encoding=st.sampled_from(ENCODINGS),
-)  # fmt: skip
+    header=HEADERS,
+    rows=st.lists(st.lists(CELLS, max_size=7), max_size=6),
+    mark=st.sampled_from([",", ";", "\t"]),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    encoding=st.sampled_from(ENCODINGS),
+)
 def test_unquoted_csv_of_any_cells(
     folder: Path, header: list[str], rows: list[list[str]], mark: str, end: str, encoding: str
 ) -> None:

@@ -158,9 +158,10 @@ def test_a_hostile_server_ends_in_one_clean_sentence(name: str, serve: Callable[
 
 
 @pytest.mark.parametrize(
-    "behaviour", [NESTED_LINES, drips, BEHAVIOURS["429 storm"], BEHAVIOURS["echoes the key"]],
+    "behaviour",
+    [NESTED_LINES, drips, BEHAVIOURS["429 storm"], BEHAVIOURS["echoes the key"]],
     ids=["nested lines", "drips", "429 storm", "echoes the key"],
-)  # fmt: skip
+)
 def test_the_template_writes_when_the_server_is_hostile(behaviour: Behaviour, serve: Callable[[Behaviour], str]) -> None:
     writer = LintedCopywriter(source(serve(behaviour)), fallback=TemplateSource())
     written = writer.write(BRIEF, 3, 0, seed=0)

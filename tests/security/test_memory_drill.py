@@ -17,8 +17,10 @@ def test_each_run_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setitem(sys.modules, name, module)
     found = drill(tmp_path, 200, 40)
     assert [(one.name, one.num_rows) for one in found] == [
-        ("score a table", 200), ("check pictures", 40), ("optimize pictures", 40),
-    ]  # fmt: skip
+        ("score a table", 200),
+        ("check pictures", 40),
+        ("optimize pictures", 40),
+    ]
     assert all(0 < one.at_tenth <= one.at_most for one in found)
 
 

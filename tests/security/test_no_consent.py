@@ -67,9 +67,13 @@ expires = 2999-01-01
 files = ["ada-*.jpg"]
 """
 REFUSED = {
-    "": "has no consent_id", "c-old": "expired on 2020-01-01", "c-gone": "is not in consents.toml",
-    "c-brand": "covers the brands Somnia", "c-folder": r"covers the files ada-\*\.jpg", "synthetic-person; c-old": "expired on",
-}  # fmt: skip
+    "": "has no consent_id",
+    "c-old": "expired on 2020-01-01",
+    "c-gone": "is not in consents.toml",
+    "c-brand": "covers the brands Somnia",
+    "c-folder": r"covers the files ada-\*\.jpg",
+    "synthetic-person; c-old": "expired on",
+}
 IN_FOLDER = ("", "c-brand", "c-smile", SYNTHETIC_PERSON)  # the folder's rows: refused, for one edit, for all
 SEARCH = {"population_size": 6, "generations": 1}
 EXACT, JPEG = 2, 24  # levels of 255 by which a box may differ: of rounding, and of a JPEG of quality 95
@@ -161,8 +165,21 @@ def check_run(out: Path, face: Face) -> int:
 
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_the_command_leaves_faces_without_consent(ads: Path, face: Face, tmp_path: Path, workers: int) -> None:
-    asked = ["optimize", str(ads), "--out", str(tmp_path / "out"), "--consent", str(ads / "consents.toml"), "--population", "6",
-             "--generations", "1", "--keep-controls", "--workers", str(workers)]  # fmt: skip
+    asked = [
+        "optimize",
+        str(ads),
+        "--out",
+        str(tmp_path / "out"),
+        "--consent",
+        str(ads / "consents.toml"),
+        "--population",
+        "6",
+        "--generations",
+        "1",
+        "--keep-controls",
+        "--workers",
+        str(workers),
+    ]
     result = CliRunner().invoke(app, asked)
     assert result.exit_code == 0, result.output
     seen = check_run(tmp_path / "out", face)
@@ -213,9 +230,13 @@ def test_the_app_s_api_leaves_faces_without_consent(served: Any, face: Face) -> 
     gradio_client = pytest.importorskip("gradio_client")
     client = gradio_client.Client(served.url, verbose=False, httpx_kwargs={"timeout": 300})
     improve = partial(
-        client.predict, image_path=gradio_client.handle_file(str(face.path)), headline="Run further tonight", brand=BRAND,
-        effort="quick", api_name="/improve",
-    )  # fmt: skip
+        client.predict,
+        image_path=gradio_client.handle_file(str(face.path)),
+        headline="Run further tonight",
+        brand=BRAND,
+        effort="quick",
+        api_name="/improve",
+    )
     for asked, said in (
         ({}, "May the faces in this picture be changed"),
         ({"faces": FACES_ALLOWED}, "Whose consent is it"),

@@ -95,10 +95,15 @@ def test_a_language_model_folder_with_a_pickle_or_code(sentinel: Path, tmp_path:
     folder.mkdir()
     (folder / "evil.py").write_text(f"open({str(sentinel)!r}, 'w')\nclass Evil: pass\n")
     config = {
-        "model_type": "llama", "auto_map": {"AutoModelForCausalLM": "evil.Evil", "AutoTokenizer": "evil.Evil"},
-        "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 10,
+        "model_type": "llama",
+        "auto_map": {"AutoModelForCausalLM": "evil.Evil", "AutoTokenizer": "evil.Evil"},
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "vocab_size": 10,
         "architectures": ["LlamaForCausalLM"],
-    }  # fmt: skip
+    }
     (folder / "config.json").write_text(json.dumps(config))
     torch.save({"w": Evil(sentinel)}, folder / file_name)
     with pytest.raises(CopywriterError, match="cannot be loaded"):

@@ -36,13 +36,30 @@ from adcreative.report import write_report
 
 CANARY = "ZEBRA-4711"
 MARKUP = (
-    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</style><script>alert(1)</script>", "javascript:alert(1)",
-    "{{ 7*7 }}{% include '/etc/passwd' %}", "<svg/onload=alert(1)>", "&lt;script&gt;alert(1)&lt;/script&gt;",
-    "<!--", "]]><script>", "\u202e<b>reversed", "<iframe srcdoc='<script>alert(1)</script>'>", "' onmouseover='alert(1)",
-)  # fmt: skip
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</style><script>alert(1)</script>",
+    "javascript:alert(1)",
+    "{{ 7*7 }}{% include '/etc/passwd' %}",
+    "<svg/onload=alert(1)>",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "<!--",
+    "]]><script>",
+    "\u202e<b>reversed",
+    "<iframe srcdoc='<script>alert(1)</script>'>",
+    "' onmouseover='alert(1)",
+)
 FORMULAS = (
-    '=HYPERLINK("http://evil","x")', "=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "\t=2+2", "\r=3+3", "＝4+4", "'=5+5",
-)  # fmt: skip
+    '=HYPERLINK("http://evil","x")',
+    "=cmd|' /C calc'!A0",
+    "+1+1",
+    "-2+3",
+    "@SUM(1)",
+    "\t=2+2",
+    "\r=3+3",
+    "＝4+4",
+    "'=5+5",
+)
 
 
 class Structure(html.parser.HTMLParser):
@@ -67,18 +84,31 @@ def structure(page: str) -> Structure:
 
 def report_page(path: Path, text: str) -> str:
     result = EditResult(
-        file_name=text, ad_name=text, status="edited", headline_original=text, headline_edited=text + "!", reason=text,
-        description_original=text, description_edited=text, evidence=text, faces=FaceReport(found=1, refused=(text,)),
+        file_name=text,
+        ad_name=text,
+        status="edited",
+        headline_original=text,
+        headline_edited=text + "!",
+        reason=text,
+        description_original=text,
+        description_edited=text,
+        evidence=text,
+        faces=FaceReport(found=1, refused=(text,)),
         consent_id=text,
-    ).as_dict()  # fmt: skip
+    ).as_dict()
     failed = FailedCreative(file_name=text, ad_name=text, problem=text, remedy=text)
     cards = [
         {"name": text, "purpose": text, "source": text, "licence": text, "limits": [text], "calibration": text, text: text}
     ]
     write_report(
-        path, [result], settings={"title": text, text: text}, image_dir=path.parent, cards=cards, failures=[failed],
+        path,
+        [result],
+        settings={"title": text, text: text},
+        image_dir=path.parent,
+        cards=cards,
+        failures=[failed],
         disclosures=[],
-    )  # fmt: skip
+    )
     return path.read_text()
 
 
@@ -105,20 +135,37 @@ def test_ad_text_never_becomes_markup_in_the_app() -> None:
         standing = Standing(prediction=prediction, change=0.1, change_low=0.0, change_high=0.2)
         state = AdState(ad="a", stage=Stage.BROUGHT, label=(text, None))
         edit = SimpleNamespace(
-            uplift=0.1, uplift_low=0.0, change=0.1, change_low=0.0, change_high=0.2, headline=text, description=text, size=1.0,
-            identity=None, realism=None, edit_strength=None, edits=(Edit(face=0, direction=text, strength=1.0),),
+            uplift=0.1,
+            uplift_low=0.0,
+            change=0.1,
+            change_low=0.0,
+            change_high=0.2,
+            headline=text,
+            description=text,
+            size=1.0,
+            identity=None,
+            realism=None,
+            edit_strength=None,
+            edits=(Edit(face=0, direction=text, strength=1.0),),
             picture_problems=(),
-        )  # fmt: skip
+        )
         outcome = SimpleNamespace(alternatives=[edit], result=SimpleNamespace(enough_data=True, description_original=""))
         ad = Creative(headline=text, primary_text=text, description=text, cta=text, brand=text)
         shown = [
             fragments.score(standing, [{"calibration": text}], {"headline": [text]}, doubts=[text]),
-            fragments.ad_bar(state), fragments.good(text), results.cards(outcome, lambda idx: None, 1),
-            fragments.progress(JobState(done=1, total=2), live=(text, None)), placements.mockups(ad),
+            fragments.ad_bar(state),
+            fragments.good(text),
+            results.cards(outcome, lambda idx: None, 1),
+            fragments.progress(JobState(done=1, total=2), live=(text, None)),
+            placements.mockups(ad),
             fragments.problem(CreativeError(text, text)),
-            fragments.note(text), fragments.header(text), fragments.step(1, text, text), fragments.placeholder(text),
-            fragments.progress(JobState()), fragments.breakdown(RuntimeError(text)),
-        ]  # fmt: skip
+            fragments.note(text),
+            fragments.header(text),
+            fragments.step(1, text, text),
+            fragments.placeholder(text),
+            fragments.progress(JobState()),
+            fragments.breakdown(RuntimeError(text)),
+        ]
         found = structure("".join(shown))
         assert found.risky == [], text
         assert not {"script", "img", "iframe", "style"} & set(found.tags), text
@@ -176,9 +223,13 @@ def test_planted_instructions_in_cells_of_a_table(tmp_path: Path) -> None:
         writer.writerows([[f"Shoes. {text}", text, text, text, text, text] for text in INJECTIONS])
     for creative in read_catalog(tmp_path / "ads.csv").creatives:
         brief = Brief(
-            brand=creative.brand, product=creative.category, headline=creative.headline, description=creative.description,
-            platform=creative.platform, placement=creative.placement,
-        )  # fmt: skip
+            brand=creative.brand,
+            product=creative.category,
+            headline=creative.headline,
+            description=creative.description,
+            platform=creative.platform,
+            placement=creative.placement,
+        )
         assert CANARY not in build_request(brief, "headline", 4)
         assert CANARY not in brief_prompt(read_facts(brief), "headline")
 

@@ -17,8 +17,16 @@ from stylegan.networks.generator import Generator, GeneratorConfig
 def tiny_face_model() -> FaceModel:
     torch.manual_seed(3)
     channels = {4: 16, 8: 16, 16: 16, 32: 8}
-    config = GeneratorConfig(size=32, z_dim=12, w_dim=16, num_mapping_layers=1, mapping_rows=8, normalize_z=False,
-                             mapping_lr_multiplier=1.0, channels=channels)  # fmt: skip
+    config = GeneratorConfig(
+        size=32,
+        z_dim=12,
+        w_dim=16,
+        num_mapping_layers=1,
+        mapping_rows=8,
+        normalize_z=False,
+        mapping_lr_multiplier=1.0,
+        channels=channels,
+    )
     encoder = FaceEncoder(EncoderConfig(size=32, num_rows=8, w_dim=16, code_dim=12, level_width=4))
     generator = Generator(config)
     return FaceModel(generator.eval().requires_grad_(False), encoder.eval().requires_grad_(False), {})

@@ -18,10 +18,12 @@ META = (
 @pytest.mark.parametrize(
     ("metric", "order"),
     [
-        ("ctr", ["Sea", "Beach", "Sand", "Rock"]), ("cpc", ["Sand", "Beach", "Sea", "Rock"]),
-        ("cost_per_conversion", ["Sand", "Beach", "Sea", "Rock"]), ("roas", ["Sand", "Beach", "Sea", "Rock"]),
+        ("ctr", ["Sea", "Beach", "Sand", "Rock"]),
+        ("cpc", ["Sand", "Beach", "Sea", "Rock"]),
+        ("cost_per_conversion", ["Sand", "Beach", "Sea", "Rock"]),
+        ("roas", ["Sand", "Beach", "Sea", "Rock"]),
     ],
-)  # fmt: skip
+)
 def test_ads_are_ranked_by_the_metric(tmp_path: Path, metric: str, order: list[str]) -> None:
     (tmp_path / "meta.csv").write_text(META)
     view = read_account(tmp_path / "meta.csv", metric=metric)  # type: ignore[arg-type]

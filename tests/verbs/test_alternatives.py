@@ -23,9 +23,19 @@ def grey(value: int) -> np.ndarray:
 
 def alternative(headline: str, *edits: Edit) -> Alternative:
     return Alternative(
-        uplift=None, uplift_low=None, change=None, change_low=None, change_high=None, identity=None, realism=None, size=1.0,
-        headline=headline, description="", cta="Go", edits=edits,
-    )  # fmt: skip
+        uplift=None,
+        uplift_low=None,
+        change=None,
+        change_low=None,
+        change_high=None,
+        identity=None,
+        realism=None,
+        size=1.0,
+        headline=headline,
+        description="",
+        cta="Go",
+        edits=edits,
+    )
 
 
 def write(tmp_path: Path, num: int) -> list[dict]:

@@ -78,8 +78,11 @@ def test_a_brief_becomes_ads_that_render_the_same_again_and_can_be_edited(tmp_pa
     assert (first.ad_name, second.ad_name) == ("01", "02")
     asked = words_as_creative(Recipe.from_json(ad["recipe"]), "Orchard")  # what a model was asked about, brand and all
     assert (first.headline, first.description, first.cta, first.brand) == (
-        asked.headline, asked.description, asked.cta, "Orchard",
-    )  # fmt: skip
+        asked.headline,
+        asked.description,
+        asked.cta,
+        "Orchard",
+    )
 
     before = {told["picture"]: told["sha256"] for told in ad["shapes"].values()}
     run("edit", out / "01")
@@ -159,10 +162,14 @@ def test_lines_as_they_are_typed_find_their_roles() -> None:
         "Slow mornings, properly made\n12.90 €\n16 €\nFree delivery over 30 €\nRoasted on Tuesday. At your door on Thursday."
     )
     assert roles_of([*typed.splitlines(), "4.8 of 5 from 2,310 buyers", "", "Order a bag", "12.90 €"]) == [
-        ("headline", "Slow mornings, properly made"), ("price", "12.90 €"), ("old_price", "16 €"),
-        ("offer", "Free delivery over 30 €"), ("subline", "Roasted on Tuesday. At your door on Thursday."),
-        ("proof", "4.8 of 5 from 2,310 buyers"), ("button", "Order a bag"),
-    ]  # fmt: skip
+        ("headline", "Slow mornings, properly made"),
+        ("price", "12.90 €"),
+        ("old_price", "16 €"),
+        ("offer", "Free delivery over 30 €"),
+        ("subline", "Roasted on Tuesday. At your door on Thursday."),
+        ("proof", "4.8 of 5 from 2,310 buyers"),
+        ("button", "Order a bag"),
+    ]
     assert roles_of(["Sleep better"]) == [("headline", "Sleep better")]
     assert roles_of(["20% off"]) == [("offer", "20% off")]
 

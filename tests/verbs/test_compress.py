@@ -26,11 +26,14 @@ from adcreative.papers.compression.methods import ALL_METHODS
 from tests.verbs.test_train_log import QUICK, SCHEMA, make_log
 
 SETTINGS = {
-    "values": "[values]\nepochs = 2\nstrength = 0.3", "dims": "[dims]\nepochs = 1\nbudget = 0.5",
-    "rows-dims": "[rows-dims]\nepochs = 1\nnum_generations = 2", "hash": "[hash]\nbudget = 0.9",
+    "values": "[values]\nepochs = 2\nstrength = 0.3",
+    "dims": "[dims]\nepochs = 1\nbudget = 0.5",
+    "rows-dims": "[rows-dims]\nepochs = 1\nnum_generations = 2",
+    "hash": "[hash]\nbudget = 0.9",
     "int8": "[int8]\nmin_numbers = 64",
-    "low-rank": "[low-rank]\nbudget = 0.6", "distil": "[distil]\nepochs = 12\nhidden_dims = [8]",
-}  # fmt: skip
+    "low-rank": "[low-rank]\nbudget = 0.6",
+    "distil": "[distil]\nepochs = 12\nhidden_dims = [8]",
+}
 TUNING = "\n[tuning]\nepochs = 1\nbatch_size = 256\n"
 
 
@@ -136,8 +139,9 @@ def test_other_data_and_too_few_rows_are_said(folder: Path, tmp_path: Path) -> N
     table.drop(columns="style").to_parquet(tmp_path / "lacks.parquet")
     for log, error, message in (
         ("other", ConfigError, 'of the values of "style" are unknown to the model: it was trained on other data'),
-        ("few", TrainingError, "an interval needs 200"), ("lacks", ConfigError, 'no column "style"'),
-    ):  # fmt: skip
+        ("few", TrainingError, "an interval needs 200"),
+        ("lacks", ConfigError, 'no column "style"'),
+    ):
         with pytest.raises(error, match=message):
             pipeline.compress(folder / "model", tmp_path / f"{log}.parquet", tmp_path / "small", method="low-rank")
     with pytest.raises(ArtifactError, match="no log model in"):
@@ -164,8 +168,9 @@ def test_eight_bits_are_a_quarter_on_disk_and_read_back_bit_for_bit(folder: Path
     (step,) = small.made_smaller
     assert step["largest_error"] < 0.5 / 127 + 1e-3
     stored = load_artifact(tmp_path / "small", kind=LOG_KIND, formats=(1,)).tensors
-    sizes = [sum(one.nbytes for one in values if one.ndim == 2) for values in
-             (stored.values(), before.network.state_dict().values())]  # fmt: skip
+    sizes = [
+        sum(one.nbytes for one in values if one.ndim == 2) for values in (stored.values(), before.network.state_dict().values())
+    ]
     assert sizes[0] < 0.45 * sizes[1]  # scales, and tensors of fewer than 64 numbers, stay float32
     replace(small, metrics={}).save(tmp_path / "again")
     again = LogModel.load(tmp_path / "again").network.state_dict()
@@ -190,9 +195,10 @@ def test_a_damaged_structure_is_refused(folder: Path, tmp_path: Path) -> None:
     assert structure["layers"]
     plain = LogModel.load(folder / "model").network
     for wrong in (
-        {"tables": {"nowhere/style": next(iter(structure["tables"].values()))}}, {"layers": {"network.head": 5}},
+        {"tables": {"nowhere/style": next(iter(structure["tables"].values()))}},
+        {"layers": {"network.head": 5}},
         {"tables": {key: {**one, "num_rows": 0} for key, one in structure["tables"].items()}},
-    ):  # fmt: skip
+    ):
         with pytest.raises(ConfigError):
             build_structure(plain, wrong)
     places = next(one for name, one in model.network.state_dict().items() if name.endswith("places"))

@@ -27,10 +27,15 @@ def write_account(path: Path, *, has_results: bool = True) -> Path:
         for place, line in enumerate(lines):
             for day in range(1, 15) if has_results else [1]:
                 rate = 0.02 * (2.0, 1.0, 0.97**day)[number]
-                rows.append({
-                    "ad_name": f"idea{number}_{place}", "headline": line, "day": f"2026-03-{day:02d}",
-                    "impressions": 4000, "clicks": int(rng.binomial(4000, rate)),
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "ad_name": f"idea{number}_{place}",
+                        "headline": line,
+                        "day": f"2026-03-{day:02d}",
+                        "impressions": 4000,
+                        "clicks": int(rng.binomial(4000, rate)),
+                    }
+                )
                 if not has_results:
                     del rows[-1]["impressions"], rows[-1]["clicks"], rows[-1]["day"]
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -70,8 +75,9 @@ def test_ads_without_results_are_grouped_and_nothing_is_said_of_worth(tmp_path: 
 def test_of_an_ad_library_it_is_said_which_ads_ran_longest(tmp_path: Path) -> None:
     lines = [
         f"{number}{place},{line},2026-01-01,{'2026-03-01' if number else ''}"
-        for number, idea in enumerate(IDEAS) for place, line in enumerate(idea)
-    ]  # fmt: skip
+        for number, idea in enumerate(IDEAS)
+        for place, line in enumerate(idea)
+    ]
     header = "ad_archive_id,ad_creative_link_titles,ad_delivery_start_time,ad_delivery_stop_time"
     lines[0] += "2026-06-01"
     (tmp_path / "library.csv").write_text("\n".join([header, *lines, ""]))

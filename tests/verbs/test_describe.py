@@ -126,9 +126,12 @@ def test_a_stopped_run_goes_on_where_it_was(table: Path, tmp_path: Path) -> None
     seen: list[int] = []
     stop_after = 3
     first = pipeline.describe(
-        table, tmp_path / "d.csv", llm="template", progress=lambda _, done, __: seen.append(done),
+        table,
+        tmp_path / "d.csv",
+        llm="template",
+        progress=lambda _, done, __: seen.append(done),
         should_stop=lambda: len(seen) > stop_after,
-    )  # fmt: skip
+    )
     assert first.stopped
     assert first.done == stop_after
     assert not (tmp_path / "d.csv").exists()
@@ -145,8 +148,13 @@ def test_another_file_of_a_language_model_is_another_writer(
     monkeypatch.setattr("adcreative.copywriter.products.build_source", lambda spec: None)
     writer, seen = tmp_path / "writer.gguf", list[int]()
     writer.write_bytes(b"GGUF one")
-    pipeline.describe(table, tmp_path / "d.csv", llm=str(writer), should_stop=lambda: len(seen) > 2,
-                      progress=lambda _, done, __: seen.append(done))  # fmt: skip
+    pipeline.describe(
+        table,
+        tmp_path / "d.csv",
+        llm=str(writer),
+        should_stop=lambda: len(seen) > 2,
+        progress=lambda _, done, __: seen.append(done),
+    )
     writer.write_bytes(b"GGUF two")
     with pytest.raises(ConfigError, match=r"belongs to a run with other settings \(llm_sha256\)"):
         pipeline.describe(table, tmp_path / "d.csv", llm=str(writer))

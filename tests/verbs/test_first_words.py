@@ -22,9 +22,15 @@ def account(tmp_path: Path, ad_folder: Path) -> Path:
     shutil.copytree(ad_folder / "images", folder / "images")
     pictures = sorted(path.relative_to(folder).as_posix() for path in (folder / "images").iterdir())
     rows = [
-        {"file_name": pictures[number % len(pictures)], "ad_name": f"Ad {number}", "headline": f"Sleep better {number}",
-         "impressions": 4000, "clicks": 40 + 7 * (number % 9)} for number in range(80)
-    ]  # fmt: skip
+        {
+            "file_name": pictures[number % len(pictures)],
+            "ad_name": f"Ad {number}",
+            "headline": f"Sleep better {number}",
+            "impressions": 4000,
+            "clicks": 40 + 7 * (number % 9),
+        }
+        for number in range(80)
+    ]
     pd.DataFrame(rows).to_csv(folder / "metadata.csv", index=False)
     return folder
 

@@ -66,10 +66,15 @@ def test_weak_ads_are_told_from_strong_ones_and_the_queue_can_be_optimized(desk:
 def test_small_accounts_get_the_trend_alone(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     rows = [
-        {"ad_name": name, "day": (START + timedelta(age)).isoformat(), "impressions": 3000,
-         "clicks": int(rng.binomial(3000, 0.03 * factor**age))}
-        for name, factor in (("Tired", 0.95), ("Steady", 1.0)) for age in range(28)
-    ]  # fmt: skip
+        {
+            "ad_name": name,
+            "day": (START + timedelta(age)).isoformat(),
+            "impressions": 3000,
+            "clicks": int(rng.binomial(3000, 0.03 * factor**age)),
+        }
+        for name, factor in (("Tired", 0.95), ("Steady", 1.0))
+        for age in range(28)
+    ]
     pd.DataFrame(rows).to_csv(tmp_path / "daily.csv", index=False)
     summary = pipeline.forecast(tmp_path / "daily.csv", tmp_path / "forecast.csv")
     found = pd.read_csv(tmp_path / "forecast.csv").set_index("creative")
@@ -156,10 +161,14 @@ def test_beyond_what_the_log_knows_a_day_is_told_after_which_the_end_lies(tmp_pa
     for ad in range(240):
         launch, life = int(rng.integers(0, 60)), int(np.ceil(rng.exponential(6))) if ad % 2 else 999
         rows += [
-            {"ad_name": f"Ad {ad}", "day": (START + timedelta(day)).isoformat(), "impressions": 1000,
-             "clicks": int(rng.binomial(1000, 0.005 if ad % 2 else 0.03))}
+            {
+                "ad_name": f"Ad {ad}",
+                "day": (START + timedelta(day)).isoformat(),
+                "impressions": 1000,
+                "clicks": int(rng.binomial(1000, 0.005 if ad % 2 else 0.03)),
+            }
             for day in range(launch, min(launch + life, 60))
-        ]  # fmt: skip
+        ]
     pd.DataFrame(rows).to_csv(tmp_path / "daily.csv", index=False)
     summary = pipeline.forecast(tmp_path / "daily.csv", tmp_path / "forecast.csv")
     found, sheet = pd.read_csv(tmp_path / "forecast.csv"), json.loads((tmp_path / "forecast.json").read_text())

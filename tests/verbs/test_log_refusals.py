@@ -85,9 +85,12 @@ def test_settings_that_cannot_be_are_refused_before_the_log_is_read(text: str, t
     (tmp_path / "settings.toml").write_text(text)
     with pytest.raises(AdCreativeError, match=SETTINGS[text]):
         pipeline.train_log(
-            tmp_path / "log.parquet", tmp_path / "out", schema=tmp_path / "schema.toml", network="dnn",
+            tmp_path / "log.parquet",
+            tmp_path / "out",
+            schema=tmp_path / "schema.toml",
+            network="dnn",
             settings=tmp_path / "settings.toml",
-        )  # fmt: skip
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -104,9 +107,12 @@ def test_a_scored_log_is_refused_as_the_learnt_one_is(tmp_path: Path) -> None:
     (tmp_path / "schema.toml").write_text(PLAIN)
     (tmp_path / "settings.toml").write_text(QUICK)
     pipeline.train_log(
-        tmp_path / "log.parquet", tmp_path / "model", schema=tmp_path / "schema.toml", network="linear",
+        tmp_path / "log.parquet",
+        tmp_path / "model",
+        schema=tmp_path / "schema.toml",
+        network="linear",
         settings=tmp_path / "settings.toml",
-    )  # fmt: skip
+    )
     with pytest.raises(AdCreativeError, match='the column "bid" has 300 values that are no finite number'):
         pipeline.score_log(tmp_path / "new.parquet", tmp_path / "rates.csv", model=tmp_path / "model")
     assert not (tmp_path / "rates.csv").exists()

@@ -24,11 +24,19 @@ def planted(num: int = 20_000, *, seed: int = 0) -> pd.DataFrame:
     a, b = rng.integers(0, 2, num), rng.integers(0, 2, num)
     effects = np.random.default_rng(9).normal(0, 0.75, 500)
     truth = np.array([-1.6, -0.3, 0.3, 1.6])[strong] + 0.25 * (weak - 1) + effects[many] + 1.2 * np.where(a != b, 1, -1)
-    return pd.DataFrame({
-        "strong": [f"s{k}" for k in strong], "weak": weak, "many": [f"m{k}" for k in many], "a": a, "b": b,
-        "id": np.arange(num), "price": rng.normal(size=num), "missing": [None if k % 3 else "x" for k in range(num)],
-        "click": (rng.random(num) < 1 / (1 + np.exp(-truth))).astype(int),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "strong": [f"s{k}" for k in strong],
+            "weak": weak,
+            "many": [f"m{k}" for k in many],
+            "a": a,
+            "b": b,
+            "id": np.arange(num),
+            "price": rng.normal(size=num),
+            "missing": [None if k % 3 else "x" for k in range(num)],
+            "click": (rng.random(num) < 1 / (1 + np.exp(-truth))).astype(int),
+        }
+    )
 
 
 def ranked(table: pd.DataFrame, folder: Path, name: str = "log", **options: Any) -> Any:
@@ -155,11 +163,12 @@ def test_from_the_command_line_and_refusals(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("my own table\n")
     for log, options, error, message in (
         ("log", {"label": "clik"}, ConfigError, 'no column "clik". Did you mean "click"'),
-        ("log", {"method": "shuffle"}, ConfigError, 'no method "shuffle"'), ("log", {"order": 3}, ConfigError, "order must be"),
+        ("log", {"method": "shuffle"}, ConfigError, 'no method "shuffle"'),
+        ("log", {"order": 3}, ConfigError, "order must be"),
         ("one", {}, TrainingError, "have the label 1; nothing can be ranked"),
         ("two", {}, TrainingError, "must be 0 or 1, got 2"),
         ("gone", {}, CatalogError, "gone.parquet"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(error, match=message):
             pipeline.rank_features(tmp_path / f"{log}.parquet", tmp_path / "x.csv", **options)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="is there already"):

@@ -67,9 +67,11 @@ def test_a_table_has_a_row_for_each_block_and_each_ad_a_picture_of_boxes(folder:
     assert tuple(rows[0]) == TABLE_COLUMNS
     told = [(row["file_name"], row["block"], row["role"], row["text"]) for row in rows]
     assert told[:4] == [
-        ("a.png", "1", "brand", BRAND), ("a.png", "2", "headline", HEADLINE), ("a.png", "3", "subline", BODY),
+        ("a.png", "1", "brand", BRAND),
+        ("a.png", "2", "headline", HEADLINE),
+        ("a.png", "3", "subline", BODY),
         ("a.png", "4", "button", LABEL),
-    ]  # fmt: skip
+    ]
     assert [one[1:] for one in told[4:]] == [one[1:] for one in told[:4]]
     assert rows[1]["language"] == "en"
     assert [row["file_name"] for row in read_our_rows(out.with_name("words.failures.csv"))] == ["c.png"]

@@ -21,8 +21,13 @@ RATES = np.array([0.02, 0.02, 0.05, 0.02, 0.02, 0.02])
 
 @pytest.fixture
 def account(tmp_path: Path) -> Path:
-    table = pd.DataFrame({"ad_name": [*NAMES, "New edit"], "headline": [f"Line number {n} of words" for n in range(7)],
-                          "brand": ["A"] * 3 + ["B"] * 3 + ["A"]})  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "ad_name": [*NAMES, "New edit"],
+            "headline": [f"Line number {n} of words" for n in range(7)],
+            "brand": ["A"] * 3 + ["B"] * 3 + ["A"],
+        }
+    )
     table.to_csv(tmp_path / "account.csv", index=False)
     return tmp_path / "account.csv"
 
@@ -33,10 +38,15 @@ def log(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     shown = rng.integers(0, 6, 12_000)
     table = pd.DataFrame(
-        {"time": [f"2026-03-{day:02d}" for day in rng.integers(1, 29, 12_000)], "user": rng.integers(0, 3000, 12_000),
-         "context": rng.choice(["feed", "story"], 12_000), "creative": np.array(NAMES)[shown],
-         "click": rng.random(12_000) < RATES[shown], "propensity": 1 / 6}
-    )  # fmt: skip
+        {
+            "time": [f"2026-03-{day:02d}" for day in rng.integers(1, 29, 12_000)],
+            "user": rng.integers(0, 3000, 12_000),
+            "context": rng.choice(["feed", "story"], 12_000),
+            "creative": np.array(NAMES)[shown],
+            "click": rng.random(12_000) < RATES[shown],
+            "propensity": 1 / 6,
+        }
+    )
     table["click"] = table["click"].astype(int)
     table.to_parquet(tmp_path / "log.parquet")
     return tmp_path / "log.parquet"
@@ -92,8 +102,10 @@ def test_a_new_edit_is_planned_from_its_family_and_from_scores(account: Path, lo
 
 def write_forecast(path: Path, **chances: float) -> Path:
     columns = ("creative", "state", "ends_in_7_days", "weekly_change", "change_high")
-    rows = [dict(zip(columns, (name.replace("_", " "), "running", chance, None, None), strict=True))
-            for name, chance in chances.items()]  # fmt: skip
+    rows = [
+        dict(zip(columns, (name.replace("_", " "), "running", chance, None, None), strict=True))
+        for name, chance in chances.items()
+    ]
     rows.append(dict(zip(columns, ("Ad 5", "running", None, -0.2, -0.1), strict=True)))
     rows.append(dict(zip(columns, ("Ad 4", "ended", 0.99, -0.5, -0.1), strict=True)))
     pd.DataFrame(rows).to_csv(path, index=False)
@@ -156,8 +168,10 @@ def test_each_context_has_its_own_slates(account: Path, tmp_path: Path) -> None:
         shown = rng.choice(6, 3, replace=False)
         weights = np.exp(np.append(appeal[shown], 2.0))
         pick = rng.choice(4, p=weights / weights.sum())
-        rows += [{"slate": number, "position": at + 1, "context": context, "creative": NAMES[item], "click": int(at == pick)}
-                 for at, item in enumerate(shown)]  # fmt: skip
+        rows += [
+            {"slate": number, "position": at + 1, "context": context, "creative": NAMES[item], "click": int(at == pick)}
+            for at, item in enumerate(shown)
+        ]
     pd.DataFrame(rows).to_csv(tmp_path / "slates.csv", index=False)
     pipeline.rotate(account, tmp_path / "plan.csv", log=tmp_path / "slates.csv", slots=2)
     plan, slates = pd.read_csv(tmp_path / "plan.csv").fillna({"context": ""}), pd.read_csv(tmp_path / "plan.slates.csv")
@@ -213,8 +227,15 @@ def sequential_log(path: Path, *, noted: str) -> float:
         for at in range(3):  # with replacement, so that the uniform policy is a table of shares
             item = rng.choice(5, p=weight / weight.sum())
             chance = weight[item] / weight.sum() * (1.0 if noted == "given the places before" else 0.5)
-            rows.append({"slate": number, "position": at + 1, "creative": names[item], "propensity": chance,
-                         "click": int(rng.random() < rates[item] * (1 - 0.2 * at))})  # fmt: skip
+            rows.append(
+                {
+                    "slate": number,
+                    "position": at + 1,
+                    "creative": names[item],
+                    "propensity": chance,
+                    "click": int(rng.random() < rates[item] * (1 - 0.2 * at)),
+                }
+            )
     pd.DataFrame(rows).to_csv(path, index=False)
     return float(rates.mean() * (1 + 0.8 + 0.6))
 
@@ -237,8 +258,9 @@ def test_shares_are_those_of_the_creatives_that_ran_that_day(tmp_path: Path) -> 
     rng = np.random.default_rng(8)
     rows = [
         {"day": f"2026-03-{day:02d}", "creative": f"Ad {2 * day + pick}", "click": int(rng.random() < 0.2), "propensity": 0.5}
-        for day in range(1, 6) for pick in rng.integers(0, 2, 800)
-    ]  # fmt: skip
+        for day in range(1, 6)
+        for pick in rng.integers(0, 2, 800)
+    ]
     pd.DataFrame(rows).to_csv(tmp_path / "log.csv", index=False)
     pipeline.evaluate_policy(tmp_path / "log.csv", tmp_path / "judged.json")
     found = json.loads((tmp_path / "judged.json").read_text())
@@ -247,8 +269,10 @@ def test_shares_are_those_of_the_creatives_that_ran_that_day(tmp_path: Path) -> 
 
 
 def test_old_results_can_count_less(account: Path, tmp_path: Path) -> None:
-    rows = [{"day": day, "ad_name": name, "impressions": 5000, "clicks": clicks} for day, name, clicks in
-            (("2026-01-01", "Ad 0", 300), ("2026-03-01", "Ad 0", 50), ("2026-03-01", "Ad 1", 100))]  # fmt: skip
+    rows = [
+        {"day": day, "ad_name": name, "impressions": 5000, "clicks": clicks}
+        for day, name, clicks in (("2026-01-01", "Ad 0", 300), ("2026-03-01", "Ad 0", 50), ("2026-03-01", "Ad 1", 100))
+    ]
     pd.DataFrame(rows).to_csv(tmp_path / "days.csv", index=False)
     leads = []
     for half_life in (0.0, 7.0):
@@ -327,8 +351,16 @@ def test_slates_leave_an_ad_that_wears_with_and_without_a_forecast(account: Path
         shown = rng.choice(6, 3, replace=False)
         weights = np.append(appeal[shown], 6.0)
         pick = rng.choice(4, p=weights / weights.sum())
-        rows += [{"slate": number, "day": f"2026-03-{day + 1:02d}", "position": at + 1, "creative": NAMES[item],
-                  "click": int(at == pick)} for at, item in enumerate(shown)]  # fmt: skip
+        rows += [
+            {
+                "slate": number,
+                "day": f"2026-03-{day + 1:02d}",
+                "position": at + 1,
+                "creative": NAMES[item],
+                "click": int(at == pick),
+            }
+            for at, item in enumerate(shown)
+        ]
     pd.DataFrame(rows).to_csv(tmp_path / "slates.csv", index=False)
     told = tmp_path / "forecast.csv"
     columns = ("creative", "state", "ends_in_7_days", "weekly_change", "change_high")

@@ -15,8 +15,13 @@ from adcreative.features.builder import AccountHistory
 from adcreative.verbs.score import SCORE_COLUMNS, score_rows
 
 EAST, NORTH = np.eye(2, dtype=np.float32)
-GRADES = {"words": ["measured", "real clicks"], "picture": ["simulated", "market"], "faces": ["none", "never"],
-          "context": ["measured", "real clicks"], "look": ["simulated", "market"]}  # fmt: skip
+GRADES = {
+    "words": ["measured", "real clicks"],
+    "picture": ["simulated", "market"],
+    "faces": ["none", "never"],
+    "context": ["measured", "real clicks"],
+    "look": ["simulated", "market"],
+}
 
 
 def score(creative: Creative, features: Any) -> dict[str, Any]:

@@ -27,9 +27,17 @@ from adcreative.verbs.score_table import (
 
 def row(ctr: float, **more: Any) -> dict[str, Any]:
     return {
-        "file_name": "", "ad_name": "a", "ctr": ctr, "ctr_low": ctr / 2, "ctr_high": ctr * 2, "enough_data": True,
-        "grade": "measured", "evidence": "words: real clicks.", "reasons": "", **more,
-    }  # fmt: skip
+        "file_name": "",
+        "ad_name": "a",
+        "ctr": ctr,
+        "ctr_low": ctr / 2,
+        "ctr_high": ctr * 2,
+        "enough_data": True,
+        "grade": "measured",
+        "evidence": "words: real clicks.",
+        "reasons": "",
+        **more,
+    }
 
 
 def test_rates_of_an_unknown_level_are_not_told_but_their_order_is() -> None:

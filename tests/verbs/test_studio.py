@@ -71,10 +71,16 @@ def test_the_consent_record_of_the_page_is_taken(tmp_path: Path) -> None:
 
 def test_records_are_added_and_asked_before_a_search(tmp_path: Path) -> None:
     path = tmp_path / "consents.json"
-    path.write_text(json.dumps({"consent": [
-        {"consent_id": "anna", "person": "Anna", "edits": ["all"], "expires": "2999-01-01"},
-        {"consent_id": "old", "person": "Bert", "edits": ["smile"], "expires": "2001-01-01"},
-    ]}))  # fmt: skip
+    path.write_text(
+        json.dumps(
+            {
+                "consent": [
+                    {"consent_id": "anna", "person": "Anna", "edits": ["all"], "expires": "2999-01-01"},
+                    {"consent_id": "old", "person": "Bert", "edits": ["smile"], "expires": "2001-01-01"},
+                ]
+            }
+        )
+    )
     studio = consenting_studio()
     other = studio.with_consents(path)
     assert studio.consent_ids == ()

@@ -29,12 +29,17 @@ max_epochs = 5
 learning_rate = 0.01
 """
 NETWORK_SETTINGS = {
-    "dnn": "hidden_dims = [16]", "finalmlp": "hidden_dims_1 = [16]\nhidden_dims_2 = [16]\ncontext_1 = ['placement']",
-    "autoint": "attention_dim = 8\nnum_layers = 1", "optinter": "hidden_dims = [16]", "esmm": "hidden_dims = [16]",
+    "dnn": "hidden_dims = [16]",
+    "finalmlp": "hidden_dims_1 = [16]\nhidden_dims_2 = [16]\ncontext_1 = ['placement']",
+    "autoint": "attention_dim = 8\nnum_layers = 1",
+    "optinter": "hidden_dims = [16]",
+    "esmm": "hidden_dims = [16]",
     "fgcnn": "channels = [3]\nkernel_heights = [3]\npool_sizes = [2]\nnew_maps = [2]\nhidden_dims = [16]",
-    "adaptdhm": "hidden_dims = [16]", "din": "hidden_dims = [16]", "qin": "num_layers = 1\nnum_rows = 2",
+    "adaptdhm": "hidden_dims = [16]",
+    "din": "hidden_dims = [16]",
+    "qin": "num_layers = 1\nnum_rows = 2",
     "sdim": "num_hashes = 6\nhidden_dims = [16]",
-}  # fmt: skip
+}
 
 
 def make_log(num: int, seed: int = 0) -> pd.DataFrame:
@@ -45,11 +50,18 @@ def make_log(num: int, seed: int = 0) -> pd.DataFrame:
     seen = np.array([sum(one == f"s{k}" for one in row) for row, k in zip(past, style, strict=True)])
     effect = np.random.default_rng(1).normal(0, 1.2, (3, 8))
     click = rng.random(num) < 1 / (1 + np.exp(-(effect[placement, style] + 0.8 * seen - 0.8)))
-    return pd.DataFrame({
-        "user_id": rng.integers(0, 200, num), "click": click.astype(int), "placement": [f"p{k}" for k in placement],
-        "style": [f"s{k}" for k in style], "bid": rng.normal(2.0, 0.5, num), "tags": [["a", "b"][: 1 + k % 2] for k in style],
-        "style_history": past, "conversion": (click & (rng.random(num) < 0.3)).astype(int),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "user_id": rng.integers(0, 200, num),
+            "click": click.astype(int),
+            "placement": [f"p{k}" for k in placement],
+            "style": [f"s{k}" for k in style],
+            "bid": rng.normal(2.0, 0.5, num),
+            "tags": [["a", "b"][: 1 + k % 2] for k in style],
+            "style_history": past,
+            "conversion": (click & (rng.random(num) < 0.3)).astype(int),
+        }
+    )
 
 
 SCHEMA = """
@@ -208,9 +220,11 @@ REFUSALS = {
     "label as input": ('label = "click"\ncategorical = ["click"]', ConfigError, '"click" is what is to be predicted'),
     "no input": ('label = "click"', ConfigError, "It names no input; add categorical, numeric"),
     "history of nothing": (
-        'label = "click"\ncategorical = ["style"]\n[sequences]\nstyle_history = "stile"', ConfigError, 'Did you mean "style"'
+        'label = "click"\ncategorical = ["style"]\n[sequences]\nstyle_history = "stile"',
+        ConfigError,
+        'Did you mean "style"',
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSALS)
@@ -264,9 +278,12 @@ def test_networks_that_need_more_than_the_schema_names_say_so(folder: Path, tmp_
     (tmp_path / "settings.toml").write_text("[netwrk]\n")
     with pytest.raises(ConfigError, match=r'has no section "netwrk"\. Did you mean "network"'):
         pipeline.train_log(
-            folder / "log.parquet", tmp_path / "out", schema=tmp_path / "schema.toml", network="dnn",
+            folder / "log.parquet",
+            tmp_path / "out",
+            schema=tmp_path / "schema.toml",
+            network="dnn",
             settings=tmp_path / "settings.toml",
-        )  # fmt: skip
+        )
 
 
 def test_a_changed_model_folder_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -281,25 +298,49 @@ def test_a_changed_model_folder_is_refused(folder: Path, tmp_path: Path) -> None
 
 def test_from_the_command_line(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text(QUICK)
-    found = CliRunner().invoke(app, [
-        "train", str(folder / "log.parquet"), "--schema", str(folder / "schema.toml"), "--network", "linear",
-        "--settings", str(tmp_path / "settings.toml"), "--out", str(tmp_path / "model"),
-    ])  # fmt: skip
+    found = CliRunner().invoke(
+        app,
+        [
+            "train",
+            str(folder / "log.parquet"),
+            "--schema",
+            str(folder / "schema.toml"),
+            "--network",
+            "linear",
+            "--settings",
+            str(tmp_path / "settings.toml"),
+            "--out",
+            str(tmp_path / "model"),
+        ],
+    )
     assert found.exit_code == 0, found.output
     assert "rows learnt from" in found.stdout
     assert "valid (a tenth of the users): AUC 0." in found.stdout
-    wrong = CliRunner().invoke(app, [
-        "train", str(folder / "log.parquet"), "--schema", str(folder / "schema.toml"), "--network", "finalmpl",
-        "--out", str(tmp_path / "other"),
-    ])  # fmt: skip
+    wrong = CliRunner().invoke(
+        app,
+        [
+            "train",
+            str(folder / "log.parquet"),
+            "--schema",
+            str(folder / "schema.toml"),
+            "--network",
+            "finalmpl",
+            "--out",
+            str(tmp_path / "other"),
+        ],
+    )
     assert wrong.exit_code == 2
     assert 'Did you mean "finalmlp"?' in wrong.output
 
 
 SHOWN = {
-    "autoint": ["pairs"], "finalmlp": ["gates"], "optinter": ["choices"], "adaptdhm": ["clusters", "evenness", "alike"],
-    "din": ["weights"], "dnn": [],
-}  # fmt: skip
+    "autoint": ["pairs"],
+    "finalmlp": ["gates"],
+    "optinter": ["choices"],
+    "adaptdhm": ["clusters", "evenness", "alike"],
+    "din": ["weights"],
+    "dnn": [],
+}
 
 
 @pytest.mark.parametrize("network", SHOWN)
@@ -380,9 +421,12 @@ def test_rare_clicks_keep_their_level_from_the_start(tmp_path: Path) -> None:
     for number, chosen in enumerate(("", "starts_at_base_rate = false\n")):
         (tmp_path / "s.toml").write_text(f"[training]\nmax_epochs = 2\nbatch_size = 1024\n{chosen}")
         pipeline.train_log(
-            tmp_path / "log.parquet", tmp_path / f"model-{number}", schema=tmp_path / "schema.toml", network="linear",
+            tmp_path / "log.parquet",
+            tmp_path / f"model-{number}",
+            schema=tmp_path / "schema.toml",
+            network="linear",
             settings=tmp_path / "s.toml",
-        )  # fmt: skip
+        )
         model = LogModel.load(tmp_path / f"model-{number}")
         levels.append(float(model.predict(model.encoding.encode(table))["ctr"].mean() / table["click"].mean()))
     assert levels[0] == pytest.approx(1.0, abs=0.1)

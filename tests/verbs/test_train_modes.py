@@ -37,11 +37,15 @@ def make_modes() -> pd.DataFrame:
     signs = np.array([[1, 1], [-1, 1], [1, -1]])[mode]
     logit = (own[:, :2] * signs * [1.5, 0.8]).sum(axis=1)
     part = np.arange(NUM) / NUM
-    return pd.DataFrame({
-        "click": (rng.random(NUM) < 1 / (1 + np.exp(-logit))).astype(int), "mode": [f"m{k}" for k in mode],
-        "picture": list((4 + centres[mode] + own).tolist()), "site": [f"s{k}" for k in rng.integers(0, 20, NUM)],
-        "split": np.where(part < 0.7, "train", np.where(part < 0.8, "valid", "test")),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "click": (rng.random(NUM) < 1 / (1 + np.exp(-logit))).astype(int),
+            "mode": [f"m{k}" for k in mode],
+            "picture": list((4 + centres[mode] + own).tolist()),
+            "site": [f"s{k}" for k in rng.integers(0, 20, NUM)],
+            "split": np.where(part < 0.7, "train", np.where(part < 0.8, "valid", "test")),
+        }
+    )
 
 
 @pytest.mark.planted
@@ -55,9 +59,17 @@ def test_clusters_serve_modes_that_nobody_named(tmp_path: Path) -> None:
     for name, num_clusters, schema in (("one", 1, "schema"), ("three", 3, "schema"), ("told", 3, "told")):
         (tmp_path / "settings.toml").write_text(SETTINGS.format(num_clusters))
         words = [
-            "train", str(tmp_path / "log.parquet"), "--out", str(tmp_path / name), "--network", "adaptdhm",
-            "--schema", str(tmp_path / f"{schema}.toml"), "--settings", str(tmp_path / "settings.toml"),
-        ]  # fmt: skip
+            "train",
+            str(tmp_path / "log.parquet"),
+            "--out",
+            str(tmp_path / name),
+            "--network",
+            "adaptdhm",
+            "--schema",
+            str(tmp_path / f"{schema}.toml"),
+            "--settings",
+            str(tmp_path / "settings.toml"),
+        ]
         done = CliRunner().invoke(app, words)
         assert done.exit_code == 0, done.output
         model = LogModel.load(tmp_path / name)

@@ -28,11 +28,14 @@ class Fitted:
         return {}
 
 
-@pytest.mark.parametrize(("parts", "headline", "num_read", "num_fits"), [
-    ({"image"}, "Coats", 0, 1),  # the words that ads bring tell nothing: those in pictures are left
-    ({"words"}, "Coats", 80, 2),
-    ({"image"}, "", 80, 1),  # what words tell can't be known before they are read
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("parts", "headline", "num_read", "num_fits"),
+    [
+        ({"image"}, "Coats", 0, 1),  # the words that ads bring tell nothing: those in pictures are left
+        ({"words"}, "Coats", 80, 2),
+        ({"image"}, "", 80, 1),  # what words tell can't be known before they are read
+    ],
+)
 def test_words_in_pictures_are_read_where_words_can_tell(
     parts: set[str], headline: str, num_read: int, num_fits: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,8 +12,15 @@ from adcreative.catalog.tables import format_rows
 
 MEAN, TREES = "mean rate", "boosted trees"  # names of the floors
 COLUMNS = (
-    "network", "test AUC", "95 %, first seed", "log-loss", "calibration error", "predicted / observed", "rows/s", "parameters",
-)  # fmt: skip
+    "network",
+    "test AUC",
+    "95 %, first seed",
+    "log-loss",
+    "calibration error",
+    "predicted / observed",
+    "rows/s",
+    "parameters",
+)
 
 
 def render_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -114,12 +121,17 @@ def _cells(row: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
     test, auc = row["test"], row["test"]["auc"]
     interval = f"{auc['low']:.4f} to {auc['high']:.4f}" if auc.get("low") is not None else ""
     cells = {
-        "network": row["line"], "test AUC": _mean(auc, 4), "gAUC": _mean(test["gauc"], 4), "95 %, first seed": interval,
-        "published AUC": f"{row['published']['auc']:.4f}" if row["published"] else "", "log-loss": _mean(test["log_loss"], 4),
-        "calibration error": _mean(test["ece"], 4), "predicted / observed": _mean(test["predicted_over_observed"], 2),
+        "network": row["line"],
+        "test AUC": _mean(auc, 4),
+        "gAUC": _mean(test["gauc"], 4),
+        "95 %, first seed": interval,
+        "published AUC": f"{row['published']['auc']:.4f}" if row["published"] else "",
+        "log-loss": _mean(test["log_loss"], 4),
+        "calibration error": _mean(test["ece"], 4),
+        "predicted / observed": _mean(test["predicted_over_observed"], 2),
         "rows/s": f"{row['rows_per_s']:,.0f}" if row["rows_per_s"] else "",
         "parameters": f"{row['num_parameters']:,}" if row["num_parameters"] else "",
-    }  # fmt: skip
+    }
     return [cells[name] for name in columns]
 
 

@@ -57,9 +57,14 @@ class Trial:
         """Return plain values, the complete input of the hash."""
         one = self.settings
         return {
-            "line": self.line, "data": self.data_key, "network": one.name, "settings": config_as_dict(one.network),
-            "training": asdict(one.training), "inputs": asdict(one.inputs), "seed": one.seed,
-        }  # fmt: skip
+            "line": self.line,
+            "data": self.data_key,
+            "network": one.name,
+            "settings": config_as_dict(one.network),
+            "training": asdict(one.training),
+            "inputs": asdict(one.inputs),
+            "seed": one.seed,
+        }
 
     def _hash(self, changes: Mapping[str, Any]) -> str:
         return hashlib.sha256(dump_json({**self.as_dict(), **changes}, sort_keys=True).encode()).hexdigest()[:10]
@@ -118,9 +123,12 @@ def expand(
         for network in _choices(values, entry.config, f"{where}, {line}"):
             for training in _choices(shared, TrainConfig, f"{where}, training"):
                 settings = Settings(
-                    name=name, network=build_config(entry.config, network, where=f"{where}, {line}"), inputs=inputs, seed=seed,
+                    name=name,
+                    network=build_config(entry.config, network, where=f"{where}, {line}"),
+                    inputs=inputs,
+                    seed=seed,
                     training=build_config(TrainConfig, {**OF_LOGS, **training}, where=f"{where}, training"),
-                )  # fmt: skip
+                )
                 trials.append(Trial(line=line, settings=settings, data_key=data_key))
                 if len(trials) > MOST_SETTINGS:
                     raise ConfigError(f"{where} has more than {MOST_SETTINGS} settings; try fewer values")

@@ -87,11 +87,23 @@ def _floor_rows(plan: Plan, progress: Progress) -> list[dict[str, Any]]:
         figures = {name: _over_seeds([floor["test"].get(name)]) for name in SHOWN}
         figures["auc"] |= {"low": floor["test"]["auc_low"], "high": floor["test"]["auc_high"]}
         valid = float(floor["valid"][plan.dataset.monitor] or 0.0)
-        rows.append({
-            "line": floor["line"], "setting": "", "test": figures, "valid": _over_seeds([valid]), "published": None,
-            "num_seeds": 1, "settings_tried": 1, "spread": [valid, valid], "choices_tested": 1, "num_parameters": None,
-            "bytes": None, "rows_per_s": floor["rows_per_s"], "trials": [],
-        })  # fmt: skip
+        rows.append(
+            {
+                "line": floor["line"],
+                "setting": "",
+                "test": figures,
+                "valid": _over_seeds([valid]),
+                "published": None,
+                "num_seeds": 1,
+                "settings_tried": 1,
+                "spread": [valid, valid],
+                "choices_tested": 1,
+                "num_parameters": None,
+                "bytes": None,
+                "rows_per_s": floor["rows_per_s"],
+                "trials": [],
+            }
+        )
     return rows
 
 
@@ -112,9 +124,13 @@ def choose(plan: Plan) -> dict[str, Trial]:
             raise TrainingError(f"no setting of {line} could be trained: {reason}")
         best, value = max(usable, key=lambda pair: pair[1])  # the first of equal ones
         entry = {
-            "setting": best.setting_key, "trial": best.key, "monitor": monitor, "valid": value, "settings_tried": len(trials),
+            "setting": best.setting_key,
+            "trial": best.key,
+            "monitor": monitor,
+            "valid": value,
+            "settings_tried": len(trials),
             "spread": [min(score for _, score in usable), value],
-        }  # fmt: skip
+        }
         earlier = written.get(line, {})
         before = earlier.get("earlier", [])
         if earlier and earlier["setting"] != best.setting_key:
@@ -150,14 +166,20 @@ def _row(plan: Plan, line: str, trial: Trial, runs: Sequence[Trial], figures: Se
         test["auc"] |= {"low": figures[0]["auc_low"], "high": figures[0]["auc_high"]}
     published = PUBLISHED.get(plan.dataset.id, {}).get(line)
     return {
-        "line": line, "setting": trial.setting_key, "test": test,
+        "line": line,
+        "setting": trial.setting_key,
+        "test": test,
         "valid": _over_seeds([one["valid"][plan.dataset.monitor] for one in results]),
         "published": None if published is None else {"auc": published[0], "log_loss": published[1]},
-        "num_seeds": len(runs), "settings_tried": choice["settings_tried"], "spread": choice["spread"],
-        "choices_tested": 1 + len(choice["earlier"]), "num_parameters": results[0]["num_parameters"],
-        "bytes": results[0]["bytes"], "rows_per_s": statistics.median(one["rows_per_s"] for one in results),
+        "num_seeds": len(runs),
+        "settings_tried": choice["settings_tried"],
+        "spread": choice["spread"],
+        "choices_tested": 1 + len(choice["earlier"]),
+        "num_parameters": results[0]["num_parameters"],
+        "bytes": results[0]["bytes"],
+        "rows_per_s": statistics.median(one["rows_per_s"] for one in results),
         "trials": [run.key for run in runs],
-    }  # fmt: skip
+    }
 
 
 def _over_seeds(values: Sequence[float | None]) -> dict[str, Any]:

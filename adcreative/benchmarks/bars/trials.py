@@ -85,9 +85,13 @@ def run_trial(
     with (place / "log.txt").open("a", encoding="utf-8") as lines:
         try:
             trained = train_network(
-                log, trial.settings, place / "training", progress=progress, should_stop=should_stop,
+                log,
+                trial.settings,
+                place / "training",
+                progress=progress,
+                should_stop=should_stop,
                 say=lambda line: print(line, file=lines, flush=True),
-            )  # fmt: skip
+            )
         except TrainingError as error:
             result: dict[str, Any] = {"key": trial.key, "failed": str(error)}
             write_atomically(place / RESULT, dump_json(result, indent=1).encode())
@@ -97,10 +101,14 @@ def run_trial(
     figures = {name: value for name, value in trained.valid.items() if name not in ("name", "num_parameters")}
     replace(trained.model, metrics={"valid": figures}).save(place / MODEL)
     result = {
-        "key": trial.key, "valid": figures, "num_parameters": trained.valid["num_parameters"],
-        "rows_per_s": trained.rows_per_s, "seconds": time.monotonic() - started_s,
-        "bytes": sum(one.stat().st_size for one in (place / MODEL).iterdir()), "history": trained.history,
-    }  # fmt: skip
+        "key": trial.key,
+        "valid": figures,
+        "num_parameters": trained.valid["num_parameters"],
+        "rows_per_s": trained.rows_per_s,
+        "seconds": time.monotonic() - started_s,
+        "bytes": sum(one.stat().st_size for one in (place / MODEL).iterdir()),
+        "history": trained.history,
+    }
     write_atomically(place / RESULT, dump_json(result, indent=1).encode())
     shutil.rmtree(place / "training", ignore_errors=True)
     return result

@@ -32,8 +32,15 @@ class CreativeRankingSource:
     """One list; holds the sums of every picture of a product in memory. picture_dir is the folder of its pictures."""
 
     header: tuple[str, ...] = (
-        "test_id", "file_name", "ad_name", "platform", "date_start", "date_end", "impressions", "clicks",
-    )  # fmt: skip
+        "test_id",
+        "file_name",
+        "ad_name",
+        "platform",
+        "date_start",
+        "date_end",
+        "impressions",
+        "clicks",
+    )
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -60,11 +60,15 @@ def read_finn_slates(path: Path) -> pd.DataFrame:
     user, step, at = np.nonzero(is_item)
     return pd.DataFrame(
         {
-            "user": user.astype(str), "time": step.astype(str), "slate": user * num_steps + step, "position": at,
-            "creative": slate[user, step, at].astype(str), "clicks": (clicked[user, step] == at).astype(int),
+            "user": user.astype(str),
+            "time": step.astype(str),
+            "slate": user * num_steps + step,
+            "position": at,
+            "creative": slate[user, step, at].astype(str),
+            "clicks": (clicked[user, step] == at).astype(int),
             "context": [CONTEXTS.get(int(one), "") for one in kind[user, step]],
         }
-    )  # fmt: skip
+    )
 
 
 def _check_size(archive: ZipReader, member: zipfile.ZipInfo) -> None:

@@ -15,9 +15,21 @@ from html.parser import HTMLParser
 from typing import Any
 
 COLUMNS = (
-    "clickability_test_id", "lede", "excerpt", "significance", "winner", "first_place", "test_week", "eyecatcher_id",
-    "slug", "share_text", "share_image", "square", "created_at", "updated_at",
-)  # fmt: skip
+    "clickability_test_id",
+    "lede",
+    "excerpt",
+    "significance",
+    "winner",
+    "first_place",
+    "test_week",
+    "eyecatcher_id",
+    "slug",
+    "share_text",
+    "share_image",
+    "square",
+    "created_at",
+    "updated_at",
+)
 _MARKS = frozenset(("clickability_test_id", "headline", "impressions", "clicks"))
 _BLOCK_TAGS = frozenset(("p", "br", "div", "li", "ul", "ol", "h1", "h2", "h3", "blockquote", "tr", "td"))
 

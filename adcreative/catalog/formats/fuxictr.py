@@ -104,8 +104,15 @@ def _build(columns: list[dict[str, Any]], label: str, dataset: Mapping[str, Any]
         else:
             parts["bucketed" if preprocess else kind].append(name)
     return LogSchema(
-        label=label, user=user, sequences=sequences, separator=separator, min_count=int(dataset.get("min_categr_count") or 1),
-        max_history=max_history or LogSchema().max_history, categorical=tuple(parts["categorical"]),
-        bucketed=tuple(parts["bucketed"]), numeric=tuple(parts["numeric"]), multi_valued=tuple(parts["multi_valued"]),
+        label=label,
+        user=user,
+        sequences=sequences,
+        separator=separator,
+        min_count=int(dataset.get("min_categr_count") or 1),
+        max_history=max_history or LogSchema().max_history,
+        categorical=tuple(parts["categorical"]),
+        bucketed=tuple(parts["bucketed"]),
+        numeric=tuple(parts["numeric"]),
+        multi_valued=tuple(parts["multi_valued"]),
         vectors=tuple(parts["vectors"]),
-    )  # fmt: skip
+    )

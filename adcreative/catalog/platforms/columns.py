@@ -22,24 +22,109 @@ UNVERIFIED = "unverified"
 # Text fields that may have several columns per ad.
 PART_FIELDS = ("headline", "long_headline", "description", "primary_text")
 # all field names; "other": a known column that is not read
-_FIELDS = frozenset((
-    "ad_name", "ad_id", "ad_set", "ad_set_id", "ad_type", "campaign", "campaign_id", "file_name", "image_hash", "image_ref",
-    "headline", "long_headline", "description", "primary_text", "cta", "brand", "category", "audience", "interest",
-    "language", "keyword", "search_term", "match_type", "test_id", "consent_id", "business", "objective", "placement",
-    "publisher", "network", "device", "age", "gender", "country", "region", "weekday", "hour", "day", "date_start",
-    "date_end", "currency", "spend", "impressions", "clicks", "clicks_link", "clicks_all", "clicks_outbound", "ctr",
-    "ctr_link", "ctr_all", "ctr_outbound", "cpc", "cpc_link", "cpc_all", "cpm", "results", "result_type", "conversions",
-    "purchases", "leads", "cost_per_conversion", "revenue", "roas", "asset", "asset_type", "product",
-    "landing_page", "other",
-))  # fmt: skip
+_FIELDS = frozenset(
+    (
+        "ad_name",
+        "ad_id",
+        "ad_set",
+        "ad_set_id",
+        "ad_type",
+        "campaign",
+        "campaign_id",
+        "file_name",
+        "image_hash",
+        "image_ref",
+        "headline",
+        "long_headline",
+        "description",
+        "primary_text",
+        "cta",
+        "brand",
+        "category",
+        "audience",
+        "interest",
+        "language",
+        "keyword",
+        "search_term",
+        "match_type",
+        "test_id",
+        "consent_id",
+        "business",
+        "objective",
+        "placement",
+        "publisher",
+        "network",
+        "device",
+        "age",
+        "gender",
+        "country",
+        "region",
+        "weekday",
+        "hour",
+        "day",
+        "date_start",
+        "date_end",
+        "currency",
+        "spend",
+        "impressions",
+        "clicks",
+        "clicks_link",
+        "clicks_all",
+        "clicks_outbound",
+        "ctr",
+        "ctr_link",
+        "ctr_all",
+        "ctr_outbound",
+        "cpc",
+        "cpc_link",
+        "cpc_all",
+        "cpm",
+        "results",
+        "result_type",
+        "conversions",
+        "purchases",
+        "leads",
+        "cost_per_conversion",
+        "revenue",
+        "roas",
+        "asset",
+        "asset_type",
+        "product",
+        "landing_page",
+        "other",
+    )
+)
 _ORDER = (
-    "meta", "google", "tiktok", "linkedin", "pinterest", "snap", "microsoft", "amazon", "x", "spotify", "reddit", "yahoo_japan",
-    "line", "naver", "library", "tables",
-)  # fmt: skip
+    "meta",
+    "google",
+    "tiktok",
+    "linkedin",
+    "pinterest",
+    "snap",
+    "microsoft",
+    "amazon",
+    "x",
+    "spotify",
+    "reddit",
+    "yahoo_japan",
+    "line",
+    "naver",
+    "library",
+    "tables",
+)
 # A sign shared by several currencies is removed from a name, but does not determine the currency.
 _SIGNS = {
-    "€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "원": "KRW", "円": "JPY", "Rp": "IDR", "R$": "BRL", "$": "", "¥": "",
-}  # fmt: skip
+    "€": "EUR",
+    "£": "GBP",
+    "₹": "INR",
+    "₩": "KRW",
+    "원": "KRW",
+    "円": "JPY",
+    "Rp": "IDR",
+    "R$": "BRL",
+    "$": "",
+    "¥": "",
+}
 _CURRENCY = re.compile(rf"\s*[(\[]\s*([A-Z]{{3}}|{'|'.join(map(re.escape, _SIGNS))})\s*[)\]]\s*$")
 _PERCENT = re.compile(r"\s*(?:\(%\)|\[%\]|%)\s*$")
 _NUMBERED = re.compile(r"(.*?\D) ?(\d{1,2})")
@@ -130,9 +215,13 @@ def _load_platform(path: Path) -> Platform:
         for language, fields in content["languages"].items()
     }
     return Platform(
-        key=content["platform"], name=content["name"], ad_set_is=content["ad_set_is"],
-        clicks_order=tuple(content["clicks_order"]), ad_report=content["ad_report"], languages=languages,
-    )  # fmt: skip
+        key=content["platform"],
+        name=content["name"],
+        ad_set_is=content["ad_set_is"],
+        clicks_order=tuple(content["clicks_order"]),
+        ad_report=content["ad_report"],
+        languages=languages,
+    )
 
 
 @cache

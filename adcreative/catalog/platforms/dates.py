@@ -255,9 +255,15 @@ def _describe_unfit(name: str, given: str, shown: str) -> str:
 
 
 def find_reading(
-    source: TableSource, names: Sequence[str], *, name: str, given: str = "", language: str = "", is_past: bool = True,
+    source: TableSource,
+    names: Sequence[str],
+    *,
+    name: str,
+    given: str = "",
+    language: str = "",
+    is_past: bool = True,
     today: date | None = None,
-) -> DateReading:  # fmt: skip
+) -> DateReading:
     """Return how to read the days of a table; all rows are scanned once if the table has columns of days.
 
     Args:

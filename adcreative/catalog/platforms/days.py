@@ -41,12 +41,19 @@ _WORDY = re.compile(
     r"|(\d{1,2})(?:st|nd|rd|th)?(?:\.?\s+|\.?[\-/])(?:de\s+)?([^\W\d]+)\.?,?(?:\s+|[\-/])(?:de\s+)?'?)(\d{4}|\d{2})(?![\d:])"
 )
 _MONTHS = (
-    ("jan", "ene", "gen", "janv", "sty", "oca", "st"), ("feb", "fev", "fevr", "lut", "sub"),
-    ("mar", "marz", "maart", "mrt", "mars"), ("apr", "abr", "avr", "kwi", "nis"), ("may", "mai", "mei", "mag", "maj", "mayis"),
-    ("jun", "juin", "giu", "cze", "haz"), ("jul", "juil", "lug", "lip", "tem"), ("aug", "ago", "aout", "agu", "sie", "agus"),
-    ("sep", "sept", "set", "wrz", "eyl"), ("oct", "okt", "ott", "out", "paz", "eki"), ("nov", "lis", "kas"),
+    ("jan", "ene", "gen", "janv", "sty", "oca", "st"),
+    ("feb", "fev", "fevr", "lut", "sub"),
+    ("mar", "marz", "maart", "mrt", "mars"),
+    ("apr", "abr", "avr", "kwi", "nis"),
+    ("may", "mai", "mei", "mag", "maj", "mayis"),
+    ("jun", "juin", "giu", "cze", "haz"),
+    ("jul", "juil", "lug", "lip", "tem"),
+    ("aug", "ago", "aout", "agu", "sie", "agus"),
+    ("sep", "sept", "set", "wrz", "eyl"),
+    ("oct", "okt", "ott", "out", "paz", "eki"),
+    ("nov", "lis", "kas"),
     ("dec", "dez", "dic", "des", "gru", "ara"),
-)  # fmt: skip
+)
 
 
 class Digits(NamedTuple):

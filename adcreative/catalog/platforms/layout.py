@@ -32,14 +32,43 @@ TEXT_FIELDS = ("headline", "long_headline", "description", "primary_text")
 IDENTITY_FIELDS = ("ad_name", "ad_id", *TEXT_FIELDS, "file_name", "asset")
 # Breakdowns: whom, where, when and on what device an ad was shown. They become the creative's context.
 SEGMENT_FIELDS = (
-    "age", "gender", "device", "country", "region", "language", "weekday", "hour", "interest", "objective", "keyword",
-    "search_term", "match_type", "network", "publisher", "ad_type", "business",
-)  # fmt: skip
+    "age",
+    "gender",
+    "device",
+    "country",
+    "region",
+    "language",
+    "weekday",
+    "hour",
+    "interest",
+    "objective",
+    "keyword",
+    "search_term",
+    "match_type",
+    "network",
+    "publisher",
+    "ad_type",
+    "business",
+)
 _NAMES = ("ad_name", "ad_id")
 _TEXTS = frozenset(
-    (*IDENTITY_FIELDS, *SEGMENT_FIELDS, "campaign", "ad_set", "placement", "audience", "brand", "category", "cta", "image_hash",
-     "test_id", "consent_id", "currency", "asset_type")
-)  # fmt: skip
+    (
+        *IDENTITY_FIELDS,
+        *SEGMENT_FIELDS,
+        "campaign",
+        "ad_set",
+        "placement",
+        "audience",
+        "brand",
+        "category",
+        "cta",
+        "image_hash",
+        "test_id",
+        "consent_id",
+        "currency",
+        "asset_type",
+    )
+)
 BREAKDOWN_FIELDS = ("age", "gender", "device", "country", "region", "placement", "publisher", "hour", "weekday", "network")
 _MAX_COUNT = 1e12
 _HEADLINE_JOINT, _BODY_JOINT = " | ", " "
@@ -174,19 +203,24 @@ class PlatformLayout:
             identity = []
         counts = self._counts(raw)
         figures = (
-            counts["impressions"], None if self.clicks_from else counts["clicks"], counts["spend"],
+            counts["impressions"],
+            None if self.clicks_from else counts["clicks"],
+            counts["spend"],
             None if self.conversions_field == "results" else counts["conversions"],  # results of different kinds are not summed
             None if self.revenue_field == "roas" else counts["revenue"],
-        )  # fmt: skip
+        )
         said = {name: "" if means_all(raw.get(name)) else str(raw.get(name, "")) for name in self._said}
         parts = tuple(said.pop(name) for name in self.broken_down)
         is_over_all = any(means_all(raw.get(name)) for name in self.broken_down) or not any(parts)
         return Line(
-            row=row, name=next((text for text in identity if not is_total(text)), identity[0] if identity else ""),
-            label=next((str(cell).strip() for cell in cells if not is_blank(cell)), ""), figures=tuple(map(finite, figures)),
-            ad=tuple(map(sys.intern, said.values())), mark=mark_row(cells),
+            row=row,
+            name=next((text for text in identity if not is_total(text)), identity[0] if identity else ""),
+            label=next((str(cell).strip() for cell in cells if not is_blank(cell)), ""),
+            figures=tuple(map(finite, figures)),
+            ad=tuple(map(sys.intern, said.values())),
+            mark=mark_row(cells),
             parts=tuple(map(sys.intern, (say_when(raw, self.names), *(part or "-" * (not is_over_all) for part in parts)))),
-        )  # fmt: skip
+        )
 
     @cached_property
     def _said(self) -> tuple[str, ...]:
@@ -213,9 +247,22 @@ class PlatformLayout:
         if self._is_rounded(raw, cells):
             return ROUNDED
         values: dict[str, Any] = {
-            name: raw.get(name, "") for name in ("ad_name", "ad_id", "file_name", "image_hash", "cta", "brand", "category",
-                                                 "campaign", "ad_set", "test_id", "consent_id", "placement")
-        }  # fmt: skip
+            name: raw.get(name, "")
+            for name in (
+                "ad_name",
+                "ad_id",
+                "file_name",
+                "image_hash",
+                "cta",
+                "brand",
+                "category",
+                "campaign",
+                "ad_set",
+                "test_id",
+                "consent_id",
+                "placement",
+            )
+        }
         values |= self._texts(cells)
         if "asset" in self.names:
             part = find_part(raw.get("asset_type", ""))

@@ -37,9 +37,13 @@ def describe_missing(header: Sequence[str], table_name: str) -> str:
             lacking.append("clicks (or a click rate)")
         columns = "these columns" if len(lacking) > 1 else "this column"
         return (
-            f'{table_name} lists ads (column "{named}") without {" and ".join(lacking)}; export it again with {columns}: '
-            f"{platform.ad_report}."
-        ) if lacking else ""  # fmt: skip
+            (
+                f'{table_name} lists ads (column "{named}") without {" and ".join(lacking)}; export it again with {columns}: '
+                f"{platform.ad_report}."
+            )
+            if lacking
+            else ""
+        )
     names = _names()["reports" if num_figures else "lists"]
     level = next((name for name in names if name in found), "")
     if level and (num_figures != 1 or 2 * len(found) >= len(header)):

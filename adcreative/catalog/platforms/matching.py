@@ -28,9 +28,11 @@ from adcreative.catalog.platforms.numbers import finite, is_blank, read_marks
 from adcreative.creative import COLUMNS, SEGMENT_COLUMNS
 
 _CLICK_RATES: Mapping[str, tuple[str, ...]] = {
-    "clicks": ("ctr", "ctr_all"), "clicks_link": ("ctr_link", "ctr"), "clicks_outbound": ("ctr_outbound", "ctr_link"),
+    "clicks": ("ctr", "ctr_all"),
+    "clicks_link": ("ctr_link", "ctr"),
+    "clicks_outbound": ("ctr_outbound", "ctr_link"),
     "clicks_all": ("ctr_all", "ctr"),
-}  # fmt: skip
+}
 _DERIVED = ("ctr_link", "ctr", "ctr_outbound", "ctr_all", "cpc_link", "cpc", "cpc_all")
 _OUTCOMES = {"conversions": ("purchases", "conversions", "results", "leads"), "revenue": ("revenue", "roas")}
 _FIGURES = frozenset((*_CLICK_RATES, *_DERIVED, *_OUTCOMES["conversions"], *_OUTCOMES["revenue"]))
@@ -94,18 +96,27 @@ def match_layout(
     platform = recognised.platform.key if recognised.is_certain else ""
     source = clicks or derived
     return PlatformLayout(
-        platform=platform, language=recognised.language, names=tuple(names),
+        platform=platform,
+        language=recognised.language,
+        names=tuple(names),
         currency=read_currency(spend) or next((code for name in header if (code := read_currency(name))), ""),
-        clicks_column=header[places[source][0]].strip() if source else "", ad_set_is=recognised.platform.ad_set_is,
-        clicks_field=clicks, clicks_from=derived,
-        rate_field=rate, conversions_field=conversions, revenue_field=revenue, parts=parts,
-        date_range=find_range(preamble, UNORDERED), repeated=_find_repeated(places),
+        clicks_column=header[places[source][0]].strip() if source else "",
+        ad_set_is=recognised.platform.ad_set_is,
+        clicks_field=clicks,
+        clicks_from=derived,
+        rate_field=rate,
+        conversions_field=conversions,
+        revenue_field=revenue,
+        parts=parts,
+        date_range=find_range(preamble, UNORDERED),
+        repeated=_find_repeated(places),
         broken_down=tuple(filter(cells.is_mostly_filled, BREAKDOWN_FIELDS)),
         notes=(
             *([_ASSETS] if "asset" in places else []),
-            *_describe(header, places, source, derived, conversions, revenue), *_tell_blank(header, places, clicks, cells),
+            *_describe(header, places, source, derived, conversions, revenue),
+            *_tell_blank(header, places, clicks, cells),
         ),
-    )  # fmt: skip
+    )
 
 
 def find_fields(header: Sequence[str]) -> dict[str, str]:

@@ -19,10 +19,26 @@ from adcreative.errors import CatalogError, ConfigError
 
 DECIMALS = {"point": POINT, "comma": COMMA}
 COUNTS = frozenset(("impressions", "clicks", "clicks_link", "clicks_all", "clicks_outbound"))
-AMOUNTS = frozenset((
-    "spend", "cpc", "cpc_link", "cpc_all", "cpm", "ctr", "ctr_link", "ctr_all", "ctr_outbound", "results", "conversions",
-    "purchases", "leads", "cost_per_conversion", "revenue", "roas",
-))  # fmt: skip
+AMOUNTS = frozenset(
+    (
+        "spend",
+        "cpc",
+        "cpc_link",
+        "cpc_all",
+        "cpm",
+        "ctr",
+        "ctr_link",
+        "ctr_all",
+        "ctr_outbound",
+        "results",
+        "conversions",
+        "purchases",
+        "leads",
+        "cost_per_conversion",
+        "revenue",
+        "roas",
+    )
+)
 _SAID = {POINT: "a decimal point", COMMA: "a decimal comma"}
 _OTHER = {POINT: COMMA, COMMA: POINT}
 _MUCH = 20  # ratio of cells for one sign against the other that settles a contradictory file
@@ -69,8 +85,11 @@ class _Tally:
         self.decimal_counts |= other.decimal_counts
         for sign in (POINT, COMMA):
             self.proofs[sign] += other.proofs[sign]
-        for ours, theirs in ((self.proof, other.proof), (self.open_counts, other.open_counts),
-                             (self.open_amounts, other.open_amounts)):  # fmt: skip
+        for ours, theirs in (
+            (self.proof, other.proof),
+            (self.open_counts, other.open_counts),
+            (self.open_amounts, other.open_amounts),
+        ):
             for sign, cell in theirs.items():
                 ours.setdefault(sign, cell)
 

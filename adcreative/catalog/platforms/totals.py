@@ -43,9 +43,29 @@ _STEM = re.compile(  # "red Total" and "Total red" cover the rows of red
     rf"(.*\S)\s*[:：\-]?\s+(?:{_WORDS}|{_OTHER_WORDS})|(?:{_WORDS}|{_OTHER_WORDS})\s*[:：\-]?\s+(.*\S)", re.IGNORECASE
 )
 _ALL = frozenset(
-    ("all", "all (default)", "alle", "tous", "tout", "toutes", "todos", "todas", "tutti", "tutte", "wszystkie", "すべて",
-     "総計", "全部", "全部 (默认)", "전체", "모두", "semua", "tümü", "hepsi")
-)  # fmt: skip
+    (
+        "all",
+        "all (default)",
+        "alle",
+        "tous",
+        "tout",
+        "toutes",
+        "todos",
+        "todas",
+        "tutti",
+        "tutte",
+        "wszystkie",
+        "すべて",
+        "総計",
+        "全部",
+        "全部 (默认)",
+        "전체",
+        "모두",
+        "semua",
+        "tümü",
+        "hepsi",
+    )
+)
 _MAX_NAME = 200
 _MIN_PARTS = 2  # rows summed by a total with a suffix ("Total - Winter"); a single row may be equal by chance
 NUM_COUNTS = 2  # of a row's figures, impressions and clicks: sums are exact
@@ -57,17 +77,25 @@ _COPIED, _BLANK = 1 / 3, 0.2  # shares of rows: small equal rows are copies; bla
 _TOLD = {  # singular, plural
     TOTAL_ROW: ("is the sum of others, and no ad", "are sums of others, and no ads"),
     SUBTOTAL: ("is the sum of an ad's rows over a breakdown, and no ad", "are sums of ads' rows over a breakdown, and no ads"),
-    COPY: ("agrees with an earlier row in every cell and is counted once",
-           "agree with earlier rows in every cell and are counted once"),
+    COPY: (
+        "agrees with an earlier row in every cell and is counted once",
+        "agree with earlier rows in every cell and are counted once",
+    ),
     NO_NAME: ("names no ad", "name no ads"),
-    "alike": ("agrees with an earlier row in every cell and is counted, too",
-              "agree with earlier rows in every cell and are counted, too"),
+    "alike": (
+        "agrees with an earlier row in every cell and is counted, too",
+        "agree with earlier rows in every cell and are counted, too",
+    ),
     "sum": ("is the sum of all other rows but is not called a total, and is read as an ad",) * 2,
-    "called": ("is called like a total but is not the sum of others, and is read as an ad",
-               "are called like totals but are not the sums of others, and are read as ads"),
-    "over all": ("stands for all of a breakdown but is not the sum of its rows, and is read as an ad",
-                 "stand for all of a breakdown but are not the sums of its rows, and are read as ads"),
-}  # fmt: skip
+    "called": (
+        "is called like a total but is not the sum of others, and is read as an ad",
+        "are called like totals but are not the sums of others, and are read as ads",
+    ),
+    "over all": (
+        "stands for all of a breakdown but is not the sum of its rows, and is read as an ad",
+        "stand for all of a breakdown but are not the sums of its rows, and are read as ads",
+    ),
+}
 
 Figures = tuple[float | None, ...]
 

@@ -132,9 +132,11 @@ class _Packer:
         size = path.stat().st_size
         digest = _hash_file(path)
         entry: dict[str, Any] = {
-            "path": path.relative_to(self._folder).as_posix(), "mode": stat.S_IMODE(path.stat().st_mode), "size": size,
+            "path": path.relative_to(self._folder).as_posix(),
+            "mode": stat.S_IMODE(path.stat().st_mode),
+            "size": size,
             "sha256": digest,
-        }  # fmt: skip
+        }
         self.num_bytes += size
         self.files.append(entry)
         if digest not in self._by_hash:
@@ -184,9 +186,11 @@ class _Packer:
         if png is None or number is None:
             return False
         place["png"] = {
-            "picture": number, "setting": png.setting,
-            "head": base64.b64encode(png.head).decode(), "tail": base64.b64encode(png.tail).decode(),
-        }  # fmt: skip
+            "picture": number,
+            "setting": png.setting,
+            "head": base64.b64encode(png.head).decode(),
+            "tail": base64.b64encode(png.tail).decode(),
+        }
         return True
 
     def _add_picture(self, path: Path, image_u8: np.ndarray) -> int | None:

@@ -201,8 +201,9 @@ def read_part(text: str, facts: Facts) -> Part:
     said = [word.partition("'")[0] for word in words] if facts.is_english else words  # "That's on us"
     refers_back = bool(said) and (
         bool(set(said) & leaning - {"that"}) or said[0] in ("that", *word_set("phrases", "conditional"))
-        if facts.is_english else said[0] in leaning
-    )  # fmt: skip
+        if facts.is_english
+        else said[0] in leaning
+    )
     return Part(
         text, _kind_of(words, text, facts), is_offer(text, facts.is_english), is_proof(text, facts.is_english), refers_back
     )

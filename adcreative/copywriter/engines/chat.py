@@ -152,9 +152,13 @@ class ChatClient:
             return "default"
 
     def _attempt(
-        self, path: str, body: dict[str, Any] | None, read: Callable[[Iterator[bytes]], _Found], should_stop: ShouldStop | None,
+        self,
+        path: str,
+        body: dict[str, Any] | None,
+        read: Callable[[Iterator[bytes]], _Found],
+        should_stop: ShouldStop | None,
         is_kept: Callable[[], bool] = lambda: False,
-    ) -> _Found:  # fmt: skip
+    ) -> _Found:
         problem = ""
         for attempt in range(self.config.max_attempts):
             if should_stop is not None and should_stop():

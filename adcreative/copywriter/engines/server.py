@@ -109,9 +109,12 @@ class ServerSource:
                 self._model = self._client.first_model(should_stop)
             messages = [{"role": "system", "content": system}, {"role": "user", "content": request}]
             body = {
-                "model": self._model, "messages": messages, "temperature": self._client.config.temperature,
-                "max_tokens": max_tokens, "seed": seed % 2**31,
-            }  # fmt: skip
+                "model": self._model,
+                "messages": messages,
+                "temperature": self._client.config.temperature,
+                "max_tokens": max_tokens,
+                "seed": seed % 2**31,
+            }
             answer = read_answer(self._ask(body, should_stop))
         except StoppedError as stop:
             return read_finished(stop.text)[:_MAX_LINES]

@@ -41,9 +41,19 @@ _COMPOUND_LETTERS = 4  # letters of a word that ends a compound
 _LEAST_LONE_WORDS = 3  # words of a headline's part that can be a line by itself; "Irons flat" is half a line
 _MOST_BRAND_WORDS = 6  # words of a phrase that reads well before "with Brand"
 _NEEDS = {
-    "infinitive", "with_brand", "at_brand", "no_article", "article", "sought", "own_product", "telling", "alone", "few_words",
-    "answered", "unrated",
-}  # fmt: skip
+    "infinitive",
+    "with_brand",
+    "at_brand",
+    "no_article",
+    "article",
+    "sought",
+    "own_product",
+    "telling",
+    "alone",
+    "few_words",
+    "answered",
+    "unrated",
+}
 Ranked = tuple[int, str]  # rank of the pattern within its kind, and the line
 _OTHER_SENTENCE = Part("", "thing", is_offer=False, is_proof=False, refers_back=False)
 
@@ -164,9 +174,11 @@ def _sentence_slots(sentences: Sequence[str], facts: Facts) -> dict[str, str]:
     shorter = " ".join(telling or ended[:1]) if len(ended) > 1 else ""
     refers_back = [_refers_back(one, facts) for one in ended]
     return {
-        "S": whole, "s": lower_first(whole, facts), "R": turned if turned != whole and not any(refers_back) else "",
+        "S": whole,
+        "s": lower_first(whole, facts),
+        "R": turned if turned != whole and not any(refers_back) else "",
         "T": shorter if not any(refers_back) else "",
-    }  # fmt: skip
+    }
 
 
 def _refers_back(sentence: str, facts: Facts) -> bool:

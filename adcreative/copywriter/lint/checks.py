@@ -142,8 +142,10 @@ def _says_the_same(text: str, old: str) -> bool:
     """
     if not old.strip():
         return False
-    forms = [[stem(word) for word in WORD.findall(one) if word.casefold() not in word_set("language", "function_words")]
-             for one in (text, old)]  # fmt: skip
+    forms = [
+        [stem(word) for word in WORD.findall(one) if word.casefold() not in word_set("language", "function_words")]
+        for one in (text, old)
+    ]
     is_same = forms[0] == forms[1] and ("?" in text) == ("?" in old)
     return _letters(text) == _letters(old) or (bool(forms[0]) and is_same)
 
@@ -305,8 +307,13 @@ def _name_problems(text: str, facts: Facts) -> Iterable[Problem]:
 
 
 _ENGLISH_RULES: tuple[Callable[[str, Facts], Iterable[Problem]], ...] = (
-    _opener_problems, _hollow_problems, claim_problems, _reversal_problems, _people_problems, _name_problems,
-)  # fmt: skip
+    _opener_problems,
+    _hollow_problems,
+    claim_problems,
+    _reversal_problems,
+    _people_problems,
+    _name_problems,
+)
 
 
 def _unbacked(patterns: Iterable[str], text: str, facts: Facts, *, needs_context: bool = False) -> Iterable[str]:

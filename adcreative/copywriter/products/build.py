@@ -49,9 +49,15 @@ def build_source(spec: str) -> ProseSource | None:
 
 
 def describe_product(
-    product: Product, source: ProseSource | None = None, *, is_english: bool = True, others: Sequence[str] = (),
-    max_chars: int | None = None, seed: int = 0, should_stop: ShouldStop | None = None,
-) -> Description:  # fmt: skip
+    product: Product,
+    source: ProseSource | None = None,
+    *,
+    is_english: bool = True,
+    others: Sequence[str] = (),
+    max_chars: int | None = None,
+    seed: int = 0,
+    should_stop: ShouldStop | None = None,
+) -> Description:
     """Return prose of `source` that the record supports, else the plain form with a note.
 
     Args:

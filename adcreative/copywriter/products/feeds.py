@@ -145,10 +145,14 @@ def read_product(cells: Mapping[str, str]) -> Product:
     attributes = [*_attributes(clean), *_json_attributes(cells.get("attributes", ""))]
     brand = clean.get("brand", "")
     return Product(
-        title=clean.get("title", ""), key=clean.get("id", ""), brand="" if _SHOP_ADDRESS.fullmatch(brand) else brand,
-        category=_last_step(clean.get("category", "")), attributes=_once(attributes),
-        language=clean.get("language", ""), text="\n".join(filter(_is_told, own.values()))[:_MOST_TEXT_CHARS],
-    )  # fmt: skip
+        title=clean.get("title", ""),
+        key=clean.get("id", ""),
+        brand="" if _SHOP_ADDRESS.fullmatch(brand) else brand,
+        category=_last_step(clean.get("category", "")),
+        attributes=_once(attributes),
+        language=clean.get("language", ""),
+        text="\n".join(filter(_is_told, own.values()))[:_MOST_TEXT_CHARS],
+    )
 
 
 def _is_text(role: str, cell: str) -> bool:

@@ -14,9 +14,22 @@ from typing import Any
 from adcreative.config import read_packaged_yaml
 
 PACKS = (
-    "buttons", "claims", "feeds", "grammar", "injection", "language", "limits", "openers", "people", "phrases",
-    "platform_claims", "products", "prompts", "vocabulary", "instructions",
-)  # fmt: skip
+    "buttons",
+    "claims",
+    "feeds",
+    "grammar",
+    "injection",
+    "language",
+    "limits",
+    "openers",
+    "people",
+    "phrases",
+    "platform_claims",
+    "products",
+    "prompts",
+    "vocabulary",
+    "instructions",
+)
 
 
 @cache

@@ -36,11 +36,13 @@ def describe_members(
         one = comparisons[name]
         is_flat = np.ptp(log_odds) < 1e-12 or np.ptp(rates) < 1e-12
         described[name] = {
-            "weight": float(weights.get(name, 0.0)), "is_floor": name in floors,
+            "weight": float(weights.get(name, 0.0)),
+            "is_floor": name in floors,
             "spearman": None if is_flat else float(spearmanr(log_odds, rates)[0]),
             "level": float((share * impressions) @ special.expit(log_odds) / max(float(share @ clicks), 1e-9)),
-            "gain_of_stack": one.gain, "gain_interval": [one.low, one.high],
-        }  # fmt: skip
+            "gain_of_stack": one.gain,
+            "gain_interval": [one.low, one.high],
+        }
     return described
 
 
@@ -79,23 +81,27 @@ def measure_out_of_fold(
     metrics |= {"coverage": float(covered.mean()), "level": level(everyone)}
     metrics["by_impressions"] = [
         {
-            "n": len(rows), "impressions": float(impressions[rows].mean()), "coverage": float(covered[rows].mean()),
-            "by_chance": chance_range(len(rows)), "level": level(rows),
+            "n": len(rows),
+            "impressions": float(impressions[rows].mean()),
+            "coverage": float(covered[rows].mean()),
+            "by_chance": chance_range(len(rows)),
+            "level": level(rows),
         }
         for rows in np.array_split(np.argsort(impressions, kind="stable"), NUM_BINS)
         if len(rows)
-    ]  # fmt: skip
+    ]
     order = np.argsort(rates, kind="stable")
     reached = np.cumsum(counted[order]) - counted[order] / 2
     bins = np.minimum((reached / counted.sum() * NUM_BINS).astype(int), NUM_BINS - 1)
     metrics["reliability"] = [
         {
-            "n": len(rows), "predicted": float(counted[rows] @ rates[rows] / counted[rows].sum()),
+            "n": len(rows),
+            "predicted": float(counted[rows] @ rates[rows] / counted[rows].sum()),
             "observed": float(counted_clicks[rows].sum() / counted[rows].sum()),
         }
         for rows in (order[bins == number] for number in range(NUM_BINS))
         if len(rows)
-    ]  # fmt: skip
+    ]
     intervals = bootstrap_metrics(creatives, rates, seed=seed)
     metrics["intervals"] = {name: list(pair) for name, pair in intervals.items() if pair is not None}
     return metrics

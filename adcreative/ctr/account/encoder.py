@@ -23,9 +23,13 @@ from adcreative.ctr.account.table import AccountTable, Ads
 NGRAMS: Mapping[str, Mapping[str, Any]] = {
     "words": {"ngram_range": (1, 2), "min_df": 2, "sublinear_tf": True},
     "characters": {
-        "analyzer": "char_wb", "ngram_range": (2, 5), "min_df": 3, "sublinear_tf": True, "max_features": 20_000,
+        "analyzer": "char_wb",
+        "ngram_range": (2, 5),
+        "min_df": 3,
+        "sublinear_tf": True,
+        "max_features": 20_000,
     },
-}  # fmt: skip
+}
 MAX_COLUMN_VALUES = 5_000
 NUM_COMPONENTS, NUM_DENSE_COMPONENTS = 40, 16
 WIDE = 32

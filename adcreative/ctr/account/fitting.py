@@ -75,9 +75,14 @@ def fit_account(
     effects = _measure_effects(creatives, features, tables[0], seed)
     of_new = None if new is None else {"column": group_column, "weights": dict(new.weights), **new.notes}
     notes = {
-        **known.notes, **described, KNOWN: known_ads, "new_groups": of_new, **effects,
-        "encoder_hashes": dict(config.encoder_hashes), "reads": sorted(_reads(known) | _reads(new)),
-    }  # fmt: skip
+        **known.notes,
+        **described,
+        KNOWN: known_ads,
+        "new_groups": of_new,
+        **effects,
+        "encoder_hashes": dict(config.encoder_hashes),
+        "reads": sorted(_reads(known) | _reads(new)),
+    }
     if text_encoder is not None:
         notes[TEXT_ENCODER] = {"name": text_encoder.name, "hash": text_encoder.content_hash}
     watch.finish()
@@ -155,16 +160,20 @@ def _describe(
     grades = parse_provenance(provenance, [name for name, is_there in has.items() if is_there])
     learnt = LearntTexts.of(creatives)
     return {
-        "seed": seed, LEARNT_TEXTS: None if learnt is None else learnt.as_dict(),
+        "seed": seed,
+        LEARNT_TEXTS: None if learnt is None else learnt.as_dict(),
         "grades": {name: list(pair) for name, pair in grades.items()},
         "languages": named,
         "training": {
-            "num_creatives": len(creatives), "num_groups": len(np.unique(number_groups(creatives))),
+            "num_creatives": len(creatives),
+            "num_groups": len(np.unique(number_groups(creatives))),
             "num_tests": len({one.test_id for one in creatives if one.test_id}),
-            "clicks": sum(one.clicks or 0 for one in creatives), "impressions": sum(one.impressions or 0 for one in creatives),
-            "languages": named, "weights": dict(weights),
+            "clicks": sum(one.clicks or 0 for one in creatives),
+            "impressions": sum(one.impressions or 0 for one in creatives),
+            "languages": named,
+            "weights": dict(weights),
         },
-    }  # fmt: skip
+    }
 
 
 def _fit_ood_scores(

@@ -74,11 +74,12 @@ class LearntTexts:
         languages = tuple(sorted(language for language, num in counts.items() if num >= least))
         chances = [chance_of_languages(text, languages) for text in texts if count_letters(text) >= LIMITS.judged_letters]
         return cls(
-            languages=languages, language_chance=_lower(LIMITS.language_chance, chances),
+            languages=languages,
+            language_chance=_lower(LIMITS.language_chance, chances),
             letters=_lower(LIMITS.letters, map(share_of_letters, texts)),
             chars=max(LIMITS.chars, round(LIMITS.longest * max(map(len, texts)))),
             run=max(LIMITS.run, *map(longest_run, texts)),
-        )  # fmt: skip
+        )
 
     def doubt(self, creative: Creative) -> str:
         """Return why an ad's words are unlike the training texts, as a phrase; "" when they are similar."""

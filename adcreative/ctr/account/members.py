@@ -151,9 +151,7 @@ def _fit_network(job: Job, shipped: Predictor | None) -> Member | None:
     if job.encoded.ads is None or job.group is None:
         return None
     ignored = (job.group_column,) if job.group_column else ()
-    return fit_network(
-        job.encoded.ads, job.clicks, job.impressions, job.group, seed=job.seed, shipped=shipped, ignored=ignored
-    )  # fmt: skip
+    return fit_network(job.encoded.ads, job.clicks, job.impressions, job.group, seed=job.seed, shipped=shipped, ignored=ignored)
 
 
 def _fit_from_shipped(job: Job) -> Member | None:

@@ -89,9 +89,14 @@ class MixedModel:
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return plain notes and arrays."""
         notes = {
-            "mean": self.mean, "nugget": self.nugget, "blocks": list(self.variances), "ignored": list(self.ignored),
-            "variances": list(self.variances.values()), "sparse": list(self.support.sparse), "dense": list(self.support.dense),
-        }  # fmt: skip
+            "mean": self.mean,
+            "nugget": self.nugget,
+            "blocks": list(self.variances),
+            "ignored": list(self.ignored),
+            "variances": list(self.variances.values()),
+            "sparse": list(self.support.sparse),
+            "dense": list(self.support.dense),
+        }
         tensors: dict[str, np.ndarray] = {"weights": self.weights, "precision": self.precision}
         for name, block in self.support.sparse.items():
             tensors |= {f"sparse.{name}.{part}": getattr(block, part) for part in ("data", "indices", "indptr")}

@@ -183,10 +183,11 @@ class AccountModel(ClickModel):
         return cls(
             Part.from_state(manifest, tensors),
             None if new is None else Part.from_state(new, with_prefix(tensors, NEW_PREFIX)),
-            group_column=manifest.get("group_column", ""), ood_scores=read_ood_scores(manifest, tensors),
+            group_column=manifest.get("group_column", ""),
+            ood_scores=read_ood_scores(manifest, tensors),
             notes=manifest["notes"],
             shipped=None if shipped is None else Predictor.from_state(shipped, with_prefix(tensors, SHIPPED_PREFIX)),
-        )  # fmt: skip
+        )
 
     def _read(self, creatives: Creatives, features: Features) -> AccountTable:
         parts = None if self.shipped is None else self.shipped.predict_parts(creatives, features)
@@ -222,11 +223,15 @@ class AccountModel(ClickModel):
             reasons |= zip(own, said, strict=True)
         return [
             Prediction(
-                ctr=float(rate), ctr_low=float(low), ctr_high=float(high),
-                evidence=self.evidence_for(creative, features[row]), reasons=reasons[row], enough_data=True,
+                ctr=float(rate),
+                ctr_low=float(low),
+                ctr_high=float(high),
+                evidence=self.evidence_for(creative, features[row]),
+                reasons=reasons[row],
+                enough_data=True,
             )
             for row, (creative, rate, low, high) in enumerate(zip(creatives, *columns, strict=True))
-        ]  # fmt: skip
+        ]
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return tensors and notes, the complete content of a saved model."""
@@ -241,9 +246,13 @@ class AccountModel(ClickModel):
             shipped_tensors, shipped_notes = self.shipped.state()
             tensors |= {f"{SHIPPED_PREFIX}{name}": values for name, values in shipped_tensors.items()}
         return tensors, {
-            **notes, "new_groups": new_notes, "group_column": self.group_column, "shipped": shipped_notes,
-            "ood_thresholds": {name: score.threshold for name, score in self.ood_scores.items()}, "notes": self.notes,
-        }  # fmt: skip
+            **notes,
+            "new_groups": new_notes,
+            "group_column": self.group_column,
+            "shipped": shipped_notes,
+            "ood_thresholds": {name: score.threshold for name, score in self.ood_scores.items()},
+            "notes": self.notes,
+        }
 
 
 def _ablate(part: Part, table: AccountTable, rates: np.ndarray) -> dict[str, np.ndarray]:

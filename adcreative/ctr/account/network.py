@@ -114,9 +114,15 @@ def fit_network(
     builder, network, sizes = _start(known, shipped, ignored, seed)
     batch = _encode(builder, ads)
     fit_wide_path(
-        network, batch, counts, rows[~is_stopping], rng=rng, scale=PRIOR_SCALE, is_bagged=False,
+        network,
+        batch,
+        counts,
+        rows[~is_stopping],
+        rng=rng,
+        scale=PRIOR_SCALE,
+        is_bagged=False,
         group_variance=GROUP_VARIANCE if ignored else AD_VARIANCE,
-    )  # fmt: skip
+    )
     training = TrainingConfig(num_epochs=NUM_EPOCHS, patience=PATIENCE)
     if shipped is not None:
         rates = ("learning_rate", "embedding_learning_rate", "wide_learning_rate")

@@ -151,9 +151,14 @@ class Part:
             members[name], own = member.state()
             tensors |= {f"member.{name}.{key}": values for key, values in own.items()}
         return tensors, {
-            "encoder": encoder_notes, "members": members, "weights": dict(self.stack.weights), "shift": self.stack.shift,
-            "spread_by": self.stack.spread_by, "spread": self.spread.as_dict(), "changes": self.changes.as_dict(),
-        }  # fmt: skip
+            "encoder": encoder_notes,
+            "members": members,
+            "weights": dict(self.stack.weights),
+            "shift": self.stack.shift,
+            "spread_by": self.stack.spread_by,
+            "spread": self.spread.as_dict(),
+            "changes": self.changes.as_dict(),
+        }
 
     @classmethod
     def from_state(cls, notes: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Part:

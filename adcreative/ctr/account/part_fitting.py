@@ -155,9 +155,13 @@ def fit_parts(
         if number:
             some = table.rows(_draw_groups(table.group, seed=seed + number))
             own = _fit_members(
-                some, encoder.encode(some), replace(first, shipped=shipped[number]), seed=seed + number, start=fitted,
+                some,
+                encoder.encode(some),
+                replace(first, shipped=shipped[number]),
+                seed=seed + number,
+                start=fitted,
                 only=[name for name in fitted if name in kept],
-            )  # fmt: skip
+            )
         stack = Stack({name: one for name, one in own.items() if name in kept}, learnt.weights, learnt.shift, learnt.spread_by)
         parts.append(Part(encoder, stack, learnt.spread, learnt.changes))
     return FittedParts(tuple(parts), learnt.notes, learnt.weights, unseen.fold, fitted)
@@ -188,9 +192,15 @@ def _fit_members(
         if name in only:
             setting.watch.step()
             job = Job(
-                encoded, table.clicks, table.impressions, seed, (start or setting.guess).get(name), setting.group_column,
-                table.group, setting.shipped,
-            )  # fmt: skip
+                encoded,
+                table.clicks,
+                table.impressions,
+                seed,
+                (start or setting.guess).get(name),
+                setting.group_column,
+                table.group,
+                setting.shipped,
+            )
             member = kind.fit(job) or (None if start is None else MEMBERS[MEAN].fit(job))  # a fold may lack inputs
             if member is not None:
                 fitted[name] = member
@@ -209,9 +219,7 @@ def _predict_out_of_fold(
     folds = GroupKFold(num_folds, shuffle=True, random_state=seed).split(np.zeros(num), groups=table.group)
     for number, (others, own) in enumerate(folds):
         fold[own] = number
-        members = _fit_members(
-            table.rows(others), encoded[0].rows(others), setting, seed=seed, only=list(fitted), start=fitted
-        )  # fmt: skip
+        members = _fit_members(table.rows(others), encoded[0].rows(others), setting, seed=seed, only=list(fitted), start=fitted)
         for place, version in enumerate(encoded):
             rows = version.rows(own)
             for name, member in members.items():
@@ -261,11 +269,18 @@ def _learn(
     scale = Stack(fitted, weights, shift).change_scale
     changes = fit_change_calibration(
         HeldOutChanges(
-            context + scale * (full - context), scale * (full - no_words), scale * (no_faces - context),
-            scale * (no_words - no_faces), impressions, clicks, number_contexts(creatives), words_vectors, picture_vectors,
+            context + scale * (full - context),
+            scale * (full - no_words),
+            scale * (no_faces - context),
+            scale * (no_words - no_faces),
+            impressions,
+            clicks,
+            number_contexts(creatives),
+            words_vectors,
+            picture_vectors,
         ),
         prior_slope=1.0,
-    )  # fmt: skip
+    )
     share = fit_searched_share(context + scale * (full - context), impressions, clicks, number_contexts(creatives))
     changes = replace(changes, searched_share=share)
     members = unseen.versions[0]

@@ -28,8 +28,12 @@ _SHAPES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "a square": lambda value: np.abs(value) <= SQUARE,
     "a wide": lambda value: value > SQUARE,
 }
-_LOOKS = {"brightness": "brighter pictures than most", "contrast": "more contrast than most",
-          "saturation": "stronger colours than most", "warmth": "warmer colours than most"}  # fmt: skip
+_LOOKS = {
+    "brightness": "brighter pictures than most",
+    "contrast": "more contrast than most",
+    "saturation": "stronger colours than most",
+    "warmth": "warmer colours than most",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +70,23 @@ def measure_seen_effects(
     if not found:
         return ()
     estimates = estimate_effects(
-        table, np.stack([one.seen for one in found], axis=1), {TEXTS: lines, PICTURES: pictures}, seed=seed,
+        table,
+        np.stack([one.seen for one in found], axis=1),
+        {TEXTS: lines, PICTURES: pictures},
+        seed=seed,
         column_of=[one.column for one in found],
-    )  # fmt: skip
+    )
     worths = [
         Worth(
-            kind=one.kind, label=one.label, **asdict(estimate), is_sure=estimate.is_certain,
-            impressions=int(table.impressions[one.seen == 1].sum()), clicks=int(table.clicks[one.seen == 1].sum()),
+            kind=one.kind,
+            label=one.label,
+            **asdict(estimate),
+            is_sure=estimate.is_certain,
+            impressions=int(table.impressions[one.seen == 1].sum()),
+            clicks=int(table.clicks[one.seen == 1].sum()),
         )
         for one, estimate in zip(found, estimates, strict=True)
-    ]  # fmt: skip
+    ]
     return tuple(sorted(worths, key=lambda one: (not one.is_sure, -abs(one.effect))))
 
 
@@ -108,11 +119,15 @@ def _looks(features: Sequence[CreativeFeatures]) -> list[SeenFeature]:
         return []
     aspect = looks[:, LOOK_STATS.index("aspect")]
     return [
-        *(SeenFeature(kind="look", label=label, seen=_above_most(looks[:, LOOK_STATS.index(name)]))
-          for name, label in _LOOKS.items()),
-        *(SeenFeature(kind="format", column=SHAPE, label=f"{label} picture", seen=_where(aspect, is_so))
-          for label, is_so in _SHAPES.items()),
-    ]  # fmt: skip
+        *(
+            SeenFeature(kind="look", label=label, seen=_above_most(looks[:, LOOK_STATS.index(name)]))
+            for name, label in _LOOKS.items()
+        ),
+        *(
+            SeenFeature(kind="format", column=SHAPE, label=f"{label} picture", seen=_where(aspect, is_so))
+            for label, is_so in _SHAPES.items()
+        ),
+    ]
 
 
 def _faces(features: Sequence[CreativeFeatures]) -> list[SeenFeature]:
@@ -142,11 +157,13 @@ def _formats(table: AccountTable) -> list[SeenFeature]:
         counts = Counter(value for values in table.columns[name] for value in values)
         features += [
             SeenFeature(
-                kind="format", label=f"{called}: {value}", column=name,
+                kind="format",
+                label=f"{called}: {value}",
+                column=name,
                 seen=np.array([np.nan if not values else float(value in values) for values in table.columns[name]]),
             )
             for value, _ in counts.most_common(MAX_VALUES)
-        ]  # fmt: skip
+        ]
     return features
 
 

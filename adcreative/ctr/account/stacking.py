@@ -81,10 +81,14 @@ def fit_weights(
     corners = np.eye(num)[upper >= 1.0]
     best = min(corners, key=lambda corner: loss(corner)[0])
     found = optimize.minimize(
-        loss, 0.5 * best + 0.5 / num, jac=True, method="SLSQP", bounds=[(0.0, one) for one in upper],
+        loss,
+        0.5 * best + 0.5 / num,
+        jac=True,
+        method="SLSQP",
+        bounds=[(0.0, one) for one in upper],
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1.0, "jac": lambda w: np.ones(num)},
         options={"maxiter": 200, "ftol": 1e-10},
-    )  # fmt: skip
+    )
     weights = np.where(found.x > LIMIT, found.x, 0.0)
     weights = weights / weights.sum() if weights.sum() > 0 else best
     weights = weights if loss(weights)[0] <= loss(best)[0] else best
@@ -125,9 +129,14 @@ def cross_fitted(
 
 
 def compare(
-    stacked: np.ndarray, others: Mapping[str, np.ndarray], clicks: np.ndarray, impressions: np.ndarray, group: np.ndarray,
-    *, seed: int,
-) -> dict[str, Comparison]:  # fmt: skip
+    stacked: np.ndarray,
+    others: Mapping[str, np.ndarray],
+    clicks: np.ndarray,
+    impressions: np.ndarray,
+    group: np.ndarray,
+    *,
+    seed: int,
+) -> dict[str, Comparison]:
     """Return name -> comparison of the stack with other log-odds [N] on the same ads; whole groups are drawn, paired."""
     share = bounded_share(clicks, impressions)
     own = losses(stacked, clicks, impressions)

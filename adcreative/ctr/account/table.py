@@ -30,9 +30,13 @@ PARTS: Mapping[str, tuple[str, ...]] = {  # part of an ad -> its dense blocks; w
 EVERYTHING = ("everything",)  # blocks of members that read all inputs
 _MEASURED: Mapping[str, Collection[str]] = {  # block -> optional measurements of an ad; none for a column
     **dict.fromkeys(("words", "characters", "columns x words", *PARTS["words"]), ("words",)),
-    "picture": ("image",), "look": ("look",), "faces": ("look",), "lettering": ("lettering",), "complexity": ("complexity",),
+    "picture": ("image",),
+    "look": ("look",),
+    "faces": ("look",),
+    "lettering": ("lettering",),
+    "complexity": ("complexity",),
     **dict.fromkeys(SHIPPED_BLOCKS, GENERAL_PARTS),
-}  # fmt: skip
+}
 
 
 def parts_of(blocks: Collection[str], dense: Collection[str]) -> frozenset[str]:
@@ -94,8 +98,11 @@ class AccountTable:
             texts=[self.texts[row] for row in idx],
             columns={name: [values[row] for row in idx] for name, values in self.columns.items()},
             dense={name: values[idx] for name, values in self.dense.items()},
-            clicks=self.clicks[idx], impressions=self.impressions[idx], group=self.group[idx], ads=self.ads.rows(idx),
-        )  # fmt: skip
+            clicks=self.clicks[idx],
+            impressions=self.impressions[idx],
+            group=self.group[idx],
+            ads=self.ads.rows(idx),
+        )
 
     def grouped_by(self, name: str) -> AccountTable:
         """Return the same ads, each value of a column being a group that no split may cut, as is each ad without a value."""

@@ -62,8 +62,12 @@ def fit_trees(encoded: Encoded, clicks: np.ndarray, impressions: np.ndarray, *, 
     """Fit the trees; the condensed encoding must have at least one column and some ad must have been clicked."""
     counted = np.minimum(impressions, CAP_IMPRESSIONS)
     fitted = HistGradientBoostingRegressor(
-        loss="poisson", learning_rate=LEARNING_RATE, max_iter=NUM_TREES, min_samples_leaf=MIN_LEAF_ADS, random_state=seed,
-    ).fit(encoded.condensed.astype(np.float64), clicks / impressions, sample_weight=counted)  # fmt: skip
+        loss="poisson",
+        learning_rate=LEARNING_RATE,
+        max_iter=NUM_TREES,
+        min_samples_leaf=MIN_LEAF_ADS,
+        random_state=seed,
+    ).fit(encoded.condensed.astype(np.float64), clicks / impressions, sample_weight=counted)
     return _pack(fitted)
 
 

@@ -72,11 +72,16 @@ def mark_features(
 ) -> np.ndarray:
     """Return [N, F] 1 where a headline has a feature, else 0."""
     group_column = find_group_column(table)
-    return np.array([
-        [has_feature(one.headline, name, brand=one.brand, subject=_subject(one, group_column), usual_words=usual_words)
-         for name in features]
-        for one in creatives
-    ], np.float64)  # fmt: skip
+    return np.array(
+        [
+            [
+                has_feature(one.headline, name, brand=one.brand, subject=_subject(one, group_column), usual_words=usual_words)
+                for name in features
+            ]
+            for one in creatives
+        ],
+        np.float64,
+    )
 
 
 def frequent_words(texts: Sequence[str]) -> list[str]:

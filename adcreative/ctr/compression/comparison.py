@@ -48,10 +48,14 @@ def measure_point(name: str, model: LogModel, held: LogRows) -> Point:
         disk_bytes = sum(path.stat().st_size for path in (Path(folder) / "model").iterdir())
     weight_bytes = sum(one.numel() * one.element_size() for one in state)
     return Point(
-        name=name, model=model, numbers=sum(int((one != 0).sum()) for one in state if one.is_floating_point()),
-        weight_bytes=weight_bytes, peak_bytes=weight_bytes + measure_peak(model.network, held), disk_bytes=disk_bytes,
+        name=name,
+        model=model,
+        numbers=sum(int((one != 0).sum()) for one in state if one.is_floating_point()),
+        weight_bytes=weight_bytes,
+        peak_bytes=weight_bytes + measure_peak(model.network, held),
+        disk_bytes=disk_bytes,
         predicted=predict_clicks(model.network, held),
-    )  # fmt: skip
+    )
 
 
 class _LiveBytes(TorchDispatchMode):

@@ -76,10 +76,12 @@ class Controller(nn.Module):
     def __init__(self, *, generator: torch.Generator) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            build_linear(NUM_INPUTS, 32, generator=generator), nn.LeakyReLU(),
-            build_linear(32, 16, generator=generator), nn.LeakyReLU(),
+            build_linear(NUM_INPUTS, 32, generator=generator),
+            nn.LeakyReLU(),
+            build_linear(32, 16, generator=generator),
+            nn.LeakyReLU(),
             build_linear(16, 1, generator=generator),
-        )  # fmt: skip
+        )
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return alpha [B] for inputs [B, 18]."""
@@ -109,9 +111,13 @@ def student_loss(logits: Tensor, teacher_logits: Tensor, truth: Tensor, alpha: T
 
 
 def outer_gradient(
-    forward: Callable[[dict[str, Tensor], Any], Tensor], weights: dict[str, Tensor], train: tuple[Any, Tensor, Tensor, Tensor],
-    choose: tuple[Any, Tensor], temperature: float, inner_rate: float,
-) -> Tensor:  # fmt: skip
+    forward: Callable[[dict[str, Tensor], Any], Tensor],
+    weights: dict[str, Tensor],
+    train: tuple[Any, Tensor, Tensor, Tensor],
+    choose: tuple[Any, Tensor],
+    temperature: float,
+    inner_rate: float,
+) -> Tensor:
     """Return CE of the `choose` rows after one inner step, as a function of alpha: differentiate it by the controller.
 
     Args:
@@ -211,9 +217,12 @@ class _Weigher:
         choose = (build_batch(drawn), torch.from_numpy(drawn.clicks.astype(np.float32)))
         loss = outer_gradient(
             lambda weights, rows: torch.func.functional_call(self._network, weights, (rows,)),
-            dict(self._network.named_parameters()), (batch, told, truth, alpha), choose, self._config.temperature,
+            dict(self._network.named_parameters()),
+            (batch, told, truth, alpha),
+            choose,
+            self._config.temperature,
             self._config.inner_rate,
-        )  # fmt: skip
+        )
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.first_gradient = self.first_gradient or _norm(self._controller)

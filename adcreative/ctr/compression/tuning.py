@@ -66,10 +66,15 @@ class Work:
 
 
 def tune(
-    network: Any, work: Work, config: TuneConfig, *, penalty: Callable[[], Tensor] | None = None,
-    after_step: Callable[[int], None] | None = None, keeps_best: bool = True,
+    network: Any,
+    work: Work,
+    config: TuneConfig,
+    *,
+    penalty: Callable[[], Tensor] | None = None,
+    after_step: Callable[[int], None] | None = None,
+    keeps_best: bool = True,
     learning_rates: Mapping[int, float] | None = None,
-) -> list[float]:  # fmt: skip
+) -> list[float]:
     """Train a network in place, leave it in eval mode; return the log-loss of the `choose` rows before and after each epoch.
 
     Args:

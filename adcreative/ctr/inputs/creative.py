@@ -210,9 +210,10 @@ class FieldInputs(CreativeInputs):
 
     def forward(self, batch: FeatureBatch, *, encodes_history: bool = True) -> NetworkInputs:
         return NetworkInputs(
-            fields=self.fields(batch), present=_presence(batch, has_labels=self.fields.labels is not None),
+            fields=self.fields(batch),
+            present=_presence(batch, has_labels=self.fields.labels is not None),
             views={name: embed(batch) for name, embed in self.views.items()},
-        )  # fmt: skip
+        )
 
 
 class CategoryInputs(CreativeInputs):

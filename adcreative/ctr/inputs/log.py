@@ -150,9 +150,14 @@ class LogInputs(nn.Module):
     """
 
     def __init__(
-        self, spec: LogSpec, dim: int, *, reads_history: bool, views: Mapping[str, View] | None = None,
+        self,
+        spec: LogSpec,
+        dim: int,
+        *,
+        reads_history: bool,
+        views: Mapping[str, View] | None = None,
         generator: torch.Generator,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         if reads_history and not spec.sequences:
             raise ConfigError("this network compares a candidate with a history; the schema names no sequence.")
@@ -180,9 +185,13 @@ class LogInputs(nn.Module):
         target_dim = len(self.targets) * dim
         sequence_dim = len(spec.sequences) * dim if target_dim else 0
         self.shape = InputShape(
-            num_fields=len(others), field_dim=dim, target_dim=target_dim, sequence_dim=sequence_dim,
-            num_domains=spec.num_domains, views=shapes,
-        )  # fmt: skip
+            num_fields=len(others),
+            field_dim=dim,
+            target_dim=target_dim,
+            sequence_dim=sequence_dim,
+            num_domains=spec.num_domains,
+            views=shapes,
+        )
 
     def ids_by_field(self, batch: LogBatch) -> dict[str, Tensor]:
         """Return field -> ids [B, L] that a batch looks up in the field's table, ids of histories included."""
@@ -205,9 +214,13 @@ class LogInputs(nn.Module):
             return NetworkInputs(fields=vectors, domain=batch.domain, views=views)
         mask = (batch.history[next(iter(self.spec.sequences))] > 0).to(vectors.dtype)
         return NetworkInputs(
-            fields=vectors[:, : self.num_others], target=vectors[:, self.num_others :].flatten(1),
-            sequence=self.encode_history(batch.history), mask=mask, domain=batch.domain, views=views,
-        )  # fmt: skip
+            fields=vectors[:, : self.num_others],
+            target=vectors[:, self.num_others :].flatten(1),
+            sequence=self.encode_history(batch.history),
+            mask=mask,
+            domain=batch.domain,
+            views=views,
+        )
 
     def embedding_weights(self) -> list[Tensor]:
         """Return the parameters of the embedding regulariser: every table, slope and projection."""

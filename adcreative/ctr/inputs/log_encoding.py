@@ -85,11 +85,14 @@ class LogEncoding:
         """The network inputs of this log."""
         schema = self.schema
         return LogSpec(
-            categorical={name: self._size(name) for name in schema.categories}, numeric=schema.numeric,
-            multi_valued={name: self._size(name) for name in schema.multi_valued}, vectors=dict(self.widths),
-            sequences=dict(sorted(schema.sequences.items())), num_domains=len(self.domains) + 1 if schema.domain else 0,
+            categorical={name: self._size(name) for name in schema.categories},
+            numeric=schema.numeric,
+            multi_valued={name: self._size(name) for name in schema.multi_valued},
+            vectors=dict(self.widths),
+            sequences=dict(sorted(schema.sequences.items())),
+            num_domains=len(self.domains) + 1 if schema.domain else 0,
             crossed=tuple(len(keys) + 1 for keys in self.crossed.values()),
-        )  # fmt: skip
+        )
 
     def encode(self, table: pd.DataFrame, *, has_labels: bool = True) -> LogRows:
         """Encode rows of the log; has_labels=False does not read label and conversion, and gives zeros.
@@ -177,11 +180,16 @@ class LogEncoding:
         schema, crossed = LogSchema(**parts), values["crossed"]
         pairs = _crossed_names(schema) if crossed else ()
         return cls(
-            schema=schema, vocabularies={k: tuple(v) for k, v in values["vocabularies"].items()},
-            hashed=values["hashed"], means=values["means"], stds=values["stds"], domains=tuple(values["domains"]),
-            widths={name: values["widths"][name] for name in schema.vectors}, crossed={k: tuple(crossed[k]) for k in pairs},
+            schema=schema,
+            vocabularies={k: tuple(v) for k, v in values["vocabularies"].items()},
+            hashed=values["hashed"],
+            means=values["means"],
+            stds=values["stds"],
+            domains=tuple(values["domains"]),
+            widths={name: values["widths"][name] for name in schema.vectors},
+            crossed={k: tuple(crossed[k]) for k in pairs},
             num_labels=values["num_labels"],
-        )  # fmt: skip
+        )
 
 
 def fit_encoding(parts: Iterable[pd.DataFrame], schema: LogSchema, *, num_labels: int = 1) -> LogEncoding:
@@ -229,9 +237,15 @@ def fit_encoding(parts: Iterable[pd.DataFrame], schema: LogSchema, *, num_labels
     means = {name: total / num_rows for name, total in sums.items()}
     stds = {name: float(np.sqrt(max(squares[name] / num_rows - means[name] ** 2, 0.0))) or 1.0 for name in schema.numeric}
     return LogEncoding(
-        schema=schema, vocabularies=vocabularies, hashed=hashed, means=means, stds=stds, widths=widths,
-        domains=tuple(sorted(domains)), num_labels=num_labels,
-    )  # fmt: skip
+        schema=schema,
+        vocabularies=vocabularies,
+        hashed=hashed,
+        means=means,
+        stds=stds,
+        widths=widths,
+        domains=tuple(sorted(domains)),
+        num_labels=num_labels,
+    )
 
 
 def _crossed_names(schema: LogSchema) -> tuple[str, ...]:

@@ -82,9 +82,13 @@ class SmallTable(nn.Module):
         """Return the sizes that `build_table` needs."""
         num_places = 0 if self.places is None else len(self.places)
         return {
-            "num_ids": self.num_ids, "num_places": num_places, "num_rows": len(self.weight), "width": self.weight.shape[1],
-            "dim": self.dim, "has_basis": int(self.basis is not None),
-        }  # fmt: skip
+            "num_ids": self.num_ids,
+            "num_places": num_places,
+            "num_rows": len(self.weight),
+            "width": self.weight.shape[1],
+            "dim": self.dim,
+            "has_basis": int(self.basis is not None),
+        }
 
 
 def plain_table(vectors: Tensor) -> nn.Embedding:

@@ -65,9 +65,15 @@ class InteractingLayer(nn.Module):
     """One interacting layer: [B, M, in_dim] -> [B, M, out_dim], heads of width out_dim / H side by side."""
 
     def __init__(
-        self, in_dim: int, out_dim: int, num_heads: int, *, variant: str = "paper", weight_std: float | None = None,
+        self,
+        in_dim: int,
+        out_dim: int,
+        num_heads: int,
+        *,
+        variant: str = "paper",
+        weight_std: float | None = None,
         generator: torch.Generator,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.num_heads, self.is_official = num_heads, variant == "official"
         self.to_query, self.to_key, self.to_value, self.residual = (
@@ -116,18 +122,25 @@ class AutoInt(Network):
         widths = [shape.field_dim, *[config.attention_dim] * config.num_layers]
         self.interacting = nn.ModuleList(
             InteractingLayer(
-                in_dim, config.attention_dim, config.num_heads, variant=config.variant, weight_std=config.weight_std,
+                in_dim,
+                config.attention_dim,
+                config.num_heads,
+                variant=config.variant,
+                weight_std=config.weight_std,
                 generator=generator,
             )
             for in_dim in widths[:-1]
-        )  # fmt: skip
+        )
         attended_dim = shape.num_fields * widths[-1]
         self.tower = None
         if config.hidden_dims:
             self.tower = MLP(
-                shape.flat_dim, config.hidden_dims, batch_norm=config.batch_norm, dropout_prob=config.dropout_prob,
+                shape.flat_dim,
+                config.hidden_dims,
+                batch_norm=config.batch_norm,
+                dropout_prob=config.dropout_prob,
                 generator=generator,
-            )  # fmt: skip
+            )
             attended_dim += self.tower.out_dim
         self.head = build_head(attended_dim, starts_at_zero=config.starts_at_zero, generator=generator)
 

@@ -68,9 +68,15 @@ class InterestAttention(PaddedPart):
     """
 
     def __init__(
-        self, item_dim: int, extra_dim: int = 0, *, hidden_dims: Sequence[int] = (36,), activation: str = "dice",
-        dropout_prob: float = 0.0, generator: torch.Generator,
-    ) -> None:  # fmt: skip
+        self,
+        item_dim: int,
+        extra_dim: int = 0,
+        *,
+        hidden_dims: Sequence[int] = (36,),
+        activation: str = "dice",
+        dropout_prob: float = 0.0,
+        generator: torch.Generator,
+    ) -> None:
         super().__init__()
         self.extra_dim = extra_dim
         widths = [4 * item_dim + extra_dim, *hidden_dims]
@@ -162,13 +168,21 @@ class DIN(Network):
         super().__init__()
         self.target_dim, self.sequence_dim = shape.target_dim, shape.sequence_dim
         self.attention = InterestAttention(
-            shape.target_dim, shape.sequence_dim - shape.target_dim, hidden_dims=config.attention_dims,
-            activation=config.activation, dropout_prob=config.attention_dropout_prob, generator=generator,
-        )  # fmt: skip
+            shape.target_dim,
+            shape.sequence_dim - shape.target_dim,
+            hidden_dims=config.attention_dims,
+            activation=config.activation,
+            dropout_prob=config.attention_dropout_prob,
+            generator=generator,
+        )
         self.tower = MLP(
-            shape.flat_dim + shape.target_dim + shape.sequence_dim, config.hidden_dims, activation=config.activation,
-            batch_norm=config.batch_norm, dropout_prob=config.dropout_prob, generator=generator,
-        )  # fmt: skip
+            shape.flat_dim + shape.target_dim + shape.sequence_dim,
+            config.hidden_dims,
+            activation=config.activation,
+            batch_norm=config.batch_norm,
+            dropout_prob=config.dropout_prob,
+            generator=generator,
+        )
         self.head = build_head(self.tower.out_dim, starts_at_zero=config.starts_at_zero, generator=generator)
 
     def pool(self, inputs: NetworkInputs) -> Tensor:

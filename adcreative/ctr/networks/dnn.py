@@ -33,9 +33,13 @@ class DNN(Network):
     def __init__(self, shape: InputShape, config: DNNConfig, *, generator: torch.Generator) -> None:
         super().__init__()
         self.tower = MLP(
-            shape.flat_dim, config.hidden_dims, activation=config.activation, batch_norm=config.batch_norm,
-            dropout_prob=config.dropout_prob, generator=generator,
-        )  # fmt: skip
+            shape.flat_dim,
+            config.hidden_dims,
+            activation=config.activation,
+            batch_norm=config.batch_norm,
+            dropout_prob=config.dropout_prob,
+            generator=generator,
+        )
         self.head = build_head(self.tower.out_dim, starts_at_zero=config.starts_at_zero, generator=generator)
 
     def forward(self, inputs: NetworkInputs) -> Tensor:

@@ -46,11 +46,14 @@ class ESMM(Network):
         super().__init__()
         self.ctr_tower, self.cvr_tower = (
             MLP(
-                shape.flat_dim, config.hidden_dims, batch_norm=config.batch_norm, dropout_prob=config.dropout_prob,
+                shape.flat_dim,
+                config.hidden_dims,
+                batch_norm=config.batch_norm,
+                dropout_prob=config.dropout_prob,
                 generator=generator,
             )
             for _ in range(2)
-        )  # fmt: skip
+        )
         self.ctr_head, self.cvr_head = (
             build_head(self.ctr_tower.out_dim, starts_at_zero=False, generator=generator) for _ in range(2)
         )

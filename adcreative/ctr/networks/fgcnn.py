@@ -60,9 +60,17 @@ class GeneratorLayer(nn.Module):
     """One layer of the generator on a map [B, C, H, D]; out_height = ceil(H / pool)."""
 
     def __init__(
-        self, in_channels: int, height: int, dim: int, *, channels: int, kernel: int, pool: int, new_maps: int,
+        self,
+        in_channels: int,
+        height: int,
+        dim: int,
+        *,
+        channels: int,
+        kernel: int,
+        pool: int,
+        new_maps: int,
         generator: torch.Generator,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.kernel, self.pool, self.out_height = kernel, pool, -(-height // pool)
         self.conv = build_unset(nn.Conv2d, in_channels, channels, (kernel, 1))
@@ -93,18 +101,27 @@ class FGCNN(Network):
         layers, height, channels = [], shape.num_fields, 1
         for settings in zip(config.channels, config.kernel_heights, config.pool_sizes, config.new_maps, strict=True):
             layer = GeneratorLayer(
-                channels, height, shape.field_dim, channels=settings[0], kernel=settings[1], pool=settings[2],
-                new_maps=settings[3], generator=generator,
-            )  # fmt: skip
+                channels,
+                height,
+                shape.field_dim,
+                channels=settings[0],
+                kernel=settings[1],
+                pool=settings[2],
+                new_maps=settings[3],
+                generator=generator,
+            )
             layers.append(layer)
             height, channels = layer.out_height, settings[0]
         self.layers = nn.ModuleList(layers)
         self.num_rows = shape.num_fields + sum(layer.new_shape[0] for layer in layers)
         num_pairs = self.num_rows * (self.num_rows - 1) // 2
         self.tower = MLP(
-            self.num_rows * shape.field_dim + num_pairs, config.hidden_dims, batch_norm=config.batch_norm,
-            dropout_prob=config.dropout_prob, generator=generator,
-        )  # fmt: skip
+            self.num_rows * shape.field_dim + num_pairs,
+            config.hidden_dims,
+            batch_norm=config.batch_norm,
+            dropout_prob=config.dropout_prob,
+            generator=generator,
+        )
         self.head = build_head(self.tower.out_dim, starts_at_zero=config.starts_at_zero, generator=generator)
 
     def generate(self, fields: Tensor) -> Iterator[Tensor]:

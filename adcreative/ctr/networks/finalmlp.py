@@ -115,10 +115,8 @@ class FinalMLP(Network):
             )
         self.tower_1, self.tower_2 = (
             MLP(shape.flat_dim, dims, batch_norm=config.batch_norm, dropout_prob=prob, generator=generator)
-            for dims, prob in (
-                (config.hidden_dims_1, config.dropout_prob_1), (config.hidden_dims_2, config.dropout_prob_2)
-            )
-        )  # fmt: skip
+            for dims, prob in ((config.hidden_dims_1, config.dropout_prob_1), (config.hidden_dims_2, config.dropout_prob_2))
+        )
         self.fusion = BilinearFusion(self.tower_1.out_dim, self.tower_2.out_dim, config.num_heads, generator=generator)
         if config.starts_at_zero:
             for weight in self.fusion.parameters():

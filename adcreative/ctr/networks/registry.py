@@ -78,37 +78,56 @@ NETWORKS: Mapping[str, NetworkEntry] = {
     "fm": NetworkEntry(build=FM, config=FMConfig, views=lambda config, dim, spec: {FIRST_ORDER: View(dim=1)}),
     "dnn": NetworkEntry(build=DNN, config=DNNConfig),
     "autoint": NetworkEntry(
-        build=AutoInt, config=AutoIntConfig, dense_dim=ADSEE_HIDDEN_DIMS[0],  # on creatives as in AdSEE
+        build=AutoInt,
+        config=AutoIntConfig,
+        dense_dim=ADSEE_HIDDEN_DIMS[0],  # on creatives as in AdSEE
         on_creatives=lambda sizes: {
-            "attention_dim": sizes.embedding_dim + sizes.embedding_dim % 2, "hidden_dims": ADSEE_HIDDEN_DIMS,
-            "weight_std": ADSEE_STD, "dropout_prob": 0.0,
+            "attention_dim": sizes.embedding_dim + sizes.embedding_dim % 2,
+            "hidden_dims": ADSEE_HIDDEN_DIMS,
+            "weight_std": ADSEE_STD,
+            "dropout_prob": 0.0,
         },
     ),
     "fgcnn": NetworkEntry(
-        build=FGCNN, config=FGCNNConfig, views=lambda config, dim, spec: {GENERATOR: View(dim=dim)},
+        build=FGCNN,
+        config=FGCNNConfig,
+        views=lambda config, dim, spec: {GENERATOR: View(dim=dim)},
         on_creatives=lambda sizes: {
-            "channels": (6, 8), "kernel_heights": (7, 7), "pool_sizes": (2, 2), "new_maps": (2, 2), "hidden_dims": (128, 64)
+            "channels": (6, 8),
+            "kernel_heights": (7, 7),
+            "pool_sizes": (2, 2),
+            "new_maps": (2, 2),
+            "hidden_dims": (128, 64),
         },
     ),
     "finalmlp": NetworkEntry(
-        build=FinalMLP, config=FinalMLPConfig, views=_contexts,
+        build=FinalMLP,
+        config=FinalMLPConfig,
+        views=_contexts,
         on_creatives=lambda sizes: {"dropout_prob_1": sizes.dropout_prob, "dropout_prob_2": sizes.dropout_prob},
     ),
     "optinter": NetworkEntry(
-        build=OptInter, config=OptInterConfig, reads_crossed=True, searches=True,
+        build=OptInter,
+        config=OptInterConfig,
+        reads_crossed=True,
+        searches=True,
         views=lambda config, dim, spec: {
-            CROSSED: View(dim=dim, is_crossed=True), FACTORS: View(dim=dim, fields=tuple(spec.categorical))
+            CROSSED: View(dim=dim, is_crossed=True),
+            FACTORS: View(dim=dim, fields=tuple(spec.categorical)),
         },
     ),
     "adaptdhm": NetworkEntry(build=AdaptDHM, config=AdaptDHMConfig),
     "esmm": NetworkEntry(build=ESMM, config=ESMMConfig, num_labels=2),
     "din": NetworkEntry(build=DIN, config=DINConfig, reads_history=True),
     "qin": NetworkEntry(
-        build=QIN, config=QINConfig, reads_history=True, projects_log_rate=True,
+        build=QIN,
+        config=QINConfig,
+        reads_history=True,
+        projects_log_rate=True,
         on_creatives=lambda sizes: {"num_layers": sizes.num_layers, "num_rows": sizes.num_rows},
     ),
     "sdim": NetworkEntry(build=SDIM, config=SDIMConfig, reads_history=True),
-}  # fmt: skip
+}
 
 
 def find_network(name: str) -> NetworkEntry:

@@ -187,15 +187,22 @@ class SDIM(Network):
         self.attention: InterestAttention | None = None
         if is_paper:
             self.attention = InterestAttention(
-                shape.target_dim, shape.sequence_dim - shape.target_dim, hidden_dims=config.attention_dims,
-                activation=config.activation, generator=generator,
-            )  # fmt: skip
+                shape.target_dim,
+                shape.sequence_dim - shape.target_dim,
+                hidden_dims=config.attention_dims,
+                activation=config.activation,
+                generator=generator,
+            )
         else:
             self.scaled = ScaledTargetAttention(shape.target_dim, config.short_dim, generator=generator)
         self.tower = MLP(
-            shape.flat_dim + shape.target_dim + 2 * shape.sequence_dim, config.hidden_dims, activation=config.activation,
-            batch_norm=config.batch_norm, dropout_prob=config.dropout_prob, generator=generator,
-        )  # fmt: skip
+            shape.flat_dim + shape.target_dim + 2 * shape.sequence_dim,
+            config.hidden_dims,
+            activation=config.activation,
+            batch_norm=config.batch_norm,
+            dropout_prob=config.dropout_prob,
+            generator=generator,
+        )
         self.head = build_head(self.tower.out_dim, starts_at_zero=config.starts_at_zero, generator=generator)
 
     def forward(self, inputs: NetworkInputs, cache: BucketCache | None = None, place: Tensor | None = None) -> Tensor:

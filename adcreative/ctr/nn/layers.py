@@ -161,9 +161,11 @@ class QuadraticLayer(nn.Module):
             raise RuntimeError("the batch norm keeps no running statistics")
         scale = self.norm.weight / torch.sqrt(variance + self.norm.eps)
         return FoldedQuadraticLayer(
-            (weight * scale[:, None]).detach(), (bias * scale).detach(),
-            (self.norm.bias - mean * scale).detach(), self.activation.weight.detach().clone(),
-        )  # fmt: skip
+            (weight * scale[:, None]).detach(),
+            (bias * scale).detach(),
+            (self.norm.bias - mean * scale).detach(),
+            self.activation.weight.detach().clone(),
+        )
 
 
 class FoldedQuadraticLayer(nn.Module):

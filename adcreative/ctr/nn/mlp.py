@@ -72,9 +72,15 @@ class MLP(nn.Module):
     """
 
     def __init__(
-        self, in_dim: int, hidden_dims: Sequence[int], *, activation: str = "relu", batch_norm: bool = False,
-        dropout_prob: float = 0.0, generator: torch.Generator,
-    ) -> None:  # fmt: skip
+        self,
+        in_dim: int,
+        hidden_dims: Sequence[int],
+        *,
+        activation: str = "relu",
+        batch_norm: bool = False,
+        dropout_prob: float = 0.0,
+        generator: torch.Generator,
+    ) -> None:
         super().__init__()
         widths = [in_dim, *hidden_dims]
         self.out_dim = widths[-1]

@@ -38,8 +38,13 @@ EMBEDDING_DIM = 10
 BYTES_A_WEIGHT = 16  # float32 with its gradient and Adam's two moments
 COUNTED_ROWS = 65_536  # rows per chunk when ids are counted
 OF_LOGS = {  # differences to the defaults of TrainConfig, which are those of QIN on MicroLens
-    "learning_rate": 1e-3, "batch_size": 4096, "embedding_regularizer": 1e-5, "factor": 0.1, "patience": 2, "max_epochs": 100,
-}  # fmt: skip
+    "learning_rate": 1e-3,
+    "batch_size": 4096,
+    "embedding_regularizer": 1e-5,
+    "factor": 0.1,
+    "patience": 2,
+    "max_epochs": 100,
+}
 # Training rows below which OF_SMALL_LOGS applies; on the Frappe part FinalMLP then has a test AUC of 0.945 in place of 0.928.
 # In larger logs an id has many rows, and a step costs as much as all tables have numbers.
 LARGE_LOG = 1_000_000
@@ -203,13 +208,15 @@ def _fit(
     if settings.training.starts_at_base_rate:
         own: Network = network.network
         own.start_at(math.log(log.click_rate / (1 - log.click_rate)))  # both classes occur
-    notes = {
-        "network": asdict(settings.network), "inputs": asdict(settings.inputs), "encoding": digest_schema(log.encoding)
-    }  # fmt: skip
+    notes = {"network": asdict(settings.network), "inputs": asdict(settings.inputs), "encoding": digest_schema(log.encoding)}
     job = Job(
-        name=settings.name, kind=f"{LogModel.KIND} in training", network=network, generator=generator,
-        training=settings.training, settings=notes,
-    )  # fmt: skip
+        name=settings.name,
+        kind=f"{LogModel.KIND} in training",
+        network=network,
+        generator=generator,
+        training=settings.training,
+        settings=notes,
+    )
     if settings.training.batch_aware_regularizer:
         network.count_ids(build_batch(rows) for rows in log.train.iter_batches(COUNTED_ROWS))
     streamed = StreamedTraining(job, log, run_dir, run=RunConfig(seed=settings.seed), log=say)

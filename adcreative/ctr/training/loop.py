@@ -67,13 +67,23 @@ class _CreativeTraining(Trainer):
     """A batch is the row numbers of whole groups; modalities are masked at random."""
 
     def __init__(
-        self, model: nn.Module, batch: FeatureBatch, counts: Counts, splits: tuple[np.ndarray, np.ndarray], *,
-        config: TrainingConfig, seed: int, callbacks: Callbacks,
-    ) -> None:  # fmt: skip
+        self,
+        model: nn.Module,
+        batch: FeatureBatch,
+        counts: Counts,
+        splits: tuple[np.ndarray, np.ndarray],
+        *,
+        config: TrainingConfig,
+        seed: int,
+        callbacks: Callbacks,
+    ) -> None:
         super().__init__(
-            model, _build_optimizer(model, config), max_epochs=config.num_epochs, patience=config.patience,
+            model,
+            _build_optimizer(model, config),
+            max_epochs=config.num_epochs,
+            patience=config.patience,
             max_gradient_norm=config.max_gradient_norm,
-        )  # fmt: skip
+        )
         self.batch, self.counts, self.config, self.callbacks = batch, counts, config, callbacks
         self.train_idx, held_out = splits[0], np.sort(splits[1])
         self.held_out = batch.index_select(torch.from_numpy(held_out)), counts.index_select(held_out)

@@ -149,17 +149,24 @@ class StreamedTraining(Trainer):
         self.model = self.accelerator.prepare(job.network)  # moves and distributes the network, casts in forward
         trained = [parameter for parameter in job.network.parameters() if parameter.requires_grad]
         super().__init__(
-            job.network, torch.optim.Adam(trained, lr=job.training.learning_rate, fused=True), patience=job.training.patience,
-            max_epochs=job.training.max_epochs, max_gradient_norm=job.training.max_gradient_norm,
+            job.network,
+            torch.optim.Adam(trained, lr=job.training.learning_rate, fused=True),
+            patience=job.training.patience,
+            max_epochs=job.training.max_epochs,
+            max_gradient_norm=job.training.max_gradient_norm,
             average_decay=job.training.average_decay,
-        )  # fmt: skip
+        )
         self.state.learning_rate, self.min_gain = job.training.learning_rate, job.training.min_gain
         self.num_steps = -(-source.train.num_rows // job.training.batch_size)  # of an epoch
         self.settings = {
-            "model": job.name, "seed": run.seed, "training": asdict(self.training), **job.settings,
-            "precision": self.accelerator.mixed_precision, "num_train": source.train.num_rows,
+            "model": job.name,
+            "seed": run.seed,
+            "training": asdict(self.training),
+            **job.settings,
+            "precision": self.accelerator.mixed_precision,
+            "num_train": source.train.num_rows,
             "num_valid": source.valid.num_rows,
-        }  # fmt: skip
+        }
         num_processes, precision = self.accelerator.num_processes, self.accelerator.mixed_precision
         self.min_rows = max(2, num_processes)  # batch norm needs two rows, each process one
         self.log(f"{job.name}: {num_processes} processes, {self.device}, precision {precision}")

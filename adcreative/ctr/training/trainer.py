@@ -51,9 +51,15 @@ class Trainer:
     min_rows, min_gain, counts_start = 1, 0.0, True
 
     def __init__(
-        self, network: nn.Module, optimizer: torch.optim.Optimizer, *, max_epochs: int, patience: int = 0,
-        max_gradient_norm: float = math.inf, average_decay: float = 0.0,
-    ) -> None:  # fmt: skip
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        max_epochs: int,
+        patience: int = 0,
+        max_gradient_norm: float = math.inf,
+        average_decay: float = 0.0,
+    ) -> None:
         self.network: Any = network
         self.average_decay, self.averaged = average_decay, dict[str, Tensor]()
         self.optimizer = optimizer
@@ -169,9 +175,12 @@ class Trainer:
     def pack(self) -> dict[str, Any]:
         """Return the state of the training, besides the order of batches and the network's generator."""
         return {
-            "run": asdict(self.state), "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "best": self.best_weights, "averaged": self.averaged,
-        }  # fmt: skip
+            "run": asdict(self.state),
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best_weights,
+            "averaged": self.averaged,
+        }
 
     def unpack(self, packed: Mapping[str, Any]) -> None:
         """Restore the state of `pack`."""

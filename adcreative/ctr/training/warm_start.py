@@ -43,9 +43,16 @@ ALONE = "alone "  # prefix of an additional part for ads without a picture
 
 @torch.no_grad()
 def fit_wide_path(
-    model: Any, batch: FeatureBatch, counts: Counts, train_idx: np.ndarray, *, rng: np.random.Generator, scale: float = 1.0,
-    is_bagged: bool = True, group_variance: float = GROUP_VARIANCE,
-) -> None:  # fmt: skip
+    model: Any,
+    batch: FeatureBatch,
+    counts: Counts,
+    train_idx: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    scale: float = 1.0,
+    is_bagged: bool = True,
+    group_variance: float = GROUP_VARIANCE,
+) -> None:
     """Fit the wide path of `model` (a network with `wide`, in eval mode) to the training rows.
 
     Args:

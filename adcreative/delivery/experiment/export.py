@@ -36,20 +36,53 @@ from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.progress import told
 
 RSA_COLUMNS = (
-    "Campaign", "Ad Group", "Ad type", *(f"Headline {n}" for n in range(1, 16)), "Headline 1 position",
-    *(f"Description {n}" for n in range(1, 5)), "Description 1 position", "Final URL", "Labels", "Ad status",
-)  # fmt: skip
+    "Campaign",
+    "Ad Group",
+    "Ad type",
+    *(f"Headline {n}" for n in range(1, 16)),
+    "Headline 1 position",
+    *(f"Description {n}" for n in range(1, 5)),
+    "Description 1 position",
+    "Final URL",
+    "Labels",
+    "Ad status",
+)
 META_COLUMNS = (
-    "Campaign Name", "Ad Set Name", "Ad Name", "Ad Status", "Creative Type", "Title", "Body", "Link Description", "Link",
-    "Call to Action", "Image File Name",
-)  # fmt: skip
+    "Campaign Name",
+    "Ad Set Name",
+    "Ad Name",
+    "Ad Status",
+    "Creative Type",
+    "Title",
+    "Body",
+    "Link Description",
+    "Link",
+    "Call to Action",
+    "Image File Name",
+)
 _RSA_HEADLINE, _RSA_DESCRIPTION, _RSA_HEADLINES, _RSA_DESCRIPTIONS = 30, 90, (3, 15), (2, 4)
 _META_TITLE, _META_BODY = 255, 2200
 _META_SHOWN = {"Title": 40, "Body": 125}
-_META_CALLS = frozenset((
-    "APPLY_NOW", "BOOK_NOW", "BUY_NOW", "CONTACT_US", "DOWNLOAD", "GET_OFFER", "GET_QUOTE", "INSTALL_NOW", "LEARN_MORE",
-    "ORDER_NOW", "PLAY_GAME", "SEE_MENU", "SHOP_NOW", "SIGN_UP", "SUBSCRIBE", "WATCH_MORE",
-))  # fmt: skip
+_META_CALLS = frozenset(
+    (
+        "APPLY_NOW",
+        "BOOK_NOW",
+        "BUY_NOW",
+        "CONTACT_US",
+        "DOWNLOAD",
+        "GET_OFFER",
+        "GET_QUOTE",
+        "INSTALL_NOW",
+        "LEARN_MORE",
+        "ORDER_NOW",
+        "PLAY_GAME",
+        "SEE_MENU",
+        "SHOP_NOW",
+        "SIGN_UP",
+        "SUBSCRIBE",
+        "WATCH_MORE",
+    )
+)
 WITH_PICTURES = ("meta-bulk", "adcp")
 _WORD_EDITS = ("headline", "description")
 
@@ -125,15 +158,23 @@ def _build_rsa(
         "headline", creative.headline, (*settings.extra_headlines, creative.brand, creative.cta), _RSA_HEADLINE, _RSA_HEADLINES
     )
     descriptions = _fill(
-        "description", creative.description, (*settings.extra_descriptions, creative.primary_text),
-        _RSA_DESCRIPTION, _RSA_DESCRIPTIONS,
-    )  # fmt: skip
+        "description",
+        creative.description,
+        (*settings.extra_descriptions, creative.primary_text),
+        _RSA_DESCRIPTION,
+        _RSA_DESCRIPTIONS,
+    )
     row: dict[str, Any] = {
-        "Campaign": variant.campaign, "Ad Group": settings.ad_group, "Ad type": "Responsive search ad",
-        "Headline 1 position": "1", "Final URL": settings.url, "Labels": variant.name, "Ad status": "Paused",
+        "Campaign": variant.campaign,
+        "Ad Group": settings.ad_group,
+        "Ad type": "Responsive search ad",
+        "Headline 1 position": "1",
+        "Final URL": settings.url,
+        "Labels": variant.name,
+        "Ad status": "Paused",
         **{f"Headline {n}": line for n, line in enumerate(headlines, start=1)},
         **{f"Description {n}": line for n, line in enumerate(descriptions, start=1)},
-    }  # fmt: skip
+    }
     if creative.description:
         row["Description 1 position"] = "1"
     return row, _note_escapes(row)
@@ -170,11 +211,18 @@ def _build_meta(
     picture, notes = copy_picture(variant, out, limits_of(settings, "meta-bulk"), leave)
     call = re.sub(r"\W+", "_", creative.cta.strip()).upper()
     row = {
-        "Campaign Name": variant.campaign, "Ad Set Name": settings.ad_group, "Ad Name": variant.name, "Ad Status": "PAUSED",
-        "Creative Type": "Link Page Post Ad", "Title": creative.headline, "Body": body,
-        "Link Description": creative.description if creative.primary_text else "", "Link": settings.url,
-        "Call to Action": call if call in _META_CALLS else "", "Image File Name": picture,
-    }  # fmt: skip
+        "Campaign Name": variant.campaign,
+        "Ad Set Name": settings.ad_group,
+        "Ad Name": variant.name,
+        "Ad Status": "PAUSED",
+        "Creative Type": "Link Page Post Ad",
+        "Title": creative.headline,
+        "Body": body,
+        "Link Description": creative.description if creative.primary_text else "",
+        "Link": settings.url,
+        "Call to Action": call if call in _META_CALLS else "",
+        "Image File Name": picture,
+    }
     notes += [
         f"the {name.lower()} has {len(row[name])} letters; about {limit} are shown"
         for name, limit in _META_SHOWN.items()
@@ -213,10 +261,18 @@ def _build_adcp(
         is_face = any(not edit.startswith(_WORD_EDITS) for edit in variant.edits)
         manifest["provenance"] = {
             "digital_source_type": "composite_with_trained_algorithmic_media" if is_face else "trained_algorithmic_media",
-            "ai_tool": {"name": "adcreative"}, "human_oversight": settings.human_oversight, "declared_by": {"role": "tool"},
-        }  # fmt: skip
-    ours = {"test": variant.test, "arm": variant.arm, "campaign": variant.campaign, "predicted_ctr": variant.ctr,
-            "edits": list(variant.edits), "run_hash": variant.run_hash}  # fmt: skip
+            "ai_tool": {"name": "adcreative"},
+            "human_oversight": settings.human_oversight,
+            "declared_by": {"role": "tool"},
+        }
+    ours = {
+        "test": variant.test,
+        "arm": variant.arm,
+        "campaign": variant.campaign,
+        "predicted_ctr": variant.ctr,
+        "edits": list(variant.edits),
+        "run_hash": variant.run_hash,
+    }
     manifest["ext"] = {"adcreative": ours}
     return {"creative_id": variant.variant_id, "name": variant.name, "manifest": manifest}, notes
 

@@ -122,9 +122,11 @@ def _adapt_sidecar(source: Path, target: Path, fitted: FittedPicture) -> None:
         return
     content = read_sidecar(source)
     encoded = {
-        "from_sha256": content["picture_sha256"], "format": fitted.file_format, "quality": fitted.quality,
+        "from_sha256": content["picture_sha256"],
+        "format": fitted.file_format,
+        "quality": fitted.quality,
         "similarity": round(fitted.similarity, 5),
-    }  # fmt: skip
+    }
     digest = hashlib.sha256(fitted.content).hexdigest()
     write_sidecar(target, content | {"picture": target.name, "picture_sha256": digest, "encoded": encoded})
 

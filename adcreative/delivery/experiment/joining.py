@@ -80,6 +80,11 @@ def count_row(row: ResultRow, arm: str) -> ArmDay:
     """Return the counts of a row; rows of several days stay whole and are compared with the same days of the control."""
     day = row.date_start if row.date_start == row.date_end else f"{row.date_start}..{row.date_end}"
     return ArmDay(
-        arm=arm, day=day, impressions=row.impressions, clicks=row.clicks, spend=row.spend, conversions=row.conversions,
+        arm=arm,
+        day=day,
+        impressions=row.impressions,
+        clicks=row.clicks,
+        spend=row.spend,
+        conversions=row.conversions,
         revenue=row.revenue,
-    )  # fmt: skip
+    )

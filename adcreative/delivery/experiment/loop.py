@@ -123,9 +123,12 @@ def import_results(
             )
     num_rows = sum(len(rows) for rows in matches.values())
     return Import(
-        matched=num_rows - refused, unmatched=sum(unmatched.values()), refused=refused, is_known=is_known,
+        matched=num_rows - refused,
+        unmatched=sum(unmatched.values()),
+        refused=refused,
+        is_known=is_known,
         warnings=tuple(warnings),
-    )  # fmt: skip
+    )
 
 
 def _remember(connection: Any, variants: Sequence[Variant]) -> None:
@@ -134,9 +137,18 @@ def _remember(connection: Any, variants: Sequence[Variant]) -> None:
         image = str(variant.creative.image_path.resolve()) if variant.creative.image_path else ""
         connection.execute(
             "INSERT OR REPLACE INTO variants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [variant.variant_id, variant.run_hash, variant.campaign, variant.test, variant.arm, variant.name, variant.ctr,
-             image, json.dumps(creative, ensure_ascii=False)],
-        )  # fmt: skip
+            [
+                variant.variant_id,
+                variant.run_hash,
+                variant.campaign,
+                variant.test,
+                variant.arm,
+                variant.name,
+                variant.ctr,
+                image,
+                json.dumps(creative, ensure_ascii=False),
+            ],
+        )
 
 
 def _match(connection: Any, rows: Sequence[ResultRow]) -> tuple[dict[str, list[ResultRow]], Counter[str]]:
@@ -232,9 +244,12 @@ def write_training_table(outcomes: Sequence[Mapping[str, Any]], out_dir: Path) -
             (out_dir / creative["file_name"]).chmod(0o600)
         creative |= {name: outcome[name] or "" for name in ("date_start", "date_end", "currency")}
         creative |= {
-            "ad_name": outcome["name"], "test_id": f"{outcome['run_hash'][:12]}/{outcome['campaign']}/{outcome['test']}",
-            "impressions": outcome["impressions"], "clicks": outcome["clicks"], "spend": outcome["spend"],
-        }  # fmt: skip
+            "ad_name": outcome["name"],
+            "test_id": f"{outcome['run_hash'][:12]}/{outcome['campaign']}/{outcome['test']}",
+            "impressions": outcome["impressions"],
+            "clicks": outcome["clicks"],
+            "spend": outcome["spend"],
+        }
         rows.append(creative)
     if not rows:
         raise CatalogError(

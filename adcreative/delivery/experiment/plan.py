@@ -25,10 +25,27 @@ from adcreative.errors import ConfigError
 from adcreative.problem import Problem
 
 PLAN_COLUMNS = (
-    "test", "arm", "variant_id", "name", "campaign", "file_name", "headline", "description", "ctr_predicted",
-    "uplift_predicted", "uplift_low", "uplift_high", "impressions_per_arm", "impressions_per_arm_peeking",
-    "impressions_per_arm_low", "days", "days_peeking", "days_low", "expected_clicks", "warnings",
-)  # fmt: skip
+    "test",
+    "arm",
+    "variant_id",
+    "name",
+    "campaign",
+    "file_name",
+    "headline",
+    "description",
+    "ctr_predicted",
+    "uplift_predicted",
+    "uplift_low",
+    "uplift_high",
+    "impressions_per_arm",
+    "impressions_per_arm_peeking",
+    "impressions_per_arm_low",
+    "days",
+    "days_peeking",
+    "days_low",
+    "expected_clicks",
+    "warnings",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,17 +96,21 @@ class TestPlan:
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON types with everything the read-out needs."""
         return {
-            "campaign": self.campaign, "run_hash": self.run_hash, "settings": asdict(self.settings),
-            **_say(self.warnings), "num_in_time": self.num_in_time,
+            "campaign": self.campaign,
+            "run_hash": self.run_hash,
+            "settings": asdict(self.settings),
+            **_say(self.warnings),
+            "num_in_time": self.num_in_time,
             "tests": [
                 {
-                    **{name: getattr(arm, name) for name in _ARM_NUMBERS}, **_say(arm.warnings),
+                    **{name: getattr(arm, name) for name in _ARM_NUMBERS},
+                    **_say(arm.warnings),
                     "shorter": asdict(arm.shorter) if arm.shorter is not None else None,
                     "arms": [_arm_dict(arm.control), _arm_dict(arm.variant)],
                 }
                 for arm in self.arms
             ],
-        }  # fmt: skip
+        }
 
 
 def _say(warnings: Sequence[Problem]) -> dict[str, list[Any]]:
@@ -97,10 +118,21 @@ def _say(warnings: Sequence[Problem]) -> dict[str, list[Any]]:
 
 
 _ARM_NUMBERS = (
-    "test", "baseline_ctr", "expected_ctr", "uplift_predicted", "uplift_low", "uplift_high", "effect_scale",
-    "impressions_per_arm", "impressions_per_arm_peeking", "impressions_per_arm_low", "days", "days_peeking", "days_low",
+    "test",
+    "baseline_ctr",
+    "expected_ctr",
+    "uplift_predicted",
+    "uplift_low",
+    "uplift_high",
+    "effect_scale",
+    "impressions_per_arm",
+    "impressions_per_arm_peeking",
+    "impressions_per_arm_low",
+    "days",
+    "days_peeking",
+    "days_low",
     "expected_clicks",
-)  # fmt: skip
+)
 
 
 def plan_test(variants: Sequence[Variant], settings: PlanSettings) -> TestPlan:
@@ -130,10 +162,17 @@ def plan_test(variants: Sequence[Variant], settings: PlanSettings) -> TestPlan:
     warnings = []
     if num_long and len(tests) > 1:
         remedy = f"the quickest {num_in_time} alone end in time" if num_in_time > 1 else "test one after another"
-        warnings.append(Problem(
-            "long_comparisons", num=num_long, total=len(arms), days=settings.max_days, ads=len(variants),
-            impressions=settings.daily_impressions, remedy=remedy,
-        ))  # fmt: skip
+        warnings.append(
+            Problem(
+                "long_comparisons",
+                num=num_long,
+                total=len(arms),
+                days=settings.max_days,
+                ads=len(variants),
+                impressions=settings.daily_impressions,
+                remedy=remedy,
+            )
+        )
     if any(arm.variant.is_untested for arm in arms):
         warnings.append(Problem("untested_sizes", change=settings.detect))
     first = variants[0]
@@ -178,9 +217,14 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
             days_low = math.ceil(size_low / daily_per_arm)
         if days_peeking > settings.max_days:
             shorter = shorten(
-                baseline, expected, days=settings.max_days, daily_impressions=settings.daily_impressions,
-                num_ads=round(settings.daily_impressions / daily_per_arm), power=settings.power, level=level,
-            )  # fmt: skip
+                baseline,
+                expected,
+                days=settings.max_days,
+                daily_impressions=settings.daily_impressions,
+                num_ads=round(settings.daily_impressions / daily_per_arm),
+                power=settings.power,
+                level=level,
+            )
             alone = math.ceil(size_peeking * num_members / settings.daily_impressions)
             if alone < days_peeking:
                 remedy = f"tested alone it needs {alone:,} day{'s' if alone > 1 else ''}"
@@ -195,11 +239,25 @@ def _plan_arm(control: Variant, variant: Variant, settings: PlanSettings, daily_
     if not is_planned_blind and views[0] is not None and views[1] is not None and views[0] <= views[1]:
         warnings.append(Problem("second_sees_none"))
     return PlannedArm(
-        test=variant.test, control=control, variant=variant, baseline_ctr=baseline, expected_ctr=expected,
-        uplift_predicted=uplift, uplift_low=low, uplift_high=high, effect_scale=scale, impressions_per_arm=size,
-        impressions_per_arm_peeking=size_peeking, impressions_per_arm_low=size_low, days=days, days_peeking=days_peeking,
-        days_low=days_low, expected_clicks=clicks, warnings=tuple(warnings), shorter=shorter,
-    )  # fmt: skip
+        test=variant.test,
+        control=control,
+        variant=variant,
+        baseline_ctr=baseline,
+        expected_ctr=expected,
+        uplift_predicted=uplift,
+        uplift_low=low,
+        uplift_high=high,
+        effect_scale=scale,
+        impressions_per_arm=size,
+        impressions_per_arm_peeking=size_peeking,
+        impressions_per_arm_low=size_low,
+        days=days,
+        days_peeking=days_peeking,
+        days_low=days_low,
+        expected_clicks=clicks,
+        warnings=tuple(warnings),
+        shorter=shorter,
+    )
 
 
 def write_plan(plan: TestPlan, out_dir: Path) -> Path:
@@ -221,16 +279,28 @@ def write_plan(plan: TestPlan, out_dir: Path) -> Path:
 def _arm_dict(variant: Variant) -> dict[str, Any]:
     creative = variant.creative
     return {
-        "variant_id": variant.variant_id, "arm": variant.arm, "name": variant.name, "ad_name": creative.ad_name,
-        "file_name": creative.file_name, "headline": creative.headline, "description": creative.description,
-        "ctr_predicted": variant.ctr, "edits": list(variant.edits),
-    }  # fmt: skip
+        "variant_id": variant.variant_id,
+        "arm": variant.arm,
+        "name": variant.name,
+        "ad_name": creative.ad_name,
+        "file_name": creative.file_name,
+        "headline": creative.headline,
+        "description": creative.description,
+        "ctr_predicted": variant.ctr,
+        "edits": list(variant.edits),
+    }
 
 
 def _csv_row(variant: Variant) -> dict[str, Any]:
     creative = variant.creative
     return {
-        "test": variant.test, "arm": variant.arm, "variant_id": variant.variant_id, "name": variant.name,
-        "campaign": variant.campaign, "file_name": creative.file_name, "headline": creative.headline,
-        "description": creative.description, "ctr_predicted": None if variant.ctr is None else round(variant.ctr, 6),
-    }  # fmt: skip
+        "test": variant.test,
+        "arm": variant.arm,
+        "variant_id": variant.variant_id,
+        "name": variant.name,
+        "campaign": variant.campaign,
+        "file_name": creative.file_name,
+        "headline": creative.headline,
+        "description": creative.description,
+        "ctr_predicted": None if variant.ctr is None else round(variant.ctr, 6),
+    }

@@ -99,9 +99,14 @@ class ReadOut:
 
 
 def read_out(
-    counts: Sequence[ArmDay], *, control: str, level: float = 0.05, effect_scale: float = DEFAULT_EFFECT_SCALE,
-    planned_impressions: int | None = None, metric: str = "ctr",
-) -> ReadOut:  # fmt: skip
+    counts: Sequence[ArmDay],
+    *,
+    control: str,
+    level: float = 0.05,
+    effect_scale: float = DEFAULT_EFFECT_SCALE,
+    planned_impressions: int | None = None,
+    metric: str = "ctr",
+) -> ReadOut:
     """Compare every arm with `control` and return winner, loser or go on for each.
 
     With days, an answer stays once given, and the interval only narrows (the intersection over all days so far). Without days
@@ -145,9 +150,16 @@ def read_out(
         if min(totals[arm][0], totals[control][0]) < _MIN_SHARE * max(totals[arm][0], totals[control][0])
     )
     return ReadOut(
-        control=control, control_impressions=int(totals[control][0]), control_clicks=int(totals[control][1]),
-        level=level, effect_scale=effect_scale, arms=arms, warnings=warnings, metric=metric, control_value=values[control],
-    )  # fmt: skip
+        control=control,
+        control_impressions=int(totals[control][0]),
+        control_clicks=int(totals[control][1]),
+        level=level,
+        effect_scale=effect_scale,
+        arms=arms,
+        warnings=warnings,
+        metric=metric,
+        control_value=values[control],
+    )
 
 
 def _add_up(counts: Sequence[ArmDay]) -> dict[str, dict[str, np.ndarray]]:
@@ -220,7 +232,14 @@ def _read_arm(
     else:
         note = ""
     return ArmReadOut(
-        arm=arm, answer=answer, impressions=impressions, clicks=clicks, ctr=clicks / impressions if impressions else 0.0,
-        uplift=None if uplift is None else float(uplift), uplift_low=math.expm1(low),
-        uplift_high=None if math.isinf(high) else math.expm1(high), p_value=math.exp(-evidence), note=note,
-    )  # fmt: skip
+        arm=arm,
+        answer=answer,
+        impressions=impressions,
+        clicks=clicks,
+        ctr=clicks / impressions if impressions else 0.0,
+        uplift=None if uplift is None else float(uplift),
+        uplift_low=math.expm1(low),
+        uplift_high=None if math.isinf(high) else math.expm1(high),
+        p_value=math.exp(-evidence),
+        note=note,
+    )

@@ -61,11 +61,19 @@ def recalibrate(outcomes: Sequence[Mapping[str, Any]]) -> Recalibration:
     share, share_error, num_tests = _fit_share(outcomes)
     expected = float((predicted * impressions).sum())
     return Recalibration(
-        num_variants=len(everything), num_tests=num_tests, impressions=int(impressions.sum()), clicks=int(clicks.sum()),
+        num_variants=len(everything),
+        num_tests=num_tests,
+        impressions=int(impressions.sum()),
+        clicks=int(clicks.sum()),
         real_by_predicted=float(clicks.sum() / expected) if expected else None,
-        slope=slope, slope_low=_edge(slope, -slope_error), slope_high=_edge(slope, slope_error), intercept=intercept,
-        realised_share=share, realised_share_low=_edge(share, -share_error), realised_share_high=_edge(share, share_error),
-    )  # fmt: skip
+        slope=slope,
+        slope_low=_edge(slope, -slope_error),
+        slope_high=_edge(slope, slope_error),
+        intercept=intercept,
+        realised_share=share,
+        realised_share_low=_edge(share, -share_error),
+        realised_share_high=_edge(share, share_error),
+    )
 
 
 def _edge(value: float | None, error: float) -> float | None:

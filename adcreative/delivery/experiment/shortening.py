@@ -46,10 +46,11 @@ def shorten(
         return 0 < one < other < 1 and _size(one, other, power=power, level=level) <= budget
 
     return Shorter(
-        days=days, daily_impressions=math.ceil(_size(rate, expected, power=power, level=level) * num_ads / days),
+        days=days,
+        daily_impressions=math.ceil(_size(rate, expected, power=power, level=level) * num_ads / days),
         uplift=_least(lambda uplift: fits(rate, rate * (1 + uplift)), gain - 1, min(MAX_UPLIFT, 0.99 / rate - 1)),
         frequency=_least(lambda times: fits(times * rate, times * expected), 1.0, MAX_RATE / expected),
-    )  # fmt: skip
+    )
 
 
 def say_shorter(one: Shorter) -> str:

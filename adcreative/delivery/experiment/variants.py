@@ -158,23 +158,33 @@ def _build_arms(
     for arm, kind, image in ((CONTROL, "original", "original_image"), (EDITED, "edited", "edited_image")):
         button = result.get("cta_edited") if arm == EDITED else ""
         creative = Creative(
-            **{**fields, **({"cta": button} if button else {})}, file_name=result.get(image) or "",
-            headline=result[f"headline_{kind}"], description=result[f"description_{kind}"],
+            **{**fields, **({"cta": button} if button else {})},
+            file_name=result.get(image) or "",
+            headline=result[f"headline_{kind}"],
+            description=result[f"description_{kind}"],
             image_path=_find_picture(result.get(image), run_dir),
-        )  # fmt: skip
+        )
         variant_id = build_variant_id(run_hash, campaign, f"{arm}\0{key}")
         named = Creative(**fields, file_name=result["file_name"], headline=result["headline_original"])
         is_edit = arm == EDITED
         arms.append(
             Variant(
-                variant_id=variant_id, test=f"{result['row']:05d}", arm=arm, name=build_name(named, arm, variant_id),
-                campaign=campaign, run_dir=run_dir, run_hash=run_hash, creative=creative,
-                ctr=None if is_without_rates else _number(result[f"ctr_{kind}"]), is_untested=bool(result.get("is_untested")),
+                variant_id=variant_id,
+                test=f"{result['row']:05d}",
+                arm=arm,
+                name=build_name(named, arm, variant_id),
+                campaign=campaign,
+                run_dir=run_dir,
+                run_hash=run_hash,
+                creative=creative,
+                ctr=None if is_without_rates else _number(result[f"ctr_{kind}"]),
+                is_untested=bool(result.get("is_untested")),
                 ctr_judge=result.get(f"ctr_{kind}_judge"),
                 uplift_low=result.get("uplift_low") if is_edit else None,
-                uplift_high=result.get("uplift_high") if is_edit else None, edits=edits if is_edit else (),
+                uplift_high=result.get("uplift_high") if is_edit else None,
+                edits=edits if is_edit else (),
             )
-        )  # fmt: skip
+        )
     return arms[0], arms[1]
 
 

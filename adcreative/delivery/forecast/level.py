@@ -80,9 +80,13 @@ def find_known_age(durations: np.ndarray) -> int:
 
 
 def settle_level(
-    curves: np.ndarray, held: Sequence[np.ndarray], learnt: Sequence[np.ndarray], durations: np.ndarray, ended: np.ndarray,
+    curves: np.ndarray,
+    held: Sequence[np.ndarray],
+    learnt: Sequence[np.ndarray],
+    durations: np.ndarray,
+    ended: np.ndarray,
     known_age: int,
-) -> tuple[Level, float | None]:  # fmt: skip
+) -> tuple[Level, float | None]:
     """Return the scale factors of a model's hazards (1 if the level is right), and the remaining gap.
 
     Args:
@@ -97,9 +101,13 @@ def settle_level(
 
 
 def fit_level(
-    curves: np.ndarray, held: Sequence[np.ndarray], learnt: Sequence[np.ndarray], durations: np.ndarray, ended: np.ndarray,
+    curves: np.ndarray,
+    held: Sequence[np.ndarray],
+    learnt: Sequence[np.ndarray],
+    durations: np.ndarray,
+    ended: np.ndarray,
     known_age: int,
-) -> Level:  # fmt: skip
+) -> Level:
     """Fit scale factors of hazards, so that the ads of some folds end as often, by their curves, as ads of the same age among
     the training ads.
 

@@ -58,10 +58,16 @@ class Lifetimes:
     def take(self, rows: np.ndarray) -> Lifetimes:
         """Return the ads `rows`."""
         return Lifetimes(
-            names=tuple(self.names[at] for at in rows), start=self.start[rows], duration=self.duration[rows],
-            ended=self.ended[rows], early=self.early[rows], impressions=self.impressions[rows], clicks=self.clicks[rows],
-            last_day=self.last_day, screens=self.screens,
-        )  # fmt: skip
+            names=tuple(self.names[at] for at in rows),
+            start=self.start[rows],
+            duration=self.duration[rows],
+            ended=self.ended[rows],
+            early=self.early[rows],
+            impressions=self.impressions[rows],
+            clicks=self.clicks[rows],
+            last_day=self.last_day,
+            screens=self.screens,
+        )
 
 
 def read_lifetimes(rows: pd.DataFrame, where: str, reasons: Mapping[str, str] | None = None) -> Lifetimes:
@@ -94,10 +100,16 @@ def read_lifetimes(rows: pd.DataFrame, where: str, reasons: Mapping[str, str] | 
     undated = int(day.isna().sum())
     left_out = (f"{undated:,} of {len(rows):,} rows name no day and are left out.",) if undated else ()
     return Lifetimes(
-        names=names, start=first.to_numpy().astype(int), duration=(last - first + 1).to_numpy().astype(float), ended=ended,
-        early=early, impressions=totals["impressions"].to_numpy(), clicks=totals["clicks"].to_numpy(), last_day=last_day,
+        names=names,
+        start=first.to_numpy().astype(int),
+        duration=(last - first + 1).to_numpy().astype(float),
+        ended=ended,
+        early=early,
+        impressions=totals["impressions"].to_numpy(),
+        clicks=totals["clicks"].to_numpy(),
+        last_day=last_day,
         screens=(*left_out, *_screen(daily, known, drops, int(by_budget.sum()))),
-    )  # fmt: skip
+    )
 
 
 def _early(daily: pd.DataFrame, first: pd.Series) -> np.ndarray:

@@ -81,9 +81,15 @@ class WearOut:
 
 
 def fit_wear_out(
-    lives: Lifetimes, features: np.ndarray, groups: np.ndarray, *, seed: int, also: Mapping[str, FitsLives] | None = None,
-    num_further: int = 0, progress: Count = uncounted,
-) -> WearOut:  # fmt: skip
+    lives: Lifetimes,
+    features: np.ndarray,
+    groups: np.ndarray,
+    *,
+    seed: int,
+    also: Mapping[str, FitsLives] | None = None,
+    num_further: int = 0,
+    progress: Count = uncounted,
+) -> WearOut:
     """Fit and compare all models.
 
     Args:
@@ -118,8 +124,10 @@ def fit_wear_out(
             curves.append(make(rows).survival(features[fold], days))
         levels[name], gaps[name] = settle_level(np.concatenate(curves), folds, learnt, lives.followed, lives.ended, known_age)
         levelled = [levels[name].apply(one) for one in curves]
-        found = [measure_concordance(one[:, JUDGED_DAYS.astype(int)], lives.take(fold))
-                 for one, fold in zip(levelled, folds, strict=True)]  # fmt: skip
+        found = [
+            measure_concordance(one[:, JUDGED_DAYS.astype(int)], lives.take(fold))
+            for one, fold in zip(levelled, folds, strict=True)
+        ]
         figures[name] = _mean(found, list(map(len, folds)))
     method = choose_method(figures, gaps)
     model = Levelled(model=makers[method](np.arange(len(groups))), level=levels[method])
@@ -162,9 +170,10 @@ def _makers(
 
     return {
         "kaplan-meier": lambda rows: KaplanMeier(followed[rows], lives.ended[rows]),
-        "cox": lambda rows: curves(cox_of(), rows), "forest": forest,
+        "cox": lambda rows: curves(cox_of(), rows),
+        "forest": forest,
         **{name: further(fit) for name, fit in also.items()},
-    }  # fmt: skip
+    }
 
 
 def _folds(groups: np.ndarray, seed: int) -> list[np.ndarray]:

@@ -64,8 +64,9 @@ def read_plan_shares(plan: pd.DataFrame, where: str) -> Shares:
         raise ConfigError(f'{where} has no column "{missing[0]}"; give the plan that rotate wrote')
     table = plan.assign(
         context=read_names(plan["context"]) if "context" in plan.columns else "",
-        slot=plan["slot"].astype(int) if "slot" in plan.columns else 1, creative=read_names(plan["creative"]),
-    )  # fmt: skip
+        slot=plan["slot"].astype(int) if "slot" in plan.columns else 1,
+        creative=read_names(plan["creative"]),
+    )
     grouped: Any = table.groupby(["context", "slot"])
     shares = {
         (str(context), int(slot)): dict(zip(rows["creative"], rows["share"].astype(float), strict=True))
@@ -129,9 +130,14 @@ def judge_policy(log: EventLog, shares: Shares, where: str, *, clip: float = DEF
     if (cut := float((policy_chance / logged_chance > clip).mean())) > 0:
         warnings.append(f"{cut:.2%} of the weights were above {clip:g} and were cut, which makes the estimate cautious.")
     return Judgement(
-        logged=logged, estimates=estimates, best=best, effective=effective, num_rows=len(rows), unsupported=unsupported,
+        logged=logged,
+        estimates=estimates,
+        best=best,
+        effective=effective,
+        num_rows=len(rows),
+        unsupported=unsupported,
         warnings=tuple(warnings),
-    )  # fmt: skip
+    )
 
 
 def _cell(shares: Shares, cell: tuple[str, int]) -> Mapping[str, float]:
@@ -194,13 +200,15 @@ class _Rates:
             by_name = _shrunk(creative[learn], clicks[learn], shown[learn], np.full(len(names), base))
             by_place = _shrunk(place[learn], clicks[learn], shown[learn], np.full(int(place.max()) + 1, base))
             by_key = _shrunk(key[learn], clicks[learn], shown[learn], by_name[creative[first]] * by_place[place[first]] / base)
-            expected = np.array([
-                sum(
-                    share * (by_key[key_of[at, number[name]]] if (at, number[name]) in key_of else by_place[at])
-                    for name, share in of.items()
-                )
-                for at, of in zip(place_of_cell, choices.shares, strict=True)
-            ])  # fmt: skip
+            expected = np.array(
+                [
+                    sum(
+                        share * (by_key[key_of[at, number[name]]] if (at, number[name]) in key_of else by_place[at])
+                        for name, share in of.items()
+                    )
+                    for at, of in zip(place_of_cell, choices.shares, strict=True)
+                ]
+            )
             self.logged[mine], self.policy[mine] = by_key[key[mine]], expected[choices.cell[mine]]
             self.place[mine] = by_place[place[mine]]
 
@@ -254,9 +262,10 @@ def _judge_slates(
     if (reason := _why_not_whole(w)) == "":
         later_logged, later_policy = is_place * (logged + later), is_place * (policy + later)
         values += [
-            ("SIPS", ope.slate_standard(w, won)), ("RIPS", ope.slate_reward_interaction(w, won)),
+            ("SIPS", ope.slate_standard(w, won)),
+            ("RIPS", ope.slate_reward_interaction(w, won)),
             ("cascade DR", ope.slate_cascade_dr(w, won, later_logged, later_policy)),
-        ]  # fmt: skip
+        ]
     found = tuple(ope.estimate(name, one, groups, seed=seed) for name, one in values)
     return ope.estimate("logged", won.sum(axis=1), groups, seed=seed), found, found[-1], reason
 

@@ -86,10 +86,15 @@ def find_outlook(rows: pd.DataFrame, num: int, groups: np.ndarray, half_life_day
     days = pd.to_datetime(rows["time"].str[:10], format="%Y-%m-%d", errors="coerce")
     flat = np.zeros(num)
     plain = Outlook(
-        weight=np.ones(len(rows)), level=np.ones(len(rows)), shift=flat,
-        deviation=flat, half_life_days=np.inf, has_trend=False, has_days=False,
+        weight=np.ones(len(rows)),
+        level=np.ones(len(rows)),
+        shift=flat,
+        deviation=flat,
+        half_life_days=np.inf,
+        has_trend=False,
+        has_days=False,
         reason="all results count alike, as asked",
-    )  # fmt: skip
+    )
     if half_life_days == 0:
         return plain
     if half_life_days is not None and days.isna().all():
@@ -113,10 +118,15 @@ def find_outlook(rows: pd.DataFrame, num: int, groups: np.ndarray, half_life_day
         ahead = slopes.ahead(cells, last, half_life)
         shift, deviation = slopes.slope * ahead, slopes.deviation * ahead
     return Outlook(
-        weight=0.5 ** (age / half_life), level=np.where(days.isna(), 1.0, level[(last - 1 - age).astype(int)]),
-        shift=shift, deviation=deviation, half_life_days=half_life, has_trend=bool(trend), has_days=True,
+        weight=0.5 ** (age / half_life),
+        level=np.where(days.isna(), 1.0, level[(last - 1 - age).astype(int)]),
+        shift=shift,
+        deviation=deviation,
+        half_life_days=half_life,
+        has_trend=bool(trend),
+        has_days=True,
         reason=_say(half_life, shift, deviation, gain, last - first, trend),
-    )  # fmt: skip
+    )
 
 
 def _with(plain: Outlook, **changed: object) -> Outlook:

@@ -23,8 +23,16 @@ from adcreative.delivery.rotation.slate_model import SlateModel, Slates, fit_sla
 from adcreative.errors import CatalogError, ConfigError, TrainingError
 
 PLAN_COLUMNS = (
-    "context", "slot", "creative", "share", "ctr", "ctr_low", "ctr_high", "impressions", "family",
-)  # fmt: skip
+    "context",
+    "slot",
+    "creative",
+    "share",
+    "ctr",
+    "ctr_low",
+    "ctr_high",
+    "impressions",
+    "family",
+)
 SLATE_COLUMNS = ("context", "slate", "slot", "creative", "propensity")
 MIN_SHARE = 1e-4  # smaller shares are not planned, unless exploration is requested
 TIRED = 0.5
@@ -66,9 +74,11 @@ class Plan:
 
 
 def read_account_creatives(
-    creatives: Sequence[Creative], scores: Mapping[str, float] | None = None,
-    survival: Mapping[str, float] | None = None, falling: Mapping[str, float] | None = None,
-) -> Account:  # fmt: skip
+    creatives: Sequence[Creative],
+    scores: Mapping[str, float] | None = None,
+    survival: Mapping[str, float] | None = None,
+    falling: Mapping[str, float] | None = None,
+) -> Account:
     """Return the account's creatives, one per name.
 
     Args:
@@ -94,9 +104,15 @@ def read_account_creatives(
 
 
 def plan_rotation(
-    account: Account, log: EventLog, *, policy: str, slots: int = 1, explore: float = 0.0,
-    half_life_days: float | None = None, seed: int = 0,
-) -> Plan:  # fmt: skip
+    account: Account,
+    log: EventLog,
+    *,
+    policy: str,
+    slots: int = 1,
+    explore: float = 0.0,
+    half_life_days: float | None = None,
+    seed: int = 0,
+) -> Plan:
     """Plan the next impressions.
 
     Args:
@@ -162,13 +178,14 @@ def _plan_single(
     kept = np.where((shares >= MIN_SHARE) | (explore > 0), shares, 0.0)
     kept = kept / kept.sum(axis=0, keepdims=True)
     return Plan(
-        rows=_tabulate(account, contexts, kept, posterior, real), slates=pd.DataFrame(columns=list(SLATE_COLUMNS)),
+        rows=_tabulate(account, contexts, kept, posterior, real),
+        slates=pd.DataFrame(columns=list(SLATE_COLUMNS)),
         lines=(
             *(_say(account, context, kept[:, c], posterior, c) for c, context in enumerate(contexts)),
             *_say_moved(account, plain, shares),
         ),
         warnings=tuple(warnings),
-    )  # fmt: skip
+    )
 
 
 def _say_moved(account: Account, before: np.ndarray, after: np.ndarray) -> tuple[str, ...]:
@@ -187,12 +204,17 @@ def _tabulate(
     low, high = posterior.interval()
     table = pd.DataFrame(
         {
-            "context": contexts[context], "slot": 1, "creative": np.array(account.names, object)[item],
-            "share": shares[item, context], "ctr": posterior.mean[item, context], "ctr_low": low[item, context],
-            "ctr_high": high[item, context], "impressions": shown[item, context].astype(int),
+            "context": contexts[context],
+            "slot": 1,
+            "creative": np.array(account.names, object)[item],
+            "share": shares[item, context],
+            "ctr": posterior.mean[item, context],
+            "ctr_low": low[item, context],
+            "ctr_high": high[item, context],
+            "impressions": shown[item, context].astype(int),
             "family": np.array(account.families, object)[item],
         }
-    )  # fmt: skip
+    )
     return table.sort_values(["context", "share", "creative"], ascending=[True, False, True], ignore_index=True)
 
 
@@ -213,9 +235,14 @@ def _say(account: Account, context: str, shares: np.ndarray, posterior: RatePost
 
 
 def _plan_slates(
-    account: Account, rows: pd.DataFrame, policy: str, slots: int, rng: np.random.Generator, outlook: Outlook,
+    account: Account,
+    rows: pd.DataFrame,
+    policy: str,
+    slots: int,
+    rng: np.random.Generator,
+    outlook: Outlook,
     warnings: list[str],
-) -> Plan:  # fmt: skip
+) -> Plan:
     rows = rows.assign(weight=outlook.weight).sort_values(["slate", "position"], kind="stable")
     if rows["slate"].nunique() == len(rows):
         raise ConfigError(
@@ -239,9 +266,11 @@ def _plan_slates(
         tired = int((account.survival < TIRED).sum())
         lines.append(f"{tired} ads more likely than not end within a week by the forecast, and are shown less")
     return Plan(
-        rows=pd.concat(tables, ignore_index=True), slates=pd.concat(ready, ignore_index=True), lines=tuple(lines),
+        rows=pd.concat(tables, ignore_index=True),
+        slates=pd.concat(ready, ignore_index=True),
+        lines=tuple(lines),
         warnings=tuple(warnings),
-    )  # fmt: skip
+    )
 
 
 def _fit_by_context(account: Account, rows: pd.DataFrame) -> Iterator[tuple[str, SlateModel]]:
@@ -252,10 +281,13 @@ def _fit_by_context(account: Account, rows: pd.DataFrame) -> Iterator[tuple[str,
 
     def slates_of(part: pd.DataFrame) -> Slates:
         return Slates(
-            item=part["item"].to_numpy(), slate=np.unique(part["slate"].to_numpy(), return_inverse=True)[1],
-            position=part["position"].to_numpy().astype(int) - 1, clicked=part["clicks"].to_numpy() > 0,
-            num_items=len(account.names), weight=part.groupby("slate")["weight"].transform("first").to_numpy(),
-        )  # fmt: skip
+            item=part["item"].to_numpy(),
+            slate=np.unique(part["slate"].to_numpy(), return_inverse=True)[1],
+            position=part["position"].to_numpy().astype(int) - 1,
+            clicked=part["clicks"].to_numpy() > 0,
+            num_items=len(account.names),
+            weight=part.groupby("slate")["weight"].transform("first").to_numpy(),
+        )
 
     where = rows.groupby("slate")["context"].transform("first")
     clicks = rows.groupby(where)["clicks"].sum().sort_values(ascending=False, kind="stable")
@@ -277,22 +309,30 @@ def _tabulate_slates(account: Account, context: str, model: SlateModel, shares: 
     low, middle, high = _place_rates(model, len(shares))
     return pd.DataFrame(
         {
-            "context": context, "slot": place + 1, "creative": np.array(account.names, object)[item],
-            "share": shares[place, item], "ctr": middle[item, place], "ctr_low": low[item, place],
-            "ctr_high": high[item, place], "impressions": shown[item], "family": np.array(account.families, object)[item],
+            "context": context,
+            "slot": place + 1,
+            "creative": np.array(account.names, object)[item],
+            "share": shares[place, item],
+            "ctr": middle[item, place],
+            "ctr_low": low[item, place],
+            "ctr_high": high[item, place],
+            "impressions": shown[item],
+            "family": np.array(account.families, object)[item],
         }
-    ).sort_values(["slot", "share", "creative"], ascending=[True, False, True], ignore_index=True)  # fmt: skip
+    ).sort_values(["slot", "share", "creative"], ascending=[True, False, True], ignore_index=True)
 
 
 def _list_slates(account: Account, context: str, drawn: np.ndarray, shares: np.ndarray) -> pd.DataFrame:
     num, slots = drawn.shape
     return pd.DataFrame(
         {
-            "context": context, "slate": np.repeat(np.arange(1, num + 1), slots), "slot": np.tile(np.arange(1, slots + 1), num),
+            "context": context,
+            "slate": np.repeat(np.arange(1, num + 1), slots),
+            "slot": np.tile(np.arange(1, slots + 1), num),
             "creative": np.array(account.names, object)[drawn.ravel()],
             "propensity": shares[np.tile(np.arange(slots), num), drawn.ravel()],
         }
-    )  # fmt: skip
+    )
 
 
 def _say_slates(account: Account, context: str, model: SlateModel, drawn: np.ndarray, shares: np.ndarray) -> list[str]:

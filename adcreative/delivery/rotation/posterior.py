@@ -73,9 +73,10 @@ class RatePosterior:
         changed = 1 / (variance * there * (1 - there))
         moved = ((shift != 0) | (deviation != 0))[:, None]
         return replace(
-            self, clicks_part=np.where(moved, changed * there, self.clicks_part),
+            self,
+            clicks_part=np.where(moved, changed * there, self.clicks_part),
             rest_part=np.where(moved, changed * (1 - there), self.rest_part),
-        )  # fmt: skip
+        )
 
     def draw(self, num: int, *, rng: np.random.Generator) -> np.ndarray:
         """Return [num, N, C] rates drawn from the posterior."""
@@ -152,9 +153,11 @@ def fit_prior(
         penalty = sum(one**2 / (2 * width**2) for one, width in zip(away, widths, strict=True))
         penalty += float((values[3:] ** 2).sum()) / (2 * spread**2)
         slopes = np.concatenate(
-            [[by_logit.sum(), (by_logit * design).sum() * has_slope, float((by_a * a + by_b * b).sum())],
-             np.bincount(groups, by_logit, num_groups)]
-        )  # fmt: skip
+            [
+                [by_logit.sum(), (by_logit * design).sum() * has_slope, float((by_a * a + by_b * b).sum())],
+                np.bincount(groups, by_logit, num_groups),
+            ]
+        )
         pull = np.concatenate([np.array(away) / np.square(widths), values[3:] / spread**2])
         return penalty - likelihood, pull - slopes
 

@@ -139,11 +139,13 @@ def _face_edits(opened: EditableCreative, finalist: Finalist) -> list[Edit]:
     shown = {} if seen is None else measure_shown(*seen, names)
     return [
         Edit(
-            face=opened.face_rows[f], direction=names[k], strength=round(float(faces[f, k]), 4),
+            face=opened.face_rows[f],
+            direction=names[k],
+            strength=round(float(faces[f, k]), 4),
             shown=shown[names[k]][f] if names[k] in shown else None,
         )
         for f, k in np.argwhere(faces != 0.0)
-    ]  # fmt: skip
+    ]
 
 
 def compose_edit(opened: EditableCreative, plan: EditPlan, lines: Lines) -> Finalist:
@@ -180,9 +182,14 @@ def finish_edit(opened: EditableCreative, finalist: Finalist) -> FinalEdit:
         edits.append(Edit(face=-1, direction=name, strength=float(finalist.plan.layout)))
     edits += list_word_edits(opened.creative, finalist.creative)
     return FinalEdit(
-        creative=finalist.creative, features=finalist.features, edits=tuple(edits), identity=finalist.identity,
-        realism=finalist.realism, edit_strength=finalist.edit_strength, text_problems=opened.text_problems(finalist.creative),
-    )  # fmt: skip
+        creative=finalist.creative,
+        features=finalist.features,
+        edits=tuple(edits),
+        identity=finalist.identity,
+        realism=finalist.realism,
+        edit_strength=finalist.edit_strength,
+        text_problems=opened.text_problems(finalist.creative),
+    )
 
 
 def describe_alternative(finalist: Finalist, final: FinalEdit, rate: float) -> Alternative:
@@ -190,8 +197,20 @@ def describe_alternative(finalist: Finalist, final: FinalEdit, rate: float) -> A
     said, made = finalist.opinion, finalist.creative
     change, change_low, change_high = (relative_change(rate, said.chosen + side * INTERVAL_Z * said.std) for side in (0, -1, 1))
     return Alternative(
-        uplift=said.chosen, uplift_low=said.low, change=change, change_low=change_low, change_high=change_high,
-        identity=finalist.identity, realism=finalist.realism, edit_strength=finalist.edit_strength, size=finalist.plan.size,
-        headline=made.headline, description=made.description, cta=made.cta, edits=final.edits,
-        words_in_picture="; ".join(final.text_problems), picture_problems=final.text_problems, kind=finalist.plan.kind,
-    )  # fmt: skip
+        uplift=said.chosen,
+        uplift_low=said.low,
+        change=change,
+        change_low=change_low,
+        change_high=change_high,
+        identity=finalist.identity,
+        realism=finalist.realism,
+        edit_strength=finalist.edit_strength,
+        size=finalist.plan.size,
+        headline=made.headline,
+        description=made.description,
+        cta=made.cta,
+        edits=final.edits,
+        words_in_picture="; ".join(final.text_problems),
+        picture_problems=final.text_problems,
+        kind=finalist.plan.kind,
+    )

@@ -84,9 +84,10 @@ def choose_finalists(front: Sequence[EditPlan], *, num_finalists: int) -> list[E
     At most MOST_ALIKE have the same words; light and colour alone are no edit. Empty when no lower bound is positive.
     """
     useful = [
-        (one, one.score) for one in front
+        (one, one.score)
+        for one in front
         if one.score is not None and one.low > 0.0 and not one.score.violation and one.kind != "look"
-    ]  # fmt: skip
+    ]
     if not useful:
         return []
     lows = [one.low for one, _ in useful]
@@ -148,15 +149,25 @@ def give_verdict(
         reason = Problem("third_uncertain", chosen=said["chosen"], audited=said["audited"], audited_low=as_percent(audited_low))
     elif expected <= min_uplift:
         reason = Problem(
-            "gain_too_small", chosen=said["chosen"], audited=said["audited"], expected=as_percent(expected),
+            "gain_too_small",
+            chosen=said["chosen"],
+            audited=said["audited"],
+            expected=as_percent(expected),
             least=as_percent(min_uplift),
-        )  # fmt: skip
+        )
     else:
         reason = Problem("gain_agreed", **said, expected=as_percent(expected))
     return Verdict(
-        chosen=chosen, low=low, judged=judged, audited=audited, audited_low=audited_low, expected=expected, std=std,
-        is_delivered=min(low, audited, audited_low) > 0.0 and expected > min_uplift, reason=reason,
-    )  # fmt: skip
+        chosen=chosen,
+        low=low,
+        judged=judged,
+        audited=audited,
+        audited_low=audited_low,
+        expected=expected,
+        std=std,
+        is_delivered=min(low, audited, audited_low) > 0.0 and expected > min_uplift,
+        reason=reason,
+    )
 
 
 def accept(verdict: Verdict) -> Verdict:

@@ -73,9 +73,14 @@ def audit(
     audited, audited_low = share * audited, share * audited_low
     _, std = pool_opinions(np.array([[opinion.chosen], audited]), np.array([[opinion.std], audited_std]))
     return give_verdict(
-        chosen=opinion.chosen, low=opinion.low, judged=opinion.judged, audited=float(audited[0]),
-        audited_low=float(audited_low[0]), std=float(std[0]), min_uplift=config.min_uplift,
-    )  # fmt: skip
+        chosen=opinion.chosen,
+        low=opinion.low,
+        judged=opinion.judged,
+        audited=float(audited[0]),
+        audited_low=float(audited_low[0]),
+        std=float(std[0]),
+        min_uplift=config.min_uplift,
+    )
 
 
 def bound_of_third(mean: np.ndarray, std: np.ndarray, risk_aversion: float) -> np.ndarray:

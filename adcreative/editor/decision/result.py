@@ -73,26 +73,41 @@ def build_result(
     edits = delivered.edits if delivered else ()
     unedited = 1.0 if original.session is not None else None
     return EditResult(
-        file_name=creative.file_name, ad_name=creative.ad_name, status="edited" if delivered else "kept",
-        headline_original=creative.headline, headline_edited=final.headline,
-        description_original=creative.description, description_edited=final.description,
-        cta_original=creative.cta, cta_edited=final.cta,
-        ctr_original=before.ctr, ctr_original_judge=judge_before.ctr, ctr_original_auditor=auditor_before.ctr,
+        file_name=creative.file_name,
+        ad_name=creative.ad_name,
+        status="edited" if delivered else "kept",
+        headline_original=creative.headline,
+        headline_edited=final.headline,
+        description_original=creative.description,
+        description_edited=final.description,
+        cta_original=creative.cta,
+        cta_edited=final.cta,
+        ctr_original=before.ctr,
+        ctr_original_judge=judge_before.ctr,
+        ctr_original_auditor=auditor_before.ctr,
         ctr_control=None if control_change is None else move_rate(before.ctr, control_change),
-        ctr_edited=move_rate(before.ctr, uplift), ctr_edited_low=move_rate(before.ctr_low, uplift),
-        ctr_edited_high=move_rate(before.ctr_high, uplift), ctr_edited_judge=move_rate(judge_before.ctr, judged),
+        ctr_edited=move_rate(before.ctr, uplift),
+        ctr_edited_low=move_rate(before.ctr_low, uplift),
+        ctr_edited_high=move_rate(before.ctr_high, uplift),
+        ctr_edited_judge=move_rate(judge_before.ctr, judged),
         ctr_edited_auditor=move_rate(auditor_before.ctr, audited),
-        uplift_low=change_low, uplift_high=change_high,
+        uplift_low=change_low,
+        uplift_high=change_high,
         identity_similarity=delivered.identity if delivered else unedited,
         realism=delivered.realism if delivered else unedited,
         edit_strength=delivered.edit_strength if delivered else None,
-        faces=replace(original.faces, edited=len({edit.face for edit in edits if edit.face >= 0})), edits=edits,
-        seed=config.seed, model_hash=tools.predictor.content_hash, evidence=evidence, consent_id=creative.consent_id,
-        read_fields=creative.read_fields, words_in_picture="; ".join(delivered.text_problems) if delivered else "",
+        faces=replace(original.faces, edited=len({edit.face for edit in edits if edit.face >= 0})),
+        edits=edits,
+        seed=config.seed,
+        model_hash=tools.predictor.content_hash,
+        evidence=evidence,
+        consent_id=creative.consent_id,
+        read_fields=creative.read_fields,
+        words_in_picture="; ".join(delivered.text_problems) if delivered else "",
         picture_problems=delivered.text_problems if delivered else (),
         enough_data=before.enough_data,
         change_by_words=by_words,
-    )  # fmt: skip
+    )
 
 
 def _change_by_words(original: EditableCreative, edit: FinalEdit, tools: EditorTools) -> float:
@@ -141,13 +156,15 @@ def record_search(found: SearchResult, delivered: EditPlan | None) -> SearchReco
     seconds = found.logbook.select("second")
     predicted = [one.score.uplift_mean if one.score else 0.0 for one in found.best_so_far]
     return SearchRecord(
-        hypervolume=tuple(round(volume, 6) for volume in found.hypervolume), rendered=len(found.pairs),
-        rank_correlation=None if correlation is None else round(correlation, 4), elite_changes=found.best_changes,
+        hypervolume=tuple(round(volume, 6) for volume in found.hypervolume),
+        rendered=len(found.pairs),
+        rank_correlation=None if correlation is None else round(correlation, 4),
+        elite_changes=found.best_changes,
         front=tuple(front[idx] for idx in spread),
         delivered=_size_and_bound(delivered.score) if delivered is not None and delivered.score is not None else None,
         curve=tuple((round(one, 4), round(said, 4)) for one, said in zip(predicted, seconds, strict=True) if said is not None),
         stopped_itself=found.is_stopped,
-    )  # fmt: skip
+    )
 
 
 def _size_and_bound(score: CandidateScore) -> tuple[float, float]:

@@ -21,9 +21,18 @@ from adcreative.editor.settings import Level
 from adcreative.problem import Problem
 
 _RATES = (
-    "ctr_original", "ctr_original_judge", "ctr_original_auditor", "ctr_control", "ctr_edited", "ctr_edited_low",
-    "ctr_edited_high", "ctr_edited_judge", "ctr_edited_auditor", "uplift_low", "uplift_high",
-)  # fmt: skip
+    "ctr_original",
+    "ctr_original_judge",
+    "ctr_original_auditor",
+    "ctr_control",
+    "ctr_edited",
+    "ctr_edited_low",
+    "ctr_edited_high",
+    "ctr_edited_judge",
+    "ctr_edited_auditor",
+    "uplift_low",
+    "uplift_high",
+)
 
 
 def state_level(result: EditResult, verdict: Verdict | None, level: Level) -> EditResult:
@@ -55,13 +64,17 @@ def withhold_rates(result: EditResult, verdict: Verdict | None) -> EditResult:
     result = _in_place_of(verdict, told if result.status == "edited" else Problem("untested_ad"), result)
     nothing: dict[str, Any] = dict.fromkeys(_RATES)
     return replace(
-        result, **nothing, is_untested=True, change_by_words=None, rank_score=_score(result.ctr_original),
+        result,
+        **nothing,
+        is_untested=True,
+        change_by_words=None,
+        rank_score=_score(result.ctr_original),
         search=SearchRecord(rendered=result.search.rendered, stopped_itself=result.search.stopped_itself),
         alternatives=tuple(
             replace(one, uplift=None, uplift_low=None, change=None, change_low=None, change_high=None)
             for one in result.alternatives
         ),
-    )  # fmt: skip
+    )
 
 
 def claim_transferred(result: EditResult, verdict: Verdict | None, transfer: ChangeTransfer) -> EditResult:
@@ -70,10 +83,12 @@ def claim_transferred(result: EditResult, verdict: Verdict | None, transfer: Cha
     The interval has the verdict's width plus the variation between accounts.
     """
     found = replace(
-        result, is_untested=True, rank_score=_score(result.ctr_original),
+        result,
+        is_untested=True,
+        rank_score=_score(result.ctr_original),
         search=replace(result.search, curve=(), front=(), delivered=None),
         alternatives=tuple(_claim_alternative(one, transfer) for one in result.alternatives),
-    )  # fmt: skip
+    )
     if result.status != "edited" or verdict is None or not result.ctr_original:
         return found
     share = _share_by_words(result)
@@ -124,9 +139,13 @@ def _claim_alternative(one: Alternative, transfer: ChangeTransfer) -> Alternativ
     logs = np.log1p([one.change, one.change_low, one.change_high])
     widths = np.hypot(logs - logs[0], INTERVAL_Z * deviation)
     return replace(
-        one, uplift=change, uplift_low=change - (one.uplift - one.uplift_low), change=float(np.expm1(change)),
-        change_low=float(np.expm1(change - widths[1])), change_high=float(np.expm1(change + widths[2])),
-    )  # fmt: skip
+        one,
+        uplift=change,
+        uplift_low=change - (one.uplift - one.uplift_low),
+        change=float(np.expm1(change)),
+        change_low=float(np.expm1(change - widths[1])),
+        change_high=float(np.expm1(change + widths[2])),
+    )
 
 
 def _share_by_words(result: EditResult) -> float:

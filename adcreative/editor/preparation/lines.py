@@ -29,9 +29,13 @@ HOPELESS = 3  # consecutive failures at the start: no font or ground will do for
 
 
 def build_lines(
-    creative: Creative, features: Any, tools: EditorTools, config: EditorConfig, should_stop: Callable[[], bool] | None,
+    creative: Creative,
+    features: Any,
+    tools: EditorTools,
+    config: EditorConfig,
+    should_stop: Callable[[], bool] | None,
     wording: Wording = ANY_WORDING,
-) -> tuple[Lines, tuple[Problem, ...]]:  # fmt: skip
+) -> tuple[Lines, tuple[Problem, ...]]:
     """Write, cross, encode and rank the candidate lines; return them with the buttons, and notes for the user.
 
     The creative's own line is first, the others follow by predicted rate.

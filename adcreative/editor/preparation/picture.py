@@ -60,12 +60,21 @@ def open_creative(
         if scenes is None:  # painted scenes may add faces
             extractor = extractor.for_versions(image_u8)
     return EditableCreative(
-        creative=creative, image_u8=image_u8, features=features, extractor=extractor, permission=permission,
-        directions=directions, session=session, face_rows=tuple(rows),
+        creative=creative,
+        image_u8=image_u8,
+        features=features,
+        extractor=extractor,
+        permission=permission,
+        directions=directions,
+        session=session,
+        face_rows=tuple(rows),
         face_boxes=tuple(faces[row].box_xyxy_px for row in rows),
-        faces=FaceReport(found=len(faces), refused=tuple(refused)), adjuster=adjuster, scenes=scenes, setter=setter,
+        faces=FaceReport(found=len(faces), refused=tuple(refused)),
+        adjuster=adjuster,
+        scenes=scenes,
+        setter=setter,
         unread=Problem("unread_words", told=creative.read_note) if creative.read_note else None,
-    )  # fmt: skip
+    )
 
 
 def _permit(creative: Creative, models: EditorTools, settings: SessionSettings) -> tuple[Permission, DirectionSet]:
@@ -165,9 +174,15 @@ def _open_whole_picture(
     if models.scene_painter is None:
         return adjuster, None
     scenes = paint_scenes(
-        creative, image_u8, protection, models.scene_painter, num_scenes=config.num_scenes, seed=config.seed,
-        prompt=config.scene_prompt, should_stop=should_stop,
-    )  # fmt: skip
+        creative,
+        image_u8,
+        protection,
+        models.scene_painter,
+        num_scenes=config.num_scenes,
+        seed=config.seed,
+        prompt=config.scene_prompt,
+        should_stop=should_stop,
+    )
     return adjuster, scenes
 
 

@@ -54,11 +54,20 @@ def measure_space(
         adjustment_low, adjustment_high = adjustments.limits(opened.adjuster.low, opened.adjuster.high)
     scenes = _measure_scenes(opened, extractor)
     space = GeneSpace(
-        num_faces=len(opened.face_rows), low=low, high=high, adjustment_low=adjustment_low, adjustment_high=adjustment_high,
-        num_headlines=len(lines.headlines), num_descriptions=len(lines.descriptions), num_buttons=max(1, len(lines.buttons)),
+        num_faces=len(opened.face_rows),
+        low=low,
+        high=high,
+        adjustment_low=adjustment_low,
+        adjustment_high=adjustment_high,
+        num_headlines=len(lines.headlines),
+        num_descriptions=len(lines.descriptions),
+        num_buttons=max(1, len(lines.buttons)),
         num_scenes=1 + (len(opened.scenes.pictures) if opened.scenes is not None else 0),
-        least=least, fits=_fitting(lines), in_picture=_in_picture(opened), messages=find_messages(lines),
-    )  # fmt: skip
+        least=least,
+        fits=_fitting(lines),
+        in_picture=_in_picture(opened),
+        messages=find_messages(lines),
+    )
     is_fixed = faces is None and adjustments is None and scenes is None and opened.setter is None
     return space, None if is_fixed else FirstOrderSurrogate(faces=faces, adjustments=adjustments, scenes=scenes)
 
@@ -68,9 +77,10 @@ def find_messages(lines: Lines) -> frozenset[int]:
     own, below = (_content_words(text) for text in (lines.headlines[0], lines.descriptions[0]))
     said = [_content_words(headline) for headline in lines.headlines]
     return frozenset(
-        k for k, words in enumerate(said)
+        k
+        for k, words in enumerate(said)
         if k and words and len(words & below) >= MESSAGE_SHARE * len(words) and len(words & below) > len(words & own)
-    )  # fmt: skip
+    )
 
 
 def _content_words(text: str) -> set[str]:
@@ -147,9 +157,16 @@ def measure_faces(
     unedited, *found = session.atypicality(np.stack([np.zeros((len(rows), num_directions), np.float32), *tried]))
     added = np.array(found).reshape(*reaches.shape, *unedited.shape) - unedited
     return FaceSurrogate(
-        probes=usable, face_rows=rows, face_weights=weights, unedited_atypicality=unedited, atypicality=added,
-        gains=np.ones((2, len(rows), num_directions)), seen=seen, bones=bones, **differences,
-    )  # fmt: skip
+        probes=usable,
+        face_rows=rows,
+        face_weights=weights,
+        unedited_atypicality=unedited,
+        atypicality=added,
+        gains=np.ones((2, len(rows), num_directions)),
+        seen=seen,
+        bones=bones,
+        **differences,
+    )
 
 
 def _measure_picture(

@@ -108,17 +108,24 @@ def search_edits(
             is_stopped = rule.update(score_of_best.uplift_mean if score_of_best else 0.0, told.uplift_mean)
         logbook.record(
             generation=generation, evaluations=evaluations, distinct=archive.num_scored, rendered=len(archive.pairs), **figures
-        )  # fmt: skip
+        )
         if progress is not None:
             progress(generation, config.generations, archive.best.fitness.values[0])
         if is_stopped:
             break
     members = tuple(individual for individual in archive.final_front() if individual.fitness.violation == 0.0)
     return SearchResult(
-        front=members, edits=tuple(archive.allowed_edits()), best_so_far=tuple(best_so_far), logbook=logbook,
-        evaluations=evaluations, distinct=archive.num_scored,
-        is_complete=is_complete, is_stopped=is_stopped, pairs=tuple(archive.pairs), best_changes=archive.num_changes,
-    )  # fmt: skip
+        front=members,
+        edits=tuple(archive.allowed_edits()),
+        best_so_far=tuple(best_so_far),
+        logbook=logbook,
+        evaluations=evaluations,
+        distinct=archive.num_scored,
+        is_complete=is_complete,
+        is_stopped=is_stopped,
+        pairs=tuple(archive.pairs),
+        best_changes=archive.num_changes,
+    )
 
 
 def _statistics(front: Iterable[Individual], best: Individual) -> dict[str, float]:

@@ -53,9 +53,10 @@ class EditableCreative:
     def find_unset(self, edited: Creative) -> tuple[Problem, ...]:
         """Return why words of `edited` cannot be set in place of words read in the picture; empty when all can."""
         changed = [
-            field for field, text in edited.picture_texts.items()
+            field
+            for field, text in edited.picture_texts.items()
             if field in self.creative.read_fields and text != self.creative.picture_texts[field]
-        ]  # fmt: skip
+        ]
         if not changed or self.setter is None:
             return (Problem("words_not_found"),) * bool(changed)
         change = self.setter.change(edited.picture_texts)

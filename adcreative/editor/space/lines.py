@@ -36,19 +36,22 @@ class Lines:
     def apply(self, creative: Creative, headline_idx: int, description_idx: int, button_idx: int = 0) -> Creative:
         """Return the creative with the chosen lines and button."""
         return replace(
-            creative, headline=self.headlines[headline_idx], description=self.descriptions[description_idx],
+            creative,
+            headline=self.headlines[headline_idx],
+            description=self.descriptions[description_idx],
             cta=self.buttons[button_idx] if button_idx else creative.cta,
-        )  # fmt: skip
+        )
 
     def only(self, headlines: Sequence[int], descriptions: Sequence[int], buttons: Sequence[int]) -> Lines:
         """Return a selection of lines and buttons."""
         return replace(
-            self, headlines=tuple(self.headlines[k] for k in headlines),
+            self,
+            headlines=tuple(self.headlines[k] for k in headlines),
             headline_features=tuple(self.headline_features[k] for k in headlines),
             descriptions=tuple(self.descriptions[k] for k in descriptions),
             description_features=tuple(self.description_features[k] for k in descriptions),
             buttons=tuple(self.buttons[k] for k in buttons),
-        )  # fmt: skip
+        )
 
     def ordered(self, headline_worth: np.ndarray, description_worth: np.ndarray) -> Lines:
         """Return the same lines sorted by worth, the largest first, after the creative's own."""

@@ -108,8 +108,9 @@ def _is_surprising(channel: np.ndarray) -> np.ndarray:
 
 
 def _is_foreign(small: np.ndarray) -> np.ndarray:
-    at_frame = np.concatenate([small[:3].reshape(-1, 3), small[-3:].reshape(-1, 3), small[:, :3].reshape(-1, 3),
-                               small[:, -3:].reshape(-1, 3)])  # fmt: skip
+    at_frame = np.concatenate(
+        [small[:3].reshape(-1, 3), small[-3:].reshape(-1, 3), small[:, :3].reshape(-1, 3), small[:, -3:].reshape(-1, 3)]
+    )
     offset = small - at_frame.mean(axis=0)
     precision = np.linalg.inv(np.cov(at_frame.T) + GROUND_NOISE**2 * np.eye(3))
     return np.einsum("ijc,cd,ijd->ij", offset, precision, offset) > FOREIGN

@@ -10,9 +10,14 @@ from torch.nn import functional as F
 
 
 def attend(
-    query: Tensor, key: Tensor, value: Tensor, *, is_causal: bool = False, mask: Tensor | None = None,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    is_causal: bool = False,
+    mask: Tensor | None = None,
     groups: Sequence[Tensor] | None = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Return softmax(q k^T / sqrt(d)) v, [B, T, heads * d].
 
     Args:

@@ -31,9 +31,13 @@ _BLOCKS = np.dtype([("scale", "<f2"), ("nibbles", "u1", _BLOCK // 2)])
 _FLOATS, _FOUR_BITS = 0, 1  # storage types of a tensor
 MAX_LAYERS = 1_000
 _LINEAR = {
-    "attention.self.query": "q", "attention.self.key": "k", "attention.self.value": "v", "attention.output.dense": "ao",
-    "intermediate.dense": "fi", "output.dense": "fo",
-}  # fmt: skip
+    "attention.self.query": "q",
+    "attention.self.key": "k",
+    "attention.self.value": "v",
+    "attention.output.dense": "ao",
+    "intermediate.dense": "fi",
+    "output.dense": "fo",
+}
 _NORMS = {"attention.output.LayerNorm": "aln", "output.LayerNorm": "oln"}
 
 
@@ -96,9 +100,15 @@ def _read_sizes(cursor: _Cursor) -> tuple[BertSizes, int]:
     if width % heads or width % _BLOCK or inner % _BLOCK or not 0 < eps < 1:
         raise ValueError(f"{heads} heads of {width} in all, {inner} inside, eps {eps}")
     sizes = BertSizes(
-        vocab_size=vocabulary, hidden_size=width, intermediate_size=inner, num_hidden_layers=layers, num_attention_heads=heads,
-        max_position_embeddings=positions, type_vocab_size=types, layer_norm_eps=eps,
-    )  # fmt: skip
+        vocab_size=vocabulary,
+        hidden_size=width,
+        intermediate_size=inner,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        max_position_embeddings=positions,
+        type_vocab_size=types,
+        layer_norm_eps=eps,
+    )
     return sizes, cursor.numbers("i")[0]
 
 
@@ -170,8 +180,9 @@ def _build(sizes: BertSizes, stored: Mapping[str, np.ndarray]) -> Bert:
     state = {
         "embeddings.position_embeddings.weight": tensor("emb.pos", sizes.max_position_embeddings, width),
         "embeddings.token_type_embeddings.weight": tensor("emb.type", sizes.type_vocab_size, width),
-        "embeddings.LayerNorm.weight": tensor("emb.ln.w", width), "embeddings.LayerNorm.bias": tensor("emb.ln.b", width),
-    }  # fmt: skip
+        "embeddings.LayerNorm.weight": tensor("emb.ln.w", width),
+        "embeddings.LayerNorm.bias": tensor("emb.ln.b", width),
+    }
     for number in range(sizes.num_hidden_layers):
         layer, short = f"encoder.layer.{number}.", f"l{number}."
         for name, own in _LINEAR.items():

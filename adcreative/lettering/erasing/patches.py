@@ -95,9 +95,10 @@ def _halved(picture: np.ndarray, hole: np.ndarray, barred: np.ndarray) -> tuple[
 
     weight = sums(known)
     return (
-        sums(wide) / np.maximum(weight, 1.0)[:, :, None], weight < 2.0,
+        sums(wide) / np.maximum(weight, 1.0)[:, :, None],
+        weight < 2.0,
         sums(np.pad(barred, more, mode="edge").astype(np.float32)) > 0.0,
-    )  # fmt: skip
+    )
 
 
 def _first_guess(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:

@@ -145,12 +145,19 @@ class TextBlock:
         """The inputs of the models of blocks and roles."""
         heights = [line.cap_px for line in self.lines]
         return Piece(
-            text="\n".join(line.text for line in self.lines), box=self.box,
-            cap_px=max(heights) if len(heights) < 3 else self.size_px, ink=self.colour, ground=self.ground,
-            contrast=self.contrast, roughness=self.residual, angle_deg=self.angle_deg,
-            plate=self.plate or self.panel, num_lines=len(heights),
-            evenness=min(heights) / max(*heights, 1.0), stroke_px=float(np.median([line.stroke_px for line in self.lines])),
-        )  # fmt: skip
+            text="\n".join(line.text for line in self.lines),
+            box=self.box,
+            cap_px=max(heights) if len(heights) < 3 else self.size_px,
+            ink=self.colour,
+            ground=self.ground,
+            contrast=self.contrast,
+            roughness=self.residual,
+            angle_deg=self.angle_deg,
+            plate=self.plate or self.panel,
+            num_lines=len(heights),
+            evenness=min(heights) / max(*heights, 1.0),
+            stroke_px=float(np.median([line.stroke_px for line in self.lines])),
+        )
 
 
 def ink_height(text: str) -> float:
@@ -265,8 +272,14 @@ def _measure_line(image_u8: np.ndarray, line: TextLine) -> TextBlock:
     if ink.box is not None and not ink.is_flat:  # objects seen between letters would make the line too high
         letters = measure_letters(image_u8, (x0, y0, x1, y1), 0.0).box
         box = letters if letters and letters[2] - letters[0] >= FITTED.whole_width * (box[2] - box[0]) else box
-    found = BlockLine(text=line.text, box=box, confidence=line.confidence, angle_deg=line.angle_deg,
-                      colour=ink.colour if ink.box is not None else None, stroke_px=measure_stroke(ink))  # fmt: skip
+    found = BlockLine(
+        text=line.text,
+        box=box,
+        confidence=line.confidence,
+        angle_deg=line.angle_deg,
+        colour=ink.colour if ink.box is not None else None,
+        stroke_px=measure_stroke(ink),
+    )
     return TextBlock(lines=(found,), colour=ink.colour, ground=ink.ground_colour, residual=ink.residual)
 
 

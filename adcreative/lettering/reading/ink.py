@@ -88,9 +88,11 @@ def window_around(box: tuple[float, float, float, float], pad: float, height: in
     """Return the box grown by `pad` px and clipped to the picture, as whole pixels, end exclusive."""
     x0, y0, x1, y1 = box
     return (
-        max(0, int(np.floor(x0 - pad))), max(0, int(np.floor(y0 - pad))),
-        min(width, int(np.ceil(x1 + pad))), min(height, int(np.ceil(y1 + pad))),
-    )  # fmt: skip
+        max(0, int(np.floor(x0 - pad))),
+        max(0, int(np.floor(y0 - pad))),
+        min(width, int(np.ceil(x1 + pad))),
+        min(height, int(np.ceil(y1 + pad))),
+    )
 
 
 def measure_ink(
@@ -121,8 +123,15 @@ def measure_ink(
     )
     strong = distance >= threshold
     if known is None and strong.sum() < 4:
-        return Ink(coverage=np.zeros(crop.shape[:2], np.float32), ground=ground, colour=(0, 0, 0), residual=residual,
-                   grain=grain, window=window, box=None)  # fmt: skip
+        return Ink(
+            coverage=np.zeros(crop.shape[:2], np.float32),
+            ground=ground,
+            colour=(0, 0, 0),
+            residual=residual,
+            grain=grain,
+            window=window,
+            box=None,
+        )
     if known is None:
         core = strong & (distance >= np.percentile(distance[strong], FITTED.core_percentile))
         colour = np.median(crop[core], axis=0)
@@ -133,8 +142,15 @@ def measure_ink(
     coverage = _coverage(crop, _ground_between(crop, ground, colour, most) if between and not is_flat else ground, colour)
     coverage[_strays(coverage > FITTED.stray_coverage)] = 0.0
     red, green, blue = (round(float(value)) for value in colour)
-    return Ink(coverage=coverage.astype(np.float32), ground=ground, colour=(red, green, blue), residual=residual,
-               grain=grain, window=window, box=tight_box(coverage, x0, y0))  # fmt: skip
+    return Ink(
+        coverage=coverage.astype(np.float32),
+        ground=ground,
+        colour=(red, green, blue),
+        residual=residual,
+        grain=grain,
+        window=window,
+        box=tight_box(coverage, x0, y0),
+    )
 
 
 def measure_letters(

@@ -21,8 +21,19 @@ from adcreative.lettering.reading.block_features import LINK_FEATURES, Piece, bl
 from adcreative.lettering.reading.trees import BoostedTrees
 
 ROLES = (
-    "headline", "subline", "offer", "price", "proof", "badge", "button", "brand", "product_print", "legal", "address", "tag",
-)  # fmt: skip
+    "headline",
+    "subline",
+    "offer",
+    "price",
+    "proof",
+    "badge",
+    "button",
+    "brand",
+    "product_print",
+    "legal",
+    "address",
+    "tag",
+)
 KIND, FORMAT = "roles of words", 1
 MOST = {"headline": 1, "button": 2}  # maximum blocks of a role in one picture
 

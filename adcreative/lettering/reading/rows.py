@@ -39,18 +39,34 @@ def rows_of_words(words: PictureWords, language: str = "") -> list[dict[str, Any
     for place, block in enumerate(words.blocks):
         lines = [(number, words.lines[number]) for number, home in enumerate(homes) if home == place]
         x0, y0, x1, y1 = block.box
-        rows.append({
-            "role": block.role, "text": block.text, "script": next((line.script for _, line in lines if line.script), ""),
-            "language": language, "sureness": round(block.sureness, 3), "box": f"{x0} {y0} {x1} {y1}",
-            "ink": "#{:02x}{:02x}{:02x}".format(*block.colour),
-            "measured": _pack(words, block=config_as_dict(block), lines=[[number, _pack_line(line)] for number, line in lines]),
-        })  # fmt: skip
+        rows.append(
+            {
+                "role": block.role,
+                "text": block.text,
+                "script": next((line.script for _, line in lines if line.script), ""),
+                "language": language,
+                "sureness": round(block.sureness, 3),
+                "box": f"{x0} {y0} {x1} {y1}",
+                "ink": "#{:02x}{:02x}{:02x}".format(*block.colour),
+                "measured": _pack(
+                    words, block=config_as_dict(block), lines=[[number, _pack_line(line)] for number, line in lines]
+                ),
+            }
+        )
     for line in words.unread:
         x0, y0, x1, y1 = _round_box(line)
-        rows.append({
-            "role": UNREAD, "text": "", "script": line.script, "language": "", "sureness": round(line.confidence, 3),
-            "box": f"{x0} {y0} {x1} {y1}", "ink": "", "measured": _pack(words, unread=_pack_line(line)),
-        })  # fmt: skip
+        rows.append(
+            {
+                "role": UNREAD,
+                "text": "",
+                "script": line.script,
+                "language": "",
+                "sureness": round(line.confidence, 3),
+                "box": f"{x0} {y0} {x1} {y1}",
+                "ink": "",
+                "measured": _pack(words, unread=_pack_line(line)),
+            }
+        )
     if not rows:
         rows.append({**dict.fromkeys(WORD_COLUMNS, ""), "role": NO_WORDS, "measured": _pack(words)})
     return [{**row, "block": number} for number, row in enumerate(rows, start=1)]

@@ -20,8 +20,19 @@ from adcreative.artifacts import load_artifact, read_manifest
 from adcreative.encoders.weights import find_weight
 
 SCRIPTS = (
-    "none", "Latin", "Cyrillic", "Greek", "Arabic", "Hebrew", "Devanagari", "Bengali", "Thai", "Hangul", "Han", "kana",
-)  # fmt: skip
+    "none",
+    "Latin",
+    "Cyrillic",
+    "Greek",
+    "Arabic",
+    "Hebrew",
+    "Devanagari",
+    "Bengali",
+    "Thai",
+    "Hangul",
+    "Han",
+    "kana",
+)
 KIND, FORMAT = "script classifier", 1
 HEIGHT_PX, WINDOW_PX = 32, 160
 

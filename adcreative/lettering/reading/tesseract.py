@@ -21,9 +21,15 @@ from PIL import Image, ImageOps
 
 # script -> its languages in tesseract's names; the installed ones are used together
 LANGUAGES: Mapping[str, tuple[str, ...]] = {
-    "Arabic": ("ara", "fas", "urd"), "Cyrillic": ("rus", "ukr", "bul", "srp"), "Greek": ("ell",), "Hebrew": ("heb",),
-    "Devanagari": ("hin", "mar", "nep"), "Bengali": ("ben",), "Thai": ("tha",), "Hangul": ("kor",),
-}  # fmt: skip
+    "Arabic": ("ara", "fas", "urd"),
+    "Cyrillic": ("rus", "ukr", "bul", "srp"),
+    "Greek": ("ell",),
+    "Hebrew": ("heb",),
+    "Devanagari": ("hin", "mar", "nep"),
+    "Bengali": ("ben",),
+    "Thai": ("tha",),
+    "Hangul": ("kor",),
+}
 _SIGNS = re.compile(r"[\u0610-\u061a\u0640\u064b-\u0652\u0670]")  # Arabic vowel signs, which ads leave out and dirt resembles
 _EDGES = " |[]{}_~"  # misreadings of the edges of plates
 

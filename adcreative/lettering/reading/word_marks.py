@@ -57,9 +57,28 @@ def _known() -> dict[str, re.Pattern[str]]:
 
 KNOWN = ("button", "offer", "price", "legal", "address", "proof", "badge", "tag", "common")
 MARKS = (
-    "words", "letters", "upper", "digits", "percent", "currency", "number", "amount", "domain", "handle", "phone", "email",
-    "date", "small", "list", "closed", "asks", "latin", "wordless", "english", *(f"known {name}" for name in KNOWN),
-)  # fmt: skip
+    "words",
+    "letters",
+    "upper",
+    "digits",
+    "percent",
+    "currency",
+    "number",
+    "amount",
+    "domain",
+    "handle",
+    "phone",
+    "email",
+    "date",
+    "small",
+    "list",
+    "closed",
+    "asks",
+    "latin",
+    "wordless",
+    "english",
+    *(f"known {name}" for name in KNOWN),
+)
 
 
 def ends_open(text: str) -> bool:
@@ -88,14 +107,26 @@ def mark_words(text: str) -> np.ndarray:
     words = re.findall(r"[a-z]{2,}", folded)
     filled = max(sum(not char.isspace() for char in text), 1)
     values = [
-        np.log1p(len(text.split())), np.log1p(filled), sum(map(str.isupper, cased)) / max(len(cased), 1), digits / filled,
-        "%" in folded or "٪" in folded, _CURRENCY.search(folded) is not None, _NUMBER.search(folded) is not None,
-        _AMOUNT.match(folded) is not None, _DOMAIN.search(folded) is not None, _HANDLE.search(folded) is not None,
-        _PHONE.search(folded) is not None, re.search(r"\w@\w", folded) is not None, _DATE.search(folded) is not None,
-        _SMALL.search(text) is not None, _LIST.search(text) is not None, text.rstrip().endswith((".", "!", "。", "！")),
+        np.log1p(len(text.split())),
+        np.log1p(filled),
+        sum(map(str.isupper, cased)) / max(len(cased), 1),
+        digits / filled,
+        "%" in folded or "٪" in folded,
+        _CURRENCY.search(folded) is not None,
+        _NUMBER.search(folded) is not None,
+        _AMOUNT.match(folded) is not None,
+        _DOMAIN.search(folded) is not None,
+        _HANDLE.search(folded) is not None,
+        _PHONE.search(folded) is not None,
+        re.search(r"\w@\w", folded) is not None,
+        _DATE.search(folded) is not None,
+        _SMALL.search(text) is not None,
+        _LIST.search(text) is not None,
+        text.rstrip().endswith((".", "!", "。", "！")),
         text.rstrip().endswith(("?", "？", ":", "：")),
-        sum("LATIN" in unicodedata.name(char, "") for char in letters) / max(len(letters), 1), len(letters) < 2,
+        sum("LATIN" in unicodedata.name(char, "") for char in letters) / max(len(letters), 1),
+        len(letters) < 2,
         sum(word in english_words() for word in words) / max(len(words), 1),
         *(pattern.search(folded) is not None for pattern in (_known()[name] for name in KNOWN)),
-    ]  # fmt: skip
+    ]
     return np.array(values, np.float32)

@@ -42,88 +42,178 @@ class FontSource:
 
 
 FONT_SOURCES = (
-    FontSource("Lato", "font_lato", "OFL-1.1", (
-        ("Regular", "files/Lato-Regular.ttf"), ("Bold", "files/Lato-Bold.ttf"), ("Black", "files/Lato-Black.ttf"),
-        ("Light", "files/Lato-Light.ttf"), ("Italic", "files/Lato-Italic.ttf"), ("Bold Italic", "files/Lato-BoldItalic.ttf"),
-    )),
-    FontSource("Source Sans Pro", "font_source_sans_pro", "OFL-1.1", (
-        ("Regular", "files/SourceSansPro-Regular.ttf"), ("Semibold", "files/SourceSansPro-Semibold.ttf"),
-        ("Bold", "files/SourceSansPro-Bold.ttf"), ("Black", "files/SourceSansPro-Black.ttf"),
-        ("Light", "files/SourceSansPro-Light.ttf"), ("Italic", "files/SourceSansPro-It.ttf"),
-        ("Bold Italic", "files/SourceSansPro-BoldIt.ttf"),
-    )),
-    FontSource("Source Serif Pro", "font_source_serif_pro", "OFL-1.1", (
-        ("Regular", "files/SourceSerifPro-Regular.ttf"), ("Semibold", "files/SourceSerifPro-Semibold.ttf"),
-        ("Bold", "files/SourceSerifPro-Bold.ttf"), ("Black", "files/SourceSerifPro-Black.ttf"),
-        ("Italic", "files/SourceSerifPro-It.ttf"),
-    )),
-    FontSource("Manrope", "font_manrope", "OFL-1.1", (
-        ("Regular", "files/Manrope-Regular.ttf"), ("Semibold", "files/Manrope-SemiBold.ttf"),
-        ("Bold", "files/Manrope-Bold.ttf"), ("ExtraBold", "files/Manrope-ExtraBold.ttf"), ("Light", "files/Manrope-Light.ttf"),
-    )),
-    FontSource("Hanken Grotesk", "font_hanken_grotesk", "OFL-1.1", (
-        ("Regular", "files/HankenGrotesk-Regular.otf"), ("Medium", "files/HankenGrotesk-Medium.otf"),
-        ("Semibold", "files/HankenGrotesk-SemiBold.otf"), ("Bold", "files/HankenGrotesk-Bold.otf"),
-    )),
+    FontSource(
+        "Lato",
+        "font_lato",
+        "OFL-1.1",
+        (
+            ("Regular", "files/Lato-Regular.ttf"),
+            ("Bold", "files/Lato-Bold.ttf"),
+            ("Black", "files/Lato-Black.ttf"),
+            ("Light", "files/Lato-Light.ttf"),
+            ("Italic", "files/Lato-Italic.ttf"),
+            ("Bold Italic", "files/Lato-BoldItalic.ttf"),
+        ),
+    ),
+    FontSource(
+        "Source Sans Pro",
+        "font_source_sans_pro",
+        "OFL-1.1",
+        (
+            ("Regular", "files/SourceSansPro-Regular.ttf"),
+            ("Semibold", "files/SourceSansPro-Semibold.ttf"),
+            ("Bold", "files/SourceSansPro-Bold.ttf"),
+            ("Black", "files/SourceSansPro-Black.ttf"),
+            ("Light", "files/SourceSansPro-Light.ttf"),
+            ("Italic", "files/SourceSansPro-It.ttf"),
+            ("Bold Italic", "files/SourceSansPro-BoldIt.ttf"),
+        ),
+    ),
+    FontSource(
+        "Source Serif Pro",
+        "font_source_serif_pro",
+        "OFL-1.1",
+        (
+            ("Regular", "files/SourceSerifPro-Regular.ttf"),
+            ("Semibold", "files/SourceSerifPro-Semibold.ttf"),
+            ("Bold", "files/SourceSerifPro-Bold.ttf"),
+            ("Black", "files/SourceSerifPro-Black.ttf"),
+            ("Italic", "files/SourceSerifPro-It.ttf"),
+        ),
+    ),
+    FontSource(
+        "Manrope",
+        "font_manrope",
+        "OFL-1.1",
+        (
+            ("Regular", "files/Manrope-Regular.ttf"),
+            ("Semibold", "files/Manrope-SemiBold.ttf"),
+            ("Bold", "files/Manrope-Bold.ttf"),
+            ("ExtraBold", "files/Manrope-ExtraBold.ttf"),
+            ("Light", "files/Manrope-Light.ttf"),
+        ),
+    ),
+    FontSource(
+        "Hanken Grotesk",
+        "font_hanken_grotesk",
+        "OFL-1.1",
+        (
+            ("Regular", "files/HankenGrotesk-Regular.otf"),
+            ("Medium", "files/HankenGrotesk-Medium.otf"),
+            ("Semibold", "files/HankenGrotesk-SemiBold.otf"),
+            ("Bold", "files/HankenGrotesk-Bold.otf"),
+        ),
+    ),
     FontSource("Fredoka One", "font_fredoka_one", "OFL-1.1", (("Regular", "files/FredokaOne-Regular.ttf"),)),
     FontSource("Fjalla One", "font_fjallaone", "OFL-1.1", (("Regular", "files/FjallaOne-Regular.ttf"),)),
-    FontSource("Caladea", "font_caladea", "Apache-2.0", (
-        ("Regular", "files/Caladea-Regular.ttf"), ("Bold", "files/Caladea-Bold.ttf"), ("Italic", "files/Caladea-Italic.ttf"),
-    )),
-    FontSource("DejaVu Sans", "matplotlib", "Bitstream Vera", (
-        ("Regular", "mpl-data/fonts/ttf/DejaVuSans.ttf"), ("Bold", "mpl-data/fonts/ttf/DejaVuSans-Bold.ttf"),
-        ("Oblique", "mpl-data/fonts/ttf/DejaVuSans-Oblique.ttf"),
-    )),
-    FontSource("DejaVu Serif", "matplotlib", "Bitstream Vera", (
-        ("Regular", "mpl-data/fonts/ttf/DejaVuSerif.ttf"), ("Bold", "mpl-data/fonts/ttf/DejaVuSerif-Bold.ttf"),
-    )),
-    FontSource("DejaVu Sans Mono", "matplotlib", "Bitstream Vera", (
-        ("Regular", "mpl-data/fonts/ttf/DejaVuSansMono.ttf"), ("Bold", "mpl-data/fonts/ttf/DejaVuSansMono-Bold.ttf"),
-    )),
-)  # fmt: skip
+    FontSource(
+        "Caladea",
+        "font_caladea",
+        "Apache-2.0",
+        (
+            ("Regular", "files/Caladea-Regular.ttf"),
+            ("Bold", "files/Caladea-Bold.ttf"),
+            ("Italic", "files/Caladea-Italic.ttf"),
+        ),
+    ),
+    FontSource(
+        "DejaVu Sans",
+        "matplotlib",
+        "Bitstream Vera",
+        (
+            ("Regular", "mpl-data/fonts/ttf/DejaVuSans.ttf"),
+            ("Bold", "mpl-data/fonts/ttf/DejaVuSans-Bold.ttf"),
+            ("Oblique", "mpl-data/fonts/ttf/DejaVuSans-Oblique.ttf"),
+        ),
+    ),
+    FontSource(
+        "DejaVu Serif",
+        "matplotlib",
+        "Bitstream Vera",
+        (
+            ("Regular", "mpl-data/fonts/ttf/DejaVuSerif.ttf"),
+            ("Bold", "mpl-data/fonts/ttf/DejaVuSerif-Bold.ttf"),
+        ),
+    ),
+    FontSource(
+        "DejaVu Sans Mono",
+        "matplotlib",
+        "Bitstream Vera",
+        (
+            ("Regular", "mpl-data/fonts/ttf/DejaVuSansMono.ttf"),
+            ("Bold", "mpl-data/fonts/ttf/DejaVuSansMono-Bold.ttf"),
+        ),
+    ),
+)
 
 SYSTEM_FOLDERS = (  # font folders of Linux, macOS and Windows
-    Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("~/.local/share/fonts"), Path("~/.fonts"),
-    Path("/System/Library/Fonts"), Path("/Library/Fonts"), Path("~/Library/Fonts"), Path("C:/Windows/Fonts"),
-)  # fmt: skip
+    Path("/usr/share/fonts"),
+    Path("/usr/local/share/fonts"),
+    Path("~/.local/share/fonts"),
+    Path("~/.fonts"),
+    Path("/System/Library/Fonts"),
+    Path("/Library/Fonts"),
+    Path("~/Library/Fonts"),
+    Path("C:/Windows/Fonts"),
+)
 
 # family -> style -> file names, of which the first existing one is used: the font itself, and open metric-compatible
 # replacements. They are the machine's own, under their own licences; none is copied.
 SYSTEM_FONTS: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...] = (
-    ("Arial", (
-        ("Regular", ("arial.ttf", "LiberationSans-Regular.ttf", "Arimo-Regular.ttf")),
-        ("Bold", ("arialbd.ttf", "Arial Bold.ttf", "LiberationSans-Bold.ttf", "Arimo-Bold.ttf")),
-        ("Italic", ("ariali.ttf", "Arial Italic.ttf", "LiberationSans-Italic.ttf", "Arimo-Italic.ttf")),
-        ("Bold Italic", ("arialbi.ttf", "Arial Bold Italic.ttf", "LiberationSans-BoldItalic.ttf", "Arimo-BoldItalic.ttf")),
-    )),
-    ("Arial Narrow", (
-        ("Regular", ("arialn.ttf", "Arial Narrow.ttf", "LiberationSansNarrow-Regular.ttf")),
-        ("Bold", ("arialnb.ttf", "Arial Narrow Bold.ttf", "LiberationSansNarrow-Bold.ttf")),
-    )),
+    (
+        "Arial",
+        (
+            ("Regular", ("arial.ttf", "LiberationSans-Regular.ttf", "Arimo-Regular.ttf")),
+            ("Bold", ("arialbd.ttf", "Arial Bold.ttf", "LiberationSans-Bold.ttf", "Arimo-Bold.ttf")),
+            ("Italic", ("ariali.ttf", "Arial Italic.ttf", "LiberationSans-Italic.ttf", "Arimo-Italic.ttf")),
+            ("Bold Italic", ("arialbi.ttf", "Arial Bold Italic.ttf", "LiberationSans-BoldItalic.ttf", "Arimo-BoldItalic.ttf")),
+        ),
+    ),
+    (
+        "Arial Narrow",
+        (
+            ("Regular", ("arialn.ttf", "Arial Narrow.ttf", "LiberationSansNarrow-Regular.ttf")),
+            ("Bold", ("arialnb.ttf", "Arial Narrow Bold.ttf", "LiberationSansNarrow-Bold.ttf")),
+        ),
+    ),
     ("Helvetica", (("Regular", ("NimbusSans-Regular.otf",)), ("Bold", ("NimbusSans-Bold.otf",)))),
-    ("Times New Roman", (
-        ("Regular", ("times.ttf", "Times New Roman.ttf", "LiberationSerif-Regular.ttf", "Tinos-Regular.ttf")),
-        ("Bold", ("timesbd.ttf", "Times New Roman Bold.ttf", "LiberationSerif-Bold.ttf", "Tinos-Bold.ttf")),
-        ("Italic", ("timesi.ttf", "Times New Roman Italic.ttf", "LiberationSerif-Italic.ttf", "Tinos-Italic.ttf")),
-    )),
-    ("Georgia", (
-        ("Regular", ("georgia.ttf", "Gelasio-Regular.ttf")), ("Bold", ("georgiab.ttf", "Georgia Bold.ttf", "Gelasio-Bold.ttf")),
-    )),
-    ("Palatino", (
-        ("Regular", ("pala.ttf", "P052-Roman.otf")), ("Bold", ("palab.ttf", "P052-Bold.otf")),
-        ("Italic", ("palai.ttf", "P052-Italic.otf")),
-    )),
-    ("Century Gothic", (
-        ("Regular", ("gothic.ttf", "Century Gothic.ttf", "URWGothic-Book.otf")),
-        ("Bold", ("gothicb.ttf", "Century Gothic Bold.ttf", "URWGothic-Demi.otf")),
-    )),
+    (
+        "Times New Roman",
+        (
+            ("Regular", ("times.ttf", "Times New Roman.ttf", "LiberationSerif-Regular.ttf", "Tinos-Regular.ttf")),
+            ("Bold", ("timesbd.ttf", "Times New Roman Bold.ttf", "LiberationSerif-Bold.ttf", "Tinos-Bold.ttf")),
+            ("Italic", ("timesi.ttf", "Times New Roman Italic.ttf", "LiberationSerif-Italic.ttf", "Tinos-Italic.ttf")),
+        ),
+    ),
+    (
+        "Georgia",
+        (
+            ("Regular", ("georgia.ttf", "Gelasio-Regular.ttf")),
+            ("Bold", ("georgiab.ttf", "Georgia Bold.ttf", "Gelasio-Bold.ttf")),
+        ),
+    ),
+    (
+        "Palatino",
+        (
+            ("Regular", ("pala.ttf", "P052-Roman.otf")),
+            ("Bold", ("palab.ttf", "P052-Bold.otf")),
+            ("Italic", ("palai.ttf", "P052-Italic.otf")),
+        ),
+    ),
+    (
+        "Century Gothic",
+        (
+            ("Regular", ("gothic.ttf", "Century Gothic.ttf", "URWGothic-Book.otf")),
+            ("Bold", ("gothicb.ttf", "Century Gothic Bold.ttf", "URWGothic-Demi.otf")),
+        ),
+    ),
     ("Verdana", (("Regular", ("verdana.ttf",)), ("Bold", ("verdanab.ttf", "Verdana Bold.ttf")))),
     *(
         (name, tuple((style, (f"{name.replace(' ', '')}-{file}.ttf",)) for style, file in styles))
         for name in ("Roboto", "Open Sans", "Montserrat", "Poppins")
         for styles in ((("Regular", "Regular"), ("Semibold", "SemiBold"), ("Bold", "Bold"), ("Black", "Black")),)
     ),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

@@ -238,8 +238,9 @@ def see_lines(image_u8: np.ndarray, block: TextBlock, known: Colour | None = Non
             else:
                 coverage = ink.coverage if ink.is_flat or not line.text.isascii() else _without_things(ink.coverage)
             box = tight_box(coverage, left, top) or ink.box
-            seen.append(SeenLine(text=line.text, coverage=coverage, pixels=pixels, ground=ink.ground, left=left, top=top,
-                                 box=box))  # fmt: skip
+            seen.append(
+                SeenLine(text=line.text, coverage=coverage, pixels=pixels, ground=ink.ground, left=left, top=top, box=box)
+            )
     return seen
 
 
@@ -362,10 +363,15 @@ def _measure(
     edges = _edges(fit, lines)
     alignment = _alignment(block, edges, width, others)
     return FontMatch(
-        lettering=fit.lettering, likeness=fit.likeness, places=fit.places, leading_px=max(leading, FITTED.least_leading * size),
-        alignment=alignment, anchor_px=float(np.median(edges[alignment])), colour=_colour(block, fit, lines),
+        lettering=fit.lettering,
+        likeness=fit.likeness,
+        places=fit.places,
+        leading_px=max(leading, FITTED.least_leading * size),
+        alignment=alignment,
+        anchor_px=float(np.median(edges[alignment])),
+        colour=_colour(block, fit, lines),
         by_words=fit.by_words,
-    )  # fmt: skip
+    )
 
 
 def _colour(block: TextBlock, fit: Fit, lines: Sequence[SeenLine]) -> tuple[int, int, int]:

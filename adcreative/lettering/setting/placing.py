@@ -209,10 +209,13 @@ class Placing:
         old = self._block.colour if match.ink is None else match.ink
         is_new_ink = float(np.linalg.norm(np.subtract(colour, old))) > THRESHOLDS.new_ink
         placed = Placed(
-            old=self._block.text, block=replace(plan.place, lines=lines, colour=colour), font=match.typeface.family,
-            is_own_font=match.is_own, is_new_ink=is_new_ink,
+            old=self._block.text,
+            block=replace(plan.place, lines=lines, colour=colour),
+            font=match.typeface.family,
+            is_own_font=match.is_own,
+            is_new_ink=is_new_ink,
             faint=(contrast, advised) if contrast < advised and not is_new_ink else None,
-        )  # fmt: skip
+        )
         boxes = {}
         if shift and plan.reflow is not None:
             boxes = {follower.block.box: moved(follower.block, shift) for follower in plan.reflow.followers}

@@ -154,9 +154,15 @@ def plan_reflow(
     a0, b0, a1, b1 = _boxes(followers[-1].block)[-1]
     below_px = _room(lambda px: followers[-1].is_free((a0, b0, a1, b1 + px)), reach_px)
     return Reflow(
-        clean=clean, mask=mask, followers=followers, is_free=is_free, block=block, match=match, above_px=above_px,
+        clean=clean,
+        mask=mask,
+        followers=followers,
+        is_free=is_free,
+        block=block,
+        match=match,
+        above_px=above_px,
         below_px=below_px,
-    )  # fmt: skip
+    )
 
 
 class _Copying:

@@ -149,10 +149,11 @@ def fit_lettering(lines: Sequence[SeenLine], first: Lettering) -> Fit:
     placed_lines = [best if line is lead else _place(line, best.lettering) for line in lines]
     weights = [float(line.coverage.sum()) for line in lines]
     return Fit(
-        lettering=best.lettering, places=tuple(fit.places[0] for fit in placed_lines),
+        lettering=best.lettering,
+        places=tuple(fit.places[0] for fit in placed_lines),
         likeness=float(np.average([fit.likeness for fit in placed_lines], weights=weights)),
         least=min(fit.likeness for fit in placed_lines),
-    )  # fmt: skip
+    )
 
 
 def look_at_words(lines: Sequence[SeenLine], fit: Fit) -> Fit:

@@ -81,9 +81,13 @@ class TextSetter:
         self.field_blocks = find_field_blocks(words, texts)
         self.words = words = regroup(words, self.field_blocks)
         prepared = PreparedPicture(
-            image_u8, words, self.field_blocks, typefaces=typefaces, faces_xyxy_px=faces_xyxy_px,
+            image_u8,
+            words,
+            self.field_blocks,
+            typefaces=typefaces,
+            faces_xyxy_px=faces_xyxy_px,
             inpainter=inpainter or inpaint_strokes,
-        )  # fmt: skip
+        )
         self.prepared = prepared if cache is None else cache.share(prepared)
         self._image_u8 = self.prepared.image_u8
         self._residues: dict[str, tuple[Problem, ...]] = {}
@@ -128,9 +132,12 @@ class TextSetter:
         if refused := self._find_refused(picture, placed, blocks):
             return self._without(texts, refused)
         return Change(
-            mask=(picture != self._image_u8).any(axis=2), pixels=picture, placed=_in_order(placed), moved=tuple(movers),
+            mask=(picture != self._image_u8).any(axis=2),
+            pixels=picture,
+            placed=_in_order(placed),
+            moved=tuple(movers),
             left=_in_order(left),
-        )  # fmt: skip
+        )
 
     def _find_refused(
         self, picture: np.ndarray, placed: Mapping[str, Placed], blocks: Mapping[str, TextBlock]

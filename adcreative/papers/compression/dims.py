@@ -203,10 +203,12 @@ def compress_dims(model: LogModel, work: Work, config: DimsConfig) -> dict[str, 
                 table.weight.mul_(masks[key])
 
     left = {
-        key: [round(float(mask[soft[key].blocks == block].sum(dim=1).mean()), 2) if (soft[key].blocks == block).any() else 0.0
-              for block in range(len(config.block_shares))]
+        key: [
+            round(float(mask[soft[key].blocks == block].sum(dim=1).mean()), 2) if (soft[key].blocks == block).any() else 0.0
+            for block in range(len(config.block_shares))
+        ]
         for key, mask in masks.items()
-    }  # fmt: skip
+    }
     losses = tune(network, work, work.tuning, after_step=hold_zeros)
     numbers = [int(sum(mask.sum() for mask in masks.values())), sum(mask.numel() for mask in masks.values())]
     return {"numbers": numbers, "numbers_a_value": left, "losses": losses}

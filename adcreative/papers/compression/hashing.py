@@ -126,8 +126,11 @@ def place_ids(kind: str, clusters: np.ndarray, counts: np.ndarray, *, rng: np.ra
         chosen = [by_frequency]
     else:
         chosen = {
-            "graph": [by_cluster], "double-graph": [by_cluster, hashed[1]], "modulo": [ids % num_rows], "double-hash": hashed
-        }[kind]  # fmt: skip
+            "graph": [by_cluster],
+            "double-graph": [by_cluster, hashed[1]],
+            "modulo": [ids % num_rows],
+            "double-hash": hashed,
+        }[kind]
     places = np.stack([np.concatenate([np.arange(FIRST), one + FIRST]) for one in chosen])
     places[1:, 1] = 0  # an unknown value is one row, not twice the same
     return places, num_rows + FIRST
@@ -185,10 +188,13 @@ def compress_hash(model: LogModel, work: Work, config: HashConfig) -> dict[str, 
                 group.replace(name, shrink_table(as_small(group.table(name)), places, num_rows, count))
         rows[name] = num_rows
     return {
-        "kind": config.kind, "fields": list(chosen), "resolution": clusters.resolution, "rows": rows,
+        "kind": config.kind,
+        "fields": list(chosen),
+        "resolution": clusters.resolution,
+        "rows": rows,
         "clusters": describe_clusters(clusters, chosen, model.encoding.vocabularies, counts),
         "losses": tune(model.network, work, work.tuning),
-    }  # fmt: skip
+    }
 
 
 def read_graph(work: Work, columns: list[int], sizes: list[int]) -> tuple[sparse.csr_matrix, list[np.ndarray]]:

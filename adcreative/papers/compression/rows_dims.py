@@ -176,9 +176,13 @@ def cross_widths(one: Widths, two: Widths, rng: random.Random) -> Widths:
 
 
 def evolve_widths(
-    fitness: Callable[[Widths], float], most: Sequence[int], config: RowsDimsConfig, *, seed: int,
+    fitness: Callable[[Widths], float],
+    most: Sequence[int],
+    config: RowsDimsConfig,
+    *,
+    seed: int,
     should_stop: Callable[[], bool] = lambda: False,
-) -> tuple[Widths, list[float]]:  # fmt: skip
+) -> tuple[Widths, list[float]]:
     """Return the fittest widths and the best fitness after each generation; larger is better.
 
     The full widths are in the first generation. Half of each generation are mutants, half are crossings; parents are kept.
@@ -311,5 +315,7 @@ def compress_rows_dims(model: LogModel, work: Work, config: RowsDimsConfig) -> d
     unwrap_tables(network, lambda key, _: tables[key].shrink())
     return {
         "rows": {key: [int(table.keeps()[FIRST:].sum()), len(table.weight) - FIRST] for key, table in tables.items()},
-        "widths": dict(zip(tables, widths, strict=True)), "fitness": history, "losses": tune(network, work, work.tuning),
-    }  # fmt: skip
+        "widths": dict(zip(tables, widths, strict=True)),
+        "fitness": history,
+        "losses": tune(network, work, work.tuning),
+    }

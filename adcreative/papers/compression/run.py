@@ -32,6 +32,15 @@ def compress(
     from adcreative.papers.compression.methods import ALL_METHODS
 
     return product.compress(
-        model, data, out, method=method, budget=budget, settings=settings, seed=seed, restart=restart, methods=ALL_METHODS,
-        progress=progress, should_stop=should_stop,
-    )  # fmt: skip
+        model,
+        data,
+        out,
+        method=method,
+        budget=budget,
+        settings=settings,
+        seed=seed,
+        restart=restart,
+        methods=ALL_METHODS,
+        progress=progress,
+        should_stop=should_stop,
+    )

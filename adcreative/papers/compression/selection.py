@@ -74,9 +74,12 @@ def select(
     check_columns(schema, log_columns(data), str(data))
     files = split_by_column(data, schema)
     work = Work(
-        rows=open_rows(files, found.encoding), seed=seed, progress=progress, should_stop=should_stop,
+        rows=open_rows(files, found.encoding),
+        seed=seed,
+        progress=progress,
+        should_stop=should_stop,
         tuning=load_config(TuneConfig, settings, {} if settings else {"epochs": 0}, section="tuning"),
-    )  # fmt: skip
+    )
     with own_outputs(outputs, inputs, restart=restart):
         choices = None
         with suppress(StoppedError):
@@ -92,9 +95,11 @@ def select(
         _write(out, schema, values, choices, dropped)
     said = [f"{name}: {now} of {of} values are worth a row" for name, (now, of) in kept.items()]
     return RunSummary(
-        path=out, done=sum(of for _, of in kept.values()), seconds=time.monotonic() - started_s,
+        path=out,
+        done=sum(of for _, of in kept.values()),
+        seconds=time.monotonic() - started_s,
         lines=(*said, *(f"{pair}: {choice}" for pair, choice in choices.items() if choice != DROP)),
-    )  # fmt: skip
+    )
 
 
 def _choose_values(model: LogModel, work: Work, config: Any) -> dict[str, list[dict[str, Any]]]:
@@ -158,16 +163,20 @@ def _name_noise(choices: Mapping[str, str], work: Work) -> dict[str, str]:
 
 
 def _write(
-    out: Path, schema: LogSchema, values: Mapping[str, Sequence[Mapping[str, Any]]], pairs: Mapping[str, str],
+    out: Path,
+    schema: LogSchema,
+    values: Mapping[str, Sequence[Mapping[str, Any]]],
+    pairs: Mapping[str, str],
     dropped: Sequence[str],
-) -> None:  # fmt: skip
+) -> None:
     """Write the four files."""
     left = [name for name in schema.categories if name not in dropped]
     kept_pairs = [DROP if (said := pairs[f"{a} x {b}"]) == NOISE else said for a, b in combinations(left, 2)]
     smaller = replace(
-        schema, categorical=tuple(name for name in schema.categorical if name not in dropped),
+        schema,
+        categorical=tuple(name for name in schema.categorical if name not in dropped),
         bucketed=tuple(name for name in schema.bucketed if name not in dropped),
-    )  # fmt: skip
+    )
     out.mkdir(parents=True, exist_ok=True)
     write_rows(out / FILES[0], [row for rows in values.values() for row in rows], ("field", "value", "seen", "kept"))
     write_rows(

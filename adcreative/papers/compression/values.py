@@ -119,9 +119,14 @@ def compress_values(model: LogModel, work: Work, config: ValuesConfig) -> dict[s
 
     search = replace(work.tuning, epochs=config.epochs, learning_rate=config.learning_rate)
     tune(
-        network, work, search, penalty=pull, after_step=anneal, keeps_best=False,
+        network,
+        work,
+        search,
+        penalty=pull,
+        after_step=anneal,
+        keeps_best=False,
         learning_rates={id(one): config.gate_learning_rate for one in scores},
-    )  # fmt: skip
+    )
     is_settled = torch.cat([torch.sigmoid(table.temperature * table.scores.detach()[FIRST:]) for table in tables.values()])
     for table in tables.values():
         table.harden()
@@ -132,7 +137,7 @@ def compress_values(model: LogModel, work: Work, config: ValuesConfig) -> dict[s
         "settled": float(((is_settled < 0.05) | (is_settled > 0.95)).float().mean()),
         "kept_values": {key: _names(model, key, table.mask.numpy()) for key, table in tables.items()},
         "losses": tune(network, work, work.tuning),
-    }  # fmt: skip
+    }
 
 
 def rewind(network: nn.Module, start: dict[str, Tensor]) -> None:

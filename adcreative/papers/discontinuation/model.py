@@ -88,9 +88,12 @@ class _TwoTerm(nn.Module):
             for width in towers
         )
         self.trunk = nn.Sequential(
-            nn.Linear(num_plain + len(towers) * config.tower_dim, config.hidden_dim), nn.ReLU(),
-            nn.Dropout(config.dropout_prob), nn.Linear(config.hidden_dim, config.hidden_dim), nn.ReLU(),
-        )  # fmt: skip
+            nn.Linear(num_plain + len(towers) * config.tower_dim, config.hidden_dim),
+            nn.ReLU(),
+            nn.Dropout(config.dropout_prob),
+            nn.Linear(config.hidden_dim, config.hidden_dim),
+            nn.ReLU(),
+        )
         self.short = nn.Linear(config.hidden_dim, len(SHORT_EDGES) - 1)
         self.long = nn.Linear(config.hidden_dim, len(LONG_EDGES) - 1)
 
@@ -140,9 +143,16 @@ def interpolate_survival(hazards: np.ndarray, edges: np.ndarray, times: np.ndarr
 
 
 def fit_two_term(
-    features: np.ndarray, durations: np.ndarray, ended: np.ndarray, weights: np.ndarray, *, seed: int,
-    towers: Sequence[int] = (), config: HazardConfig | None = None, progress: Count = uncounted,
-) -> TwoTermHazard:  # fmt: skip
+    features: np.ndarray,
+    durations: np.ndarray,
+    ended: np.ndarray,
+    weights: np.ndarray,
+    *,
+    seed: int,
+    towers: Sequence[int] = (),
+    config: HazardConfig | None = None,
+    progress: Count = uncounted,
+) -> TwoTermHazard:
     """Fit the two hazards; each member uses early stopping on a held-out sixth of the ads.
 
     Args:

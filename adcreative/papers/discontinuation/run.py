@@ -24,15 +24,29 @@ if TYPE_CHECKING:
 
 @takes(ReadSettings)
 def forecast_two_terms(
-    account: Path, out: Path, settings: ReadSettings, *, creatives: Path | None = None, seed: int = 0, restart: bool = False,
-    progress: Progress = silent, should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+    account: Path,
+    out: Path,
+    settings: ReadSettings,
+    *,
+    creatives: Path | None = None,
+    seed: int = 0,
+    restart: bool = False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> RunSummary:
     """Forecast as `verbs.forecast`, with the two-term hazard as a further model; arguments and errors are the same. Only this
     model reads pictures and whole sentences of `creatives`."""
     return product.forecast(
-        account, out, settings, creatives=creatives, seed=seed, also=read_ads, restart=restart, progress=progress,
+        account,
+        out,
+        settings,
+        creatives=creatives,
+        seed=seed,
+        also=read_ads,
+        restart=restart,
+        progress=progress,
         should_stop=should_stop,
-    )  # fmt: skip
+    )
 
 
 def read_ads(ads: Sequence[Creative | None]) -> tuple[np.ndarray, Mapping[str, FitsLives]]:

@@ -131,10 +131,12 @@ class HyperAnalysis(nn.Module):
         super().__init__()
         width, hyper = config.context_channels, config.hyper_channels
         self.layers = nn.Sequential(
-            nn.Conv2d(config.latent_channels, width, 3, padding=1), nn.GELU(),
-            nn.Conv2d(width, width, 3, stride=2, padding=1), nn.GELU(),
+            nn.Conv2d(config.latent_channels, width, 3, padding=1),
+            nn.GELU(),
+            nn.Conv2d(width, width, 3, stride=2, padding=1),
+            nn.GELU(),
             nn.Conv2d(width, hyper, 3, stride=2, padding=1),
-        )  # fmt: skip
+        )
 
     def forward(self, latents: Tensor) -> Tensor:
         return self.layers(latents)
@@ -312,9 +314,12 @@ class SliceContext(nn.Module):
 
 def _parameter_net(in_channels: int, width: int, channels: int, num_out: int = 2) -> nn.Sequential:
     net = nn.Sequential(
-        nn.Conv2d(in_channels, 2 * width, 1), nn.LeakyReLU(0.125), nn.Conv2d(2 * width, width, 1), nn.LeakyReLU(0.125),
+        nn.Conv2d(in_channels, 2 * width, 1),
+        nn.LeakyReLU(0.125),
+        nn.Conv2d(2 * width, width, 1),
+        nn.LeakyReLU(0.125),
         nn.Conv2d(width, num_out * channels, 1),
-    )  # fmt: skip
+    )
     last = net[-1]
     assert isinstance(last, nn.Conv2d)
     nn.init.normal_(last.weight, std=0.01)

@@ -172,11 +172,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and, in the end, of the model")
     parser.add_argument("--published", action="store_true", help="the size of the paper, which asks for a GPU")
     for name, kind, what in (
-        ("steps", int, "steps in all"), ("decay", int, "last steps, over which the learning rate falls to zero"),
-        ("batch", int, f"crops of {CROP_PX} x {CROP_PX} px a step"), ("learning-rate", float, "of the level part"),
-        ("minutes", float, "pause after this much processor time"), ("every", int, "steps between checkpoints"),
-        ("seed", int, "draws weights, crops, rates and noise"), ("windows", int, "places cut from the pictures"),
-    ):  # fmt: skip
+        ("steps", int, "steps in all"),
+        ("decay", int, "last steps, over which the learning rate falls to zero"),
+        ("batch", int, f"crops of {CROP_PX} x {CROP_PX} px a step"),
+        ("learning-rate", float, "of the level part"),
+        ("minutes", float, "pause after this much processor time"),
+        ("every", int, "steps between checkpoints"),
+        ("seed", int, "draws weights, crops, rates and noise"),
+        ("windows", int, "places cut from the pictures"),
+    ):
         default = getattr(TrainingOptions, name.replace("-", "_"))
         parser.add_argument(f"--{name}", type=kind, default=default, help=f"{what} ({default})")
     return parser.parse_args(arguments)

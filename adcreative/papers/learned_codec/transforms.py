@@ -61,9 +61,13 @@ def published_config() -> CodecConfig:
         Jiang et al. 2025 (MLICv2), section 4; sizes as in MLIC++.
     """
     return CodecConfig(
-        widths=(192, 192, 192), depths=(1, 1, 1), slices=(32,) * 10, hyper_channels=192, context_channels=224,
+        widths=(192, 192, 192),
+        depths=(1, 1, 1),
+        slices=(32,) * 10,
+        hyper_channels=192,
+        context_channels=224,
         lambdas=PUBLISHED_LAMBDAS,
-    )  # fmt: skip
+    )
 
 
 class ChannelNorm(nn.Module):

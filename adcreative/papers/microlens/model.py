@@ -150,9 +150,12 @@ class TargetNetwork(MicroLensEmbedding):
     def inputs(self, levels: Tensor, target: MicroLensItems, history: MicroLensItems) -> NetworkInputs:
         """Return levels [B, 2] (likes, views), target items [B] and history items [B, T] (id 0 = pad) as inputs."""
         return NetworkInputs(
-            fields=self.encode_levels(levels).unflatten(1, (2, -1)), target=self.encode_items(target),
-            sequence=self.encode_once(history), mask=history.mask, place=history.place,
-        )  # fmt: skip
+            fields=self.encode_levels(levels).unflatten(1, (2, -1)),
+            target=self.encode_items(target),
+            sequence=self.encode_once(history),
+            mask=history.mask,
+            place=history.place,
+        )
 
     def forward(self, levels: Tensor, target: MicroLensItems, history: MicroLensItems) -> Tensor:
         """Return logits [B]; see `inputs`."""
@@ -241,18 +244,27 @@ class PartsMLP(MicroLensEmbedding):
         super().__init__(config, generator=generator)
         self.parts = parts
         widths = {
-            "levels": config.row_dim, "item_id": config.embedding_dim, "tags": config.embedding_dim,
-            "embedding": self.projection.out_features, "history": config.item_dim,
-        }  # fmt: skip
+            "levels": config.row_dim,
+            "item_id": config.embedding_dim,
+            "tags": config.embedding_dim,
+            "embedding": self.projection.out_features,
+            "history": config.item_dim,
+        }
         first, second = PARTS_HIDDEN_DIMS
         self.hidden = nn.Sequential(
-            build_linear(sum(widths[part] for part in parts), first, generator=generator), nn.ReLU(),
-            build_linear(first, second, generator=generator), nn.ReLU(),
-        )  # fmt: skip
+            build_linear(sum(widths[part] for part in parts), first, generator=generator),
+            nn.ReLU(),
+            build_linear(first, second, generator=generator),
+            nn.ReLU(),
+        )
         self.head = build_linear(second, 1, generator=generator)
         if "history" not in parts:
-            needed = {"levels": ("likes_table", "views_table"), "item_id": ("item_table",), "tags": ("tag_table",),
-                      "embedding": ("projection",)}  # fmt: skip
+            needed = {
+                "levels": ("likes_table", "views_table"),
+                "item_id": ("item_table",),
+                "tags": ("tag_table",),
+                "embedding": ("projection",),
+            }
             kept = {name for part in parts for name in needed[part]}
             for name in ("item_table", "tag_table", "likes_table", "views_table", "projection"):
                 if name not in kept:
@@ -303,9 +315,13 @@ def _parts_entry(*parts: str) -> Entry:
 
 # reczoo/WWW2025_MMCTR_Challenge: no softmax, ReLU in place of Dice, embeddings 64 (item 256), batch norm in the last MLP only.
 BASELINE_DIN = DINConfig(
-    attention_dims=(512, 256), hidden_dims=(1024, 512, 256), activation="relu", batch_norm=True, attention_dropout_prob=0.1,
+    attention_dims=(512, 256),
+    hidden_dims=(1024, 512, 256),
+    activation="relu",
+    batch_norm=True,
+    attention_dropout_prob=0.1,
     dropout_prob=0.1,
-)  # fmt: skip
+)
 # AdSEE (deepctr-torch): width 4, three layers of two heads, DNN 256-128, unscaled scores.
 ADSEE_AUTOINT = AutoIntConfig(attention_dim=4, hidden_dims=(256, 128), weight_std=ADSEE_STD)
 
@@ -314,17 +330,20 @@ ADSEE_AUTOINT = AutoIntConfig(attention_dim=4, hidden_dims=(256, 128), weight_st
 MODELS: Mapping[str, Entry] = {
     "qin": Entry(MicroLensConfig(), QINConfig(), TrainConfig(), build_qin),
     "din": Entry(
-        MicroLensConfig(embedding_dim=64, projected_dim=128), BASELINE_DIN,
-        TrainConfig(learning_rate=1e-3, embedding_regularizer=1e-6, factor=0.1, patience=3), build_din,
+        MicroLensConfig(embedding_dim=64, projected_dim=128),
+        BASELINE_DIN,
+        TrainConfig(learning_rate=1e-3, embedding_regularizer=1e-6, factor=0.1, patience=3),
+        build_din,
     ),
     "autoint": Entry(
-        MicroLensConfig(embedding_dim=4), ADSEE_AUTOINT,
+        MicroLensConfig(embedding_dim=4),
+        ADSEE_AUTOINT,
         TrainConfig(learning_rate=1e-4, batch_size=256, embedding_regularizer=2e-5, factor=1.0, patience=30, max_epochs=18),
         build_autoint,
     ),
     "target_only": _parts_entry("levels", "item_id", "tags", "embedding"),
     **{part: _parts_entry(part) for part in PARTS},
-}  # fmt: skip
+}
 
 
 def find_entry(name: str, *, num_items: int, num_tags: int, item_embedding_dim: int) -> Entry:

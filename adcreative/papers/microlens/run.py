@@ -96,16 +96,27 @@ class MicroLensTraining(StreamedTraining):
     """
 
     def __init__(
-        self, name: str, data: MicroLensData, run_dir: Path, training: TrainConfig | None = None, *, entry: Entry | None = None,
-        run: RunConfig | None = None, log: Log = print,
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        data: MicroLensData,
+        run_dir: Path,
+        training: TrainConfig | None = None,
+        *,
+        entry: Entry | None = None,
+        run: RunConfig | None = None,
+        log: Log = print,
+    ) -> None:
         run, entry = run or RunConfig(), entry or data.entry(name)
         generator = torch.Generator().manual_seed(run.seed)
         sizes = {"inputs": asdict(entry.inputs), "network": None if entry.network is None else asdict(entry.network)}
         job = Job(
-            name=name, kind=f"microlens {name}", network=entry.build(entry.inputs, entry.network, generator=generator),
-            generator=generator, training=training or entry.training, settings=sizes,
-        )  # fmt: skip
+            name=name,
+            kind=f"microlens {name}",
+            network=entry.build(entry.inputs, entry.network, generator=generator),
+            generator=generator,
+            training=training or entry.training,
+            settings=sizes,
+        )
         self.data = data
         super().__init__(job, MicroLensSource(data), run_dir, run=run, log=log)
 
@@ -158,9 +169,14 @@ def write_table(out_dir: Path, lines: Sequence[Mapping[str, Any]]) -> None:
 
 
 def compare(
-    data_dir: Path, out_dir: Path, names: Sequence[str], *, changes: Mapping[str, Any] | None = None, log: Log = print,
+    data_dir: Path,
+    out_dir: Path,
+    names: Sequence[str],
+    *,
+    changes: Mapping[str, Any] | None = None,
+    log: Log = print,
     run: RunConfig | None = None,
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[dict[str, Any]]:
     """Train the networks `names`, measure them and the untrained baselines, write the table, and return its rows.
 
     Args:

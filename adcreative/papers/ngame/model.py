@@ -73,9 +73,10 @@ class TargetEncoder(nn.Module):
         if self.has_grams:
             grams = inputs.grams
             total = total + self.grams(
-                torch.from_numpy(grams.indices.astype(np.int64)), torch.from_numpy(grams.indptr[:-1].astype(np.int64)),
+                torch.from_numpy(grams.indices.astype(np.int64)),
+                torch.from_numpy(grams.indptr[:-1].astype(np.int64)),
                 per_sample_weights=torch.from_numpy(grams.data.astype(np.float32)),
-            )  # fmt: skip
+            )
         if self.has_dense:
             total = total + self.dense(torch.from_numpy(inputs.dense.astype(np.float32)))
         return nn.functional.normalize(total, dim=-1)
@@ -105,9 +106,16 @@ def hard_negative_loss(
 
 
 def train_encoder(
-    points: Inputs, labels: Inputs, truth: csr_matrix, config: TargetingConfig, *, seed: int, is_clustered: bool = True,
-    progress: Count = uncounted, should_stop: ShouldStop = never,
-) -> TargetEncoder:  # fmt: skip
+    points: Inputs,
+    labels: Inputs,
+    truth: csr_matrix,
+    config: TargetingConfig,
+    *,
+    seed: int,
+    is_clustered: bool = True,
+    progress: Count = uncounted,
+    should_stop: ShouldStop = never,
+) -> TargetEncoder:
     """Train the shared encoder.
 
     Args:
@@ -131,9 +139,14 @@ def train_encoder(
 
 
 def tune_labels(
-    vectors: np.ndarray, label_vectors: np.ndarray, truth: csr_matrix, config: TargetingConfig, *, seed: int,
+    vectors: np.ndarray,
+    label_vectors: np.ndarray,
+    truth: csr_matrix,
+    config: TargetingConfig,
+    *,
+    seed: int,
     should_stop: ShouldStop = never,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Return [L, D] unit vectors of labels, tuned to their points; the points' vectors [N, D] are fixed."""
     rng = np.random.default_rng(seed)
     table = nn.Embedding.from_pretrained(torch.from_numpy(label_vectors.astype(np.float32)).clone(), freeze=False, sparse=True)

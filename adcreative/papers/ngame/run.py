@@ -28,10 +28,20 @@ SENTENCE_LABELS = 20_000  # more labels are encoded by their n-grams alone
 
 @takes(ReadSettings)
 def target(
-    ads: Path, out: Path, settings: ReadSettings, *, labels: Path, num: int = 10, index: Path | None = None,
-    use_pictures: bool = True, text_encoder: str = "", seed: int = 0, restart: bool = False, progress: Progress = silent,
+    ads: Path,
+    out: Path,
+    settings: ReadSettings,
+    *,
+    labels: Path,
+    num: int = 10,
+    index: Path | None = None,
+    use_pictures: bool = True,
+    text_encoder: str = "",
+    seed: int = 0,
+    restart: bool = False,
+    progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+) -> RunSummary:
     """Rank queries, keywords or interests for each creative, as `verbs.target` does; with `index` by the encoder, too.
 
     Args:
@@ -62,9 +72,17 @@ def target(
         return {"encoder": trained[0]}
 
     summary = product.target(
-        ads, out, settings, labels=labels, num=num, seed=seed, also=also, restart=restart, progress=progress,
+        ads,
+        out,
+        settings,
+        labels=labels,
+        num=num,
+        seed=seed,
+        also=also,
+        restart=restart,
+        progress=progress,
         should_stop=should_stop,
-    )  # fmt: skip
+    )
     used = trained[0].indexes[1:]  # the first was trained for measurement, the second on all known pairs
     if not used:
         return replace(

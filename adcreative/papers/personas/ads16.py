@@ -17,8 +17,12 @@ import pandas as pd
 from adcreative.errors import CatalogError
 
 TRAITS = {  # trait -> (reversed item, plain item), counted from 0
-    "extraversion": (0, 5), "agreeableness": (6, 1), "conscientiousness": (2, 7), "neuroticism": (3, 8), "openness": (4, 9),
-}  # fmt: skip
+    "extraversion": (0, 5),
+    "agreeableness": (6, 1),
+    "conscientiousness": (2, 7),
+    "neuroticism": (3, 8),
+    "openness": (4, 9),
+}
 NUM_ITEMS = 10
 RATINGS_ROW = 1
 
@@ -44,8 +48,16 @@ def read_ads16(folder: Path) -> pd.DataFrame:
         try:
             for category, cell in ratings.iloc[RATINGS_ROW].items():
                 for number, rating in enumerate(str(cell).split(","), 1):
-                    rows.append({"person": path.name, "creative": f"{category}/{number}", "category": str(category),
-                                 "value": float(rating), **traits, "age": float(age)})  # fmt: skip
+                    rows.append(
+                        {
+                            "person": path.name,
+                            "creative": f"{category}/{number}",
+                            "category": str(category),
+                            "value": float(rating),
+                            **traits,
+                            "age": float(age),
+                        }
+                    )
         except (ValueError, IndexError) as error:
             raise CatalogError(f"{path.name}-RT.csv has no ratings in its second row ({error})") from error
     return pd.DataFrame(rows)

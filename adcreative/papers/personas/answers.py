@@ -108,16 +108,23 @@ def read_responses(
         raise CatalogError(f"{where}: the column {person} names nobody in {int((named == '').sum())} rows; fill or remove them")
     who = pd.factorize(named)[0]
     traits = [
-        str(name) for name in rows.columns
-        if name not in (person, ad, value) and pd.api.types.is_numeric_dtype(rows[name])
-        and rows.groupby(who)[name].nunique(dropna=False).max() == 1 and rows[name].notna().all() and rows[name].nunique() > 1
-    ]  # fmt: skip
+        str(name)
+        for name in rows.columns
+        if name not in (person, ad, value)
+        and pd.api.types.is_numeric_dtype(rows[name])
+        and rows.groupby(who)[name].nunique(dropna=False).max() == 1
+        and rows[name].notna().all()
+        and rows[name].nunique() > 1
+    ]
     if not traits:
         raise CatalogError(f"{where} declares no profile: add numeric columns, such as openness or age, one value a person")
     responses = Responses(
-        np.asarray(who), at[at.notna()].to_numpy().astype(int), values.to_numpy(np.float64),
-        rows.groupby(who)[traits].first().to_numpy(np.float64), matrix,
-    )  # fmt: skip
+        np.asarray(who),
+        at[at.notna()].to_numpy().astype(int),
+        values.to_numpy(np.float64),
+        rows.groupby(who)[traits].first().to_numpy(np.float64),
+        matrix,
+    )
     return responses, tuple(traits), features, list(number)
 
 

@@ -124,9 +124,12 @@ def audit_personas(responses: Responses, *, seed: int = 0, progress: Count = unc
     progress(NUM_FOLDS, NUM_FOLDS + 1)
     low, high = effect_intervals(responses, strength=STRENGTHS[1], seed=seed)
     audit = Audit(
-        figures={name: _figure(values, seed) for name, values in found.items()}, model=fit_persona_model(responses),
-        effects=fit_persona_model(responses, strength=STRENGTHS[1]).effects, low=low, high=high,
-    )  # fmt: skip
+        figures={name: _figure(values, seed) for name, values in found.items()},
+        model=fit_persona_model(responses),
+        effects=fit_persona_model(responses, strength=STRENGTHS[1]).effects,
+        low=low,
+        high=high,
+    )
     progress(NUM_FOLDS + 1, NUM_FOLDS + 1)
     return audit
 
@@ -179,9 +182,14 @@ class _Prepared:
             person = _means(rest - ad[answers.ad], answers.person, len(self.p))
             ad = _means(rest - person[answers.person], answers.ad, len(self.f))
         return PersonaModel(
-            base=base, ad_effect=ad, effects=effects, trait_mean=self.trait_mean, trait_scale=self.trait_scale,
-            feature_mean=self.feature_mean, feature_scale=self.feature_scale,
-        )  # fmt: skip
+            base=base,
+            ad_effect=ad,
+            effects=effects,
+            trait_mean=self.trait_mean,
+            trait_scale=self.trait_scale,
+            feature_mean=self.feature_mean,
+            feature_scale=self.feature_scale,
+        )
 
 
 def _choose_strength(responses: Responses) -> float:

@@ -39,9 +39,16 @@ ARRAYS = ("effects", "trait_mean", "trait_scale", "feature_mean", "feature_scale
 
 
 def audit_personas(
-    answers: Path, out: Path, *, creatives: Path | None = None, personas: Path | None = None, seed: int = 0,
-    restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+    answers: Path,
+    out: Path,
+    *,
+    creatives: Path | None = None,
+    personas: Path | None = None,
+    seed: int = 0,
+    restart: bool = False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> RunSummary:
     """Measure how well declared profiles predict preferences; write `out` (JSON), effects as CSV, and rankings by persona.
 
     Args:
@@ -75,12 +82,25 @@ def audit_personas(
             expected = found.model.base + found.model.ad_effect + found.model.shifts(_stack(profiles), responses.features)
             write_rows(outputs[2], _rank(profiles, names, "expected", expected), ("persona", "rank", "creative", "expected"))
         with open_atomically(out, is_text=True) as file:
-            file.write(dump_json({
-                "num_people": num_people, "num_ads": num_ads, "is_useful": found.is_useful, "traits": traits,
-                "features": features, "auc_within_person": {name: asdict(one) for name, one in found.figures.items()},
-                "model": {"traits": traits, "features": features, "base": found.model.base,
-                          **{name: getattr(found.model, name).tolist() for name in ARRAYS}},
-            }, indent=1))  # fmt: skip
+            file.write(
+                dump_json(
+                    {
+                        "num_people": num_people,
+                        "num_ads": num_ads,
+                        "is_useful": found.is_useful,
+                        "traits": traits,
+                        "features": features,
+                        "auc_within_person": {name: asdict(one) for name, one in found.figures.items()},
+                        "model": {
+                            "traits": traits,
+                            "features": features,
+                            "base": found.model.base,
+                            **{name: getattr(found.model, name).tolist() for name in ARRAYS},
+                        },
+                    },
+                    indent=1,
+                )
+            )
     verdict = (
         "profiles say which ads a new person prefers"
         if found.is_useful
@@ -116,11 +136,17 @@ def _read(answers: Path, creatives: Path | None) -> tuple[pd.DataFrame, tuple[Cr
 
 def _effect_rows(found: Audit, traits: Sequence[str], features: Sequence[str]) -> list[dict[str, Any]]:
     rows = [
-        {"trait": trait, "feature": feature, "effect": round(float(found.effects[t, f]), 5),
-         "low": round(float(found.low[t, f]), 5), "high": round(float(found.high[t, f]), 5),
-         "is_sure": "yes" if found.low[t, f] > 0 or found.high[t, f] < 0 else "no"}
-        for t, trait in enumerate(traits) for f, feature in enumerate(features)
-    ]  # fmt: skip
+        {
+            "trait": trait,
+            "feature": feature,
+            "effect": round(float(found.effects[t, f]), 5),
+            "low": round(float(found.low[t, f]), 5),
+            "high": round(float(found.high[t, f]), 5),
+            "is_sure": "yes" if found.low[t, f] > 0 or found.high[t, f] < 0 else "no",
+        }
+        for t, trait in enumerate(traits)
+        for f, feature in enumerate(features)
+    ]
     return sorted(rows, key=lambda row: -abs(row["effect"]))
 
 
@@ -138,9 +164,14 @@ def _rank(profiles: Mapping[str, np.ndarray], ads: Sequence[str], what: str, tab
 
 @takes(ScoreSettings)
 def score(
-    data: Path, out: Path, settings: ScoreSettings, *, batch: BatchConfig | None = None, progress: Progress = silent,
+    data: Path,
+    out: Path,
+    settings: ScoreSettings,
+    *,
+    batch: BatchConfig | None = None,
+    progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+) -> RunSummary:
     """Score as `verbs.score` does; with `persona` and `audit`, write `<out>.personas.csv` too.
 
     That table ranks the ads, rated or not, by the preference of each declared profile, as learnt by `audit_personas`: shift is

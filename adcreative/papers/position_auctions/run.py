@@ -46,9 +46,15 @@ class _Market:
 
 @takes(PlaceSettings)
 def place(
-    text: Path, out: Path, settings: PlaceSettings, *, creatives: Path, restart: bool = False, progress: Progress = silent,
+    text: Path,
+    out: Path,
+    settings: PlaceSettings,
+    *,
+    creatives: Path,
+    restart: bool = False,
+    progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+) -> RunSummary:
     """Place sponsored creatives between the paragraphs of a text, each labelled; write `out` (Markdown) and `<out>.json`.
 
     Ads with a column `bid` (value per click) take part in an auction: the allocation is exact, and each pays per click its
@@ -145,10 +151,12 @@ def _read_market(source: Path) -> _Market:
         raise ConfigError(f'creative "{ads[bids.index(None)].name}" has no bid; every ad needs one, or none')
     ctr = [_number(extra.get(one.ad_name, {}).get("ctr"), one.name, "ctr") for one in ads]
     return _Market(
-        ads=ads, values=np.array([1.0 if bid is None else bid for bid in bids]), has_bids=has_bids,
+        ads=ads,
+        values=np.array([1.0 if bid is None else bid for bid in bids]),
+        has_bids=has_bids,
         ctr=np.clip([DEFAULT_CTR if rate is None else rate for rate in ctr], 1e-6, 1 - 1e-6),
         urls=tuple(read_name(extra.get(one.ad_name, {}).get("url")) for one in ads),
-    )  # fmt: skip
+    )
 
 
 def _number(value: Any, name: str, what: str) -> float | None:
@@ -186,8 +194,15 @@ def _allocate(market: _Market, odds: np.ndarray, settings: PlaceSettings) -> _Fo
         cascade = model.place_for_cascade(odds / (1 + odds), market.values, max_ads)
         prices = {one.ad: one for one in cascade.prices} if cascade.prices is not None and market.has_bids else None
         method = "all placements counted" if cascade.prices is not None else "heuristic with certificate, nobody is charged"
-        return _Found(ads=cascade.ads, places=cascade.places, chances=cascade.chances, objective=cascade.value, prices=prices,
-                      method=method, certificate=cascade.certificate)  # fmt: skip
+        return _Found(
+            ads=cascade.ads,
+            places=cascade.places,
+            chances=cascade.chances,
+            objective=cascade.value,
+            prices=prices,
+            method=method,
+            certificate=cascade.certificate,
+        )
     if past_bids is not None:
         table = read_whole_log(Path(past_bids))
         if "bid" not in table.columns:
@@ -201,9 +216,14 @@ def _allocate(market: _Market, odds: np.ndarray, settings: PlaceSettings) -> _Fo
         method = "exact for welfare, VCG payments" if market.has_bids else "exact for clicks, own products"
     order = np.argsort(shown.places)
     return _Found(
-        ads=shown.ads[order], places=shown.places[order], chances=shown.chances[order], objective=shown.objective,
-        prices={one.ad: one for one in paid} if market.has_bids else None, method=method, certificate=1.0,
-    )  # fmt: skip
+        ads=shown.ads[order],
+        places=shown.places[order],
+        chances=shown.chances[order],
+        objective=shown.objective,
+        prices={one.ad: one for one in paid} if market.has_bids else None,
+        method=method,
+        certificate=1.0,
+    )
 
 
 def _render(places: SponsoredText, market: _Market, found: _Found, label: str) -> str:
@@ -221,16 +241,27 @@ def _as_dict(places: SponsoredText, market: _Market, found: _Found, fit: np.ndar
     rows = []
     for ad, at, chance in zip(found.ads, found.places, found.chances, strict=True):
         price = (found.prices or {}).get(int(ad))
-        rows.append({
-            "creative": market.ads[ad].name, "after_block": places.gaps[at] + 1, "fit": float(fit[ad, at]),
-            "click_chance": float(chance), "bid": float(market.values[ad]) if market.has_bids else None,
-            "price_per_click": price.per_click if price else None, "payment_per_view": price.per_view if price else None,
-        })  # fmt: skip
+        rows.append(
+            {
+                "creative": market.ads[ad].name,
+                "after_block": places.gaps[at] + 1,
+                "fit": float(fit[ad, at]),
+                "click_chance": float(chance),
+                "bid": float(market.values[ad]) if market.has_bids else None,
+                "price_per_click": price.per_click if price else None,
+                "payment_per_view": price.per_view if price else None,
+            }
+        )
     return {
-        "readers": settings.readers, "maximise": settings.maximise, "method": found.method,
-        "objective": found.objective, "certificate": found.certificate,
-        "num_ads": len(market.ads), "num_places": len(places.gaps), "placed": rows,
-    }  # fmt: skip
+        "readers": settings.readers,
+        "maximise": settings.maximise,
+        "method": found.method,
+        "objective": found.objective,
+        "certificate": found.certificate,
+        "num_ads": len(market.ads),
+        "num_places": len(places.gaps),
+        "placed": rows,
+    }
 
 
 def _say(market: _Market, places: SponsoredText, found: _Found) -> tuple[str, ...]:

@@ -37,16 +37,29 @@ def main() -> None:
         command.add_argument("data", type=Path)
         command.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the adapter")
         command.add_argument("--start", type=Path, help="adapter folder to go on with")
-        for name, kind in (("learning-rate", float), ("num-epochs", float), ("max-steps", int), ("batch-examples", int),
-                           ("beta", float), ("chosen-weight", float), ("seed", int)):  # fmt: skip
+        for name, kind in (
+            ("learning-rate", float),
+            ("num-epochs", float),
+            ("max-steps", int),
+            ("batch-examples", int),
+            ("beta", float),
+            ("chosen-weight", float),
+            ("seed", int),
+        ):
             command.add_argument(f"--{name}", type=kind, default=getattr(CONFIGS[stage], name.replace("-", "_")))
         command.add_argument("--threads", type=int, default=torch.get_num_threads())
     defaults = CheckFreeConfig()
     command = stages.add_parser("checkfree", help="pretrain all weights, some of which a drill takes away")
     command.add_argument("data", type=Path, help="texts, as pretrain reads them: paragraphs of a text file, .jsonl rows")
     command.add_argument("--out", type=Path, required=True, help="folder for the model")
-    for name, field in (("stages", "num_stages"), ("steps", "num_steps"), ("length", "length"), ("batch", "batch"),
-                        ("learning-rate", "learning_rate"), ("seed", "seed")):  # fmt: skip
+    for name, field in (
+        ("stages", "num_stages"),
+        ("steps", "num_steps"),
+        ("length", "length"),
+        ("batch", "batch"),
+        ("learning-rate", "learning_rate"),
+        ("seed", "seed"),
+    ):
         kind = type(getattr(defaults, field))
         command.add_argument(f"--{name}", dest=field, type=kind, default=getattr(defaults, field))
     command.add_argument("--plus", dest="is_plus", action="store_true", help="CheckFree+: stages at the edge may be lost too")

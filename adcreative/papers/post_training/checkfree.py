@@ -150,9 +150,14 @@ class StageLosses(TrainerCallback):
 
 
 def train_decoder(
-    model: PreTrainedModel, tokens: Sequence[int], out_dir: Path, config: CheckFreeConfig, *, losses: Mapping[int, int],
+    model: PreTrainedModel,
+    tokens: Sequence[int],
+    out_dir: Path,
+    config: CheckFreeConfig,
+    *,
+    losses: Mapping[int, int],
     held_out: Sequence[int],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Train all weights of a decoder, in place, and return the initial and final losses (nats per token) and the recoveries.
 
     Args:
@@ -164,15 +169,27 @@ def train_decoder(
     """
     callback = StageLosses(model, config, losses)
     arguments = TrainingArguments(
-        output_dir=str(out_dir), max_steps=config.num_steps, per_device_train_batch_size=config.batch, seed=config.seed,
-        gradient_accumulation_steps=2, save_strategy="no", report_to="none", disable_tqdm=True, logging_strategy="no",
-        use_cpu=not torch.cuda.is_available(), dataloader_pin_memory=False,
-    )  # fmt: skip
+        output_dir=str(out_dir),
+        max_steps=config.num_steps,
+        per_device_train_batch_size=config.batch,
+        seed=config.seed,
+        gradient_accumulation_steps=2,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        logging_strategy="no",
+        use_cpu=not torch.cuda.is_available(),
+        dataloader_pin_memory=False,
+    )
     trainer = Trainer(
-        model=model, args=arguments, train_dataset=_sequences(tokens, config.length, 2 * config.batch),
-        eval_dataset=_sequences(held_out, config.length, 1), data_collator=default_data_collator, callbacks=[callback],
+        model=model,
+        args=arguments,
+        train_dataset=_sequences(tokens, config.length, 2 * config.batch),
+        eval_dataset=_sequences(held_out, config.length, 1),
+        data_collator=default_data_collator,
+        callbacks=[callback],
         optimizers=(callback.optimizer, callback.scheduler),
-    )  # fmt: skip
+    )
     trainer.remove_callback(PrinterCallback)
     before = trainer.evaluate()["eval_loss"]
     steps = trainer.train().global_step

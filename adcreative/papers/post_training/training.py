@@ -68,8 +68,15 @@ CONFIGS = {
 }
 
 
-def run_stage(stage: str, rows: list[Example], out_dir: Path, config: PostTrainingConfig, *, start: Path | None = None,
-              base: Model | None = None) -> Path:  # fmt: skip
+def run_stage(
+    stage: str,
+    rows: list[Example],
+    out_dir: Path,
+    config: PostTrainingConfig,
+    *,
+    start: Path | None = None,
+    base: Model | None = None,
+) -> Path:
     """Train from the last checkpoint in out_dir, if there is one, and return the folder of the adapter; see `build_trainer`."""
     trainer = build_trainer(stage, rows, out_dir, config, start=start, base=base)
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(out_dir)))
@@ -81,8 +88,15 @@ def run_stage(stage: str, rows: list[Example], out_dir: Path, config: PostTraini
 pretrain, sft, dpo = (partial(run_stage, stage) for stage in STAGES)
 
 
-def build_trainer(stage: str, rows: list[Example], out_dir: Path, config: PostTrainingConfig, *, start: Path | None = None,
-                  base: Model | None = None) -> Any:  # fmt: skip
+def build_trainer(
+    stage: str,
+    rows: list[Example],
+    out_dir: Path,
+    config: PostTrainingConfig,
+    *,
+    start: Path | None = None,
+    base: Model | None = None,
+) -> Any:
     """Return trl's trainer for one stage, ready to train.
 
     Args:
@@ -104,13 +118,27 @@ def build_trainer(stage: str, rows: list[Example], out_dir: Path, config: PostTr
     _claim(out_dir, stage, rows, config, start)
     model, tokenizer = base or load_base()
     settings: dict[str, Any] = {
-        "output_dir": str(out_dir), "seed": config.seed, "data_seed": config.seed, "learning_rate": config.learning_rate,
-        "num_train_epochs": config.num_epochs, "max_steps": config.max_steps, "lr_scheduler_type": "linear",
-        "warmup_steps": 0.1, "per_device_train_batch_size": config.batch_examples, "max_length": config.max_tokens,
-        "bf16": config.is_bf16, "use_cpu": not torch.cuda.is_available(), "gradient_checkpointing": False,
-        "train_sampling_strategy": "sequential", "save_steps": config.save_steps, "save_total_limit": 2,
-        "logging_steps": 5, "report_to": "none", "disable_tqdm": True, "dataloader_pin_memory": False,
-    }  # fmt: skip
+        "output_dir": str(out_dir),
+        "seed": config.seed,
+        "data_seed": config.seed,
+        "learning_rate": config.learning_rate,
+        "num_train_epochs": config.num_epochs,
+        "max_steps": config.max_steps,
+        "lr_scheduler_type": "linear",
+        "warmup_steps": 0.1,
+        "per_device_train_batch_size": config.batch_examples,
+        "max_length": config.max_tokens,
+        "bf16": config.is_bf16,
+        "use_cpu": not torch.cuda.is_available(),
+        "gradient_checkpointing": False,
+        "train_sampling_strategy": "sequential",
+        "save_steps": config.save_steps,
+        "save_total_limit": 2,
+        "logging_steps": 5,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+    }
     ordered = _in_batches_of_like_length(rows, config)
     common = {"train_dataset": Dataset.from_list(ordered), "processing_class": tokenizer}
     peft_model = _with_adapter(model, config, start)
@@ -147,9 +175,13 @@ def _with_adapter(model: PreTrainedModel, config: PostTrainingConfig, start: Pat
     torch.manual_seed(config.seed)  # peft draws A from the global generator; safe in a script's own process
     num_layers = int(model.config.num_hidden_layers)
     lora = LoraConfig(
-        r=config.rank, lora_alpha=config.lora_alpha, target_modules=list(LAYERS), lora_dropout=0.0, task_type="CAUSAL_LM",
+        r=config.rank,
+        lora_alpha=config.lora_alpha,
+        target_modules=list(LAYERS),
+        lora_dropout=0.0,
+        task_type="CAUSAL_LM",
         layers_to_transform=list(range(num_layers - round(config.tuned_share * num_layers), num_layers)),
-    )  # fmt: skip
+    )
     return get_peft_model(model, lora)
 
 

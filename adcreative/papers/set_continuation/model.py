@@ -182,10 +182,16 @@ def describe_candidates(
 ) -> np.ndarray:
     """Return [C, 10] FEATURES of the first candidates, as many as stage two ranks."""
     first = candidates[:NUM_CANDIDATES]
-    return np.column_stack([
-        scores[first], blend[first], np.log1p(np.arange(len(first))), np.full(len(first), num_seeds),
-        np.log1p(popularity[first]), blend[first] - blend[first[0]],
-    ])  # fmt: skip
+    return np.column_stack(
+        [
+            scores[first],
+            blend[first],
+            np.log1p(np.arange(len(first))),
+            np.full(len(first), num_seeds),
+            np.log1p(popularity[first]),
+            blend[first] - blend[first[0]],
+        ]
+    )
 
 
 def hide_items(members: csr_matrix, titles: csr_matrix, *, rng: np.random.Generator) -> Hidden:
@@ -202,9 +208,13 @@ def hide_items(members: csr_matrix, titles: csr_matrix, *, rng: np.random.Genera
 
 
 def fit_extender(
-    library: Library, titles: csr_matrix, *, seed: int = 0, use_ranker: bool = True,
+    library: Library,
+    titles: csr_matrix,
+    *,
+    seed: int = 0,
+    use_ranker: bool = True,
     progress: Count = uncounted,
-) -> Extender:  # fmt: skip
+) -> Extender:
     """Fit stage one to all sets, and stage two on sets held out from another fit of stage one.
 
     Args:
@@ -228,9 +238,18 @@ def fit_extender(
     progress(1, 3)
     features, relevant, sizes = _examples(stage_one, hidden, rng)
     ranker = LGBMRanker(
-        objective="lambdarank", n_estimators=NUM_ROUNDS, num_leaves=NUM_LEAVES, learning_rate=0.08, min_child_samples=20,
-        colsample_bytree=0.8, random_state=seed, n_jobs=1, verbose=-1, deterministic=True, force_row_wise=True,
-    )  # fmt: skip
+        objective="lambdarank",
+        n_estimators=NUM_ROUNDS,
+        num_leaves=NUM_LEAVES,
+        learning_rate=0.08,
+        min_child_samples=20,
+        colsample_bytree=0.8,
+        random_state=seed,
+        n_jobs=1,
+        verbose=-1,
+        deterministic=True,
+        force_row_wise=True,
+    )
     ranker.fit(features, relevant, group=sizes)
     progress(2, 3)
     fitted = Extender(Retriever(library, seed=seed), ranker)

@@ -32,9 +32,19 @@ MIN_MEASURED = 20
 
 
 def extend(
-    library: Path, out: Path, *, seeds: Sequence[str] = (), title: str = "", num: int = 20, creatives: Path | None = None,
-    text_encoder: str = "", seed: int = 0, restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+    library: Path,
+    out: Path,
+    *,
+    seeds: Sequence[str] = (),
+    title: str = "",
+    num: int = 20,
+    creatives: Path | None = None,
+    text_encoder: str = "",
+    seed: int = 0,
+    restart: bool = False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
+) -> RunSummary:
     """Continue a set: rank the items of a library that fit the seeds, or a title; write `out` (CSV, with a JSON file).
 
     Stage one retrieves by shared sets, neighbours, factors and words; stage two re-ranks by trees trained on hidden items
@@ -69,9 +79,12 @@ def extend(
     figures = _measure(members, words, title_words, seed, progress)
     is_better = bool(figures) and figures["two stages"]["NDCG (code)"] > figures["stage one"]["NDCG (code)"]
     extender = fit_extender(
-        Library(members=members, words=words), title_words, seed=seed, use_ranker=is_better,
+        Library(members=members, words=words),
+        title_words,
+        seed=seed,
+        use_ranker=is_better,
         progress=count_stage(progress, "fitting"),
-    )  # fmt: skip
+    )
     asked = csr_matrix((np.ones(len(seeds)), ([0] * len(seeds), [items[one] for one in seeds])), shape=(1, len(items)))
     asked.data[:] = 1.0
     found = extender.extend(asked, read([title]), num)[0]
@@ -80,8 +93,19 @@ def extend(
     with own_outputs((out, sheet), (library, creatives), restart=restart):
         write_rows(out, rows, EXTEND_COLUMNS)
         with open_atomically(sheet, is_text=True) as file:
-            file.write(dump_json({"seeds": list(seeds), "title": title, "num_sets": len(sets), "num_items": len(items),
-                                  "method": _method(extender), "figures": figures}, indent=1))  # fmt: skip
+            file.write(
+                dump_json(
+                    {
+                        "seeds": list(seeds),
+                        "title": title,
+                        "num_sets": len(sets),
+                        "num_items": len(items),
+                        "method": _method(extender),
+                        "figures": figures,
+                    },
+                    indent=1,
+                )
+            )
     return RunSummary(path=out, done=len(rows), lines=_say(figures, _method(extender), rows, len(sets)))
 
 
@@ -182,5 +206,8 @@ def _say(figures: dict[str, dict[str, float]], method: str, rows: list[dict[str,
         return (f"first: {first}", f"{num_sets} sets are too few to measure how well; take it as a suggestion")
     lines = [f"{name}: " + ", ".join(f"{one} {value:.3f}" for one, value in of.items()) for name, of in figures.items()]
     own, floor = figures[method]["R-precision (track)"], figures["popular"]["R-precision (track)"]
-    return (*lines, f"first: {first}",
-            f'"{method}" is used: {own:.0%} of hidden items are among the first, {floor:.0%} by popularity')  # fmt: skip
+    return (
+        *lines,
+        f"first: {first}",
+        f'"{method}" is used: {own:.0%} of hidden items are among the first, {floor:.0%} by popularity',
+    )

@@ -39,9 +39,14 @@ class StateChoice:
 
 
 def choose_state(
-    histories: ReaderHistories, groups: np.ndarray, config: ReaderConfig, *, seed: int, progress: Count = uncounted,
+    histories: ReaderHistories,
+    groups: np.ndarray,
+    config: ReaderConfig,
+    *,
+    seed: int,
+    progress: Count = uncounted,
     should_stop: ShouldStop = never,
-) -> StateChoice:  # fmt: skip
+) -> StateChoice:
     """Return the simplest state that is not surely worse: all readers alike, a running mean of clicks, a GRU.
 
     Args:
@@ -83,10 +88,15 @@ def score_alike(learnt: ReaderHistories, held: ReaderHistories, groups: np.ndarr
     """Return [B] log-likelihoods of the held-out slates' outcomes, by the model of `rotate`."""
     row, place = np.nonzero(learnt.slates != NOTHING)
     model = fit_slate_model(
-        Slates(item=learnt.slates[row, place], slate=row, position=place, clicked=learnt.chosen[row] == place,
-               num_items=learnt.num_items),
+        Slates(
+            item=learnt.slates[row, place],
+            slate=row,
+            position=place,
+            clicked=learnt.chosen[row] == place,
+            num_items=learnt.num_items,
+        ),
         groups,
-    )  # fmt: skip
+    )
     is_shown = held.slates != NOTHING
     places = model.position[np.minimum(np.arange(held.slates.shape[1]), len(model.position) - 1)]
     scores = np.where(is_shown, model.attraction[np.maximum(held.slates, 0)] + places, -np.inf)

@@ -94,9 +94,15 @@ def _follow(
     last = np.zeros(len(names))
     np.maximum.at(last, reader, np.argsort(np.argsort(when, kind="stable"), kind="stable").astype(float))
     return ReaderHistories(
-        slates=slates[kept], chosen=chosen[kept], reader=reader[kept], before=rank[kept], clicks=clicks, names=names, last=last,
+        slates=slates[kept],
+        chosen=chosen[kept],
+        reader=reader[kept],
+        before=rank[kept],
+        clicks=clicks,
+        names=names,
+        last=last,
         num_items=num_items,
-    )  # fmt: skip
+    )
 
 
 def _moments(time: pd.Series) -> np.ndarray:

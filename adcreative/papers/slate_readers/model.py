@@ -87,17 +87,25 @@ class ReaderNetwork(nn.Module):
         items = self.guide("items")
         prior = Normal(family[:, self.groups], spread[:, self.groups].abs().clamp_min(MIN_SPREAD))  # [K, N, D]
         divergence = kl_divergence(items.expand(prior.batch_shape), prior).sum() / num
-        priors = {"family": Normal(0.0, GROUP_SPREAD), "family_spread": Normal(0.0, GROUP_SPREAD),
-                  "no_click": Normal(self.no_click["mean"].detach().mean(), LENGTH_SPREAD), "place": Normal(0.0, PLACE_SPREAD),
-                  **({"gates": Normal(0.0, WEIGHT_SPREAD)} if self.state == "gru"
-                     else {"memory": Normal(MEMORY_MEAN, MEMORY_SPREAD)})}  # fmt: skip
+        priors = {
+            "family": Normal(0.0, GROUP_SPREAD),
+            "family_spread": Normal(0.0, GROUP_SPREAD),
+            "no_click": Normal(self.no_click["mean"].detach().mean(), LENGTH_SPREAD),
+            "place": Normal(0.0, PLACE_SPREAD),
+            **(
+                {"gates": Normal(0.0, WEIGHT_SPREAD)} if self.state == "gru" else {"memory": Normal(MEMORY_MEAN, MEMORY_SPREAD)}
+            ),
+        }
         for name, wide in priors.items():
             divergence = divergence + kl_divergence(self.guide(name), wide).sum()
         place = self.guide("place").rsample((num,))
         return Draw(
-            items=items.rsample((num,)), gates=self.guide("gates").rsample((num,)), memory=self.guide("memory").rsample((num,)),
-            no_click=self.guide("no_click").rsample((num,)), place=place * (torch.arange(place.shape[1]) > 0),
-        ), divergence  # fmt: skip
+            items=items.rsample((num,)),
+            gates=self.guide("gates").rsample((num,)),
+            memory=self.guide("memory").rsample((num,)),
+            no_click=self.guide("no_click").rsample((num,)),
+            place=place * (torch.arange(place.shape[1]) > 0),
+        ), divergence
 
     def start(self, clicks: Tensor) -> tuple[Normal, Tensor]:
         """Return the guide of h_0 for readers with clicks [U, C], [U, D], and its KL divergence from the prior [U].
@@ -124,9 +132,11 @@ class ReaderNetwork(nn.Module):
         hidden, found = start, [start]
         for at in range(clicks.shape[1]):
             clicked = draw.items[:, clicks[:, at].clamp_min(0)]  # [K, U, D]
-            moved = _step_gru(clicked, hidden, draw.gates) if self.state == "gru" else (
-                draw.memory[:, None] * hidden + (1 - draw.memory[:, None]) * clicked
-            )  # fmt: skip
+            moved = (
+                _step_gru(clicked, hidden, draw.gates)
+                if self.state == "gru"
+                else (draw.memory[:, None] * hidden + (1 - draw.memory[:, None]) * clicked)
+            )
             hidden = torch.where((clicks[:, at] != NOTHING)[:, None], moved, hidden)
             found.append(hidden)
         states = torch.stack(found, 2)
@@ -183,9 +193,14 @@ class ReaderConfig:
 
 
 def fit_readers(
-    histories: ReaderHistories, groups: np.ndarray, config: ReaderConfig, *, seed: int, progress: Count = uncounted,
+    histories: ReaderHistories,
+    groups: np.ndarray,
+    config: ReaderConfig,
+    *,
+    seed: int,
+    progress: Count = uncounted,
     should_stop: ShouldStop = never,
-) -> ReaderNetwork:  # fmt: skip
+) -> ReaderNetwork:
     """Fit the guide to slates.
 
     Args:

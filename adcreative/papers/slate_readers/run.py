@@ -30,9 +30,16 @@ MIN_OWN_CLICKS = 2.0  # of a reader on average, to follow by itself: one to tell
 
 
 def plan_reader_slates(
-    account: Account, log: EventLog, *, policy: str, slots: int, state: str, seed: int, progress: Count = uncounted,
+    account: Account,
+    log: EventLog,
+    *,
+    policy: str,
+    slots: int,
+    state: str,
+    seed: int,
+    progress: Count = uncounted,
     should_stop: ShouldStop = never,
-) -> Plan:  # fmt: skip
+) -> Plan:
     """Plan slates for readers.
 
     Args:
@@ -77,33 +84,51 @@ def plan_reader_slates(
     planned = np.argsort(-histories.last, kind="stable")[:MAX_READERS]
     clicks = np.vstack([np.full((1, histories.clicks.shape[1]), NOTHING), histories.clicks[planned]])  # first: a new reader
     rng, survival = np.random.default_rng(seed), np.log(account.survival * account.falling)
-    slates = np.stack([
-        choose_slates(
-            ReaderView(network, own[own != NOTHING], survival), slots, NUM_SLATES, policy=policy, rng=rng, kinds=kinds
-        )
-        for own in clicks
-    ])  # [1 + readers, NUM_SLATES, slots]  # fmt: skip
+    slates = np.stack(
+        [
+            choose_slates(
+                ReaderView(network, own[own != NOTHING], survival), slots, NUM_SLATES, policy=policy, rng=rng, kinds=kinds
+            )
+            for own in clicks
+        ]
+    )  # [1 + readers, NUM_SLATES, slots]
     low, middle, high = _place_rates(iter_click_chances(network, clicks, slates, seed), slates, num)
     shown = np.bincount(rows["item"], rows["impressions"], num).astype(int)
     shares = place_shares(slates.reshape(-1, slots), num)
     place, item = np.nonzero(shares)
     families, names = np.array(account.families, object)[item], np.array(account.names, object)
-    table = pd.DataFrame(dict(zip(PLAN_COLUMNS, (
-        "", place + 1, names[item], shares[place, item], middle[place, item], low[place, item], high[place, item], shown[item],
-        families,
-    ), strict=True)))  # fmt: skip
+    table = pd.DataFrame(
+        dict(
+            zip(
+                PLAN_COLUMNS,
+                (
+                    "",
+                    place + 1,
+                    names[item],
+                    shares[place, item],
+                    middle[place, item],
+                    low[place, item],
+                    high[place, item],
+                    shown[item],
+                    families,
+                ),
+                strict=True,
+            )
+        )
+    )
     ready = [
-        _list(one, name, names, num)
-        for one, name in zip(slates, ("", *(histories.names[at] for at in planned)), strict=True)
-    ]  # fmt: skip
+        _list(one, name, names, num) for one, name in zip(slates, ("", *(histories.names[at] for at in planned)), strict=True)
+    ]
     if rows["context"].nunique() > 1:
         warnings.append("readers are followed through all contexts together.")
     if len(histories.names) > MAX_READERS:
         warnings.append(f"the {MAX_READERS} readers seen last get slates of their own, of {len(histories.names)}.")
     return Plan(
         rows=table.sort_values(["slot", "share", "creative"], ascending=[True, False, True], ignore_index=True),
-        slates=pd.concat(ready, ignore_index=True), lines=(*_say(slates, shares, middle, num), *said), warnings=tuple(warnings),
-    )  # fmt: skip
+        slates=pd.concat(ready, ignore_index=True),
+        lines=(*_say(slates, shares, middle, num), *said),
+        warnings=tuple(warnings),
+    )
 
 
 def _list(slates: np.ndarray, user: str, names: np.ndarray, num_items: int) -> pd.DataFrame:
@@ -111,9 +136,13 @@ def _list(slates: np.ndarray, user: str, names: np.ndarray, num_items: int) -> p
     num, slots = slates.shape
     shares = place_shares(slates, num_items)
     columns = (
-        user, "", np.repeat(np.arange(1, num + 1), slots), np.tile(np.arange(1, slots + 1), num), names[slates.ravel()],
+        user,
+        "",
+        np.repeat(np.arange(1, num + 1), slots),
+        np.tile(np.arange(1, slots + 1), num),
+        names[slates.ravel()],
         shares[np.tile(np.arange(slots), num), slates.ravel()],
-    )  # fmt: skip
+    )
     return pd.DataFrame(dict(zip(READER_COLUMNS, columns, strict=True)))
 
 
@@ -142,9 +171,15 @@ def _say(slates: np.ndarray, shares: np.ndarray, rates: np.ndarray, num_items: i
 
 @takes(RotateSettings)
 def rotate(
-    account: Path, out: Path, settings: RotateSettings, *, log: Path, restart: bool = False, progress: Progress = silent,
+    account: Path,
+    out: Path,
+    settings: RotateSettings,
+    *,
+    log: Path,
+    restart: bool = False,
+    progress: Progress = silent,
     should_stop: ShouldStop = never,
-) -> RunSummary:  # fmt: skip
+) -> RunSummary:
     """Plan tomorrow's share of impressions as `verbs.rotate` does; slates for each returning reader, where they are better.
 
     Raises:
@@ -154,9 +189,15 @@ def rotate(
 
     def plan(creatives: Account, events: EventLog, settings: product.RotateSettings) -> Plan:
         return plan_reader_slates(
-            creatives, events, policy=settings.policy or "in-slate", slots=settings.slots, state=readers, seed=settings.seed,
-            progress=count_stage(progress, "following readers"), should_stop=should_stop,
-        )  # fmt: skip
+            creatives,
+            events,
+            policy=settings.policy or "in-slate",
+            slots=settings.slots,
+            state=readers,
+            seed=settings.seed,
+            progress=count_stage(progress, "following readers"),
+            should_stop=should_stop,
+        )
 
     readers = settings.readers
     is_plain = settings.slots < 2 or settings.explore or settings.half_life_days is not None
@@ -164,6 +205,12 @@ def rotate(
     if not are_alike and (settings.explore or settings.half_life_days):
         raise ConfigError("explore and a half-life are not for readers: in-slate sampling explores, clicks follow the time")
     return product.rotate(
-        account, out, settings, log=log, plan_by=None if are_alike else plan, restart=restart, progress=progress,
+        account,
+        out,
+        settings,
+        log=log,
+        plan_by=None if are_alike else plan,
+        restart=restart,
+        progress=progress,
         should_stop=should_stop,
-    )  # fmt: skip
+    )

@@ -56,9 +56,14 @@ class Accounts(LongWork[AccountScreen]):
         return last.shown, last.record
 
     def ask(
-        self, owner: str, results_path: str | None, package_path: str | None, columns: Mapping[str, str | None] | None = None,
-        metric: str = "ctr", picture_paths: Sequence[str] = (),
-    ) -> Iterator[AccountScreen]:  # fmt: skip
+        self,
+        owner: str,
+        results_path: str | None,
+        package_path: str | None,
+        columns: Mapping[str, str | None] | None = None,
+        metric: str = "ctr",
+        picture_paths: Sequence[str] = (),
+    ) -> Iterator[AccountScreen]:
         """Read a platform's export, and compare its results with the predictions of a package; yield a screen at each change.
 
         Args:
@@ -76,9 +81,11 @@ class Accounts(LongWork[AccountScreen]):
             for earlier in directory.glob("account.*"):
                 earlier.unlink()
             asked = Results(
-                path=Path(results_path), metric=metric, folder=directory,
+                path=Path(results_path),
+                metric=metric,
+                folder=directory,
                 columns=write_mapping(columns or {}, directory / "columns.json", Path(results_path), self.handlers.aside),
-            )  # fmt: skip
+            )
             found = self._find_pictures(owner, picture_paths)
         except AdCreativeError as error:
             yield self.refuse(error)
@@ -93,9 +100,7 @@ class Accounts(LongWork[AccountScreen]):
                 json.dumps([str(pictures.get(ad.name, "")) for ad in view.ads], ensure_ascii=False), encoding="utf-8"
             )
             shown = insight_fragments.winners(answers.tests, answers.waiting) + step_fragments.account(view, pictures)
-            return AccountScreen(
-                shown=shown, record={**view.as_dict(), "tests": answers.tests, "waiting": answers.waiting}
-            )  # fmt: skip
+            return AccountScreen(shown=shown, record={**view.as_dict(), "tests": answers.tests, "waiting": answers.waiting})
 
         yield from self.watch(self.start(owner, work))
 
@@ -112,7 +117,7 @@ class Accounts(LongWork[AccountScreen]):
 
 def write_mapping(
     columns: Mapping[str, str | None], path: Path, results: Path, aside: Callable[..., Any] = run_here
-) -> Path | None:  # fmt: skip
+) -> Path | None:
     """Write the user's choice of columns of `results` as a mapping file; None when nothing was chosen.
 
     columns: our names to columns, and the names of WRITTEN to the format of the table, as in a mapping file ("": detected).

@@ -156,10 +156,13 @@ def _fill(manifest: dict[str, Any], form: KitForm, folder: Path) -> dict[str, An
     if fonts:
         metadata["font_files"] = fonts
     said: Mapping[str, Any] = {
-        "name": form.name.strip()[:60], "tone": form.tone.strip()[:MAX_CHARS], "colors": _read_colours(form.colours),
+        "name": form.name.strip()[:60],
+        "tone": form.tone.strip()[:MAX_CHARS],
+        "colors": _read_colours(form.colours),
         "disclaimers": [{"text": form.disclaimer.strip()[:MAX_CHARS]}] if form.disclaimer.strip() else [],
-        "logos": [{"url": _copy_logo(form.logo, folder)}] if form.logo else [], "metadata": metadata,
-    }  # fmt: skip
+        "logos": [{"url": _copy_logo(form.logo, folder)}] if form.logo else [],
+        "metadata": metadata,
+    }
     return {**manifest, **{name: value for name, value in said.items() if value}}
 
 

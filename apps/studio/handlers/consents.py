@@ -46,9 +46,11 @@ class Consents:
             if not (expires or "").strip():
                 raise AdCreativeError("Say until when the consent holds, such as 2027-06-30.")
             record = ConsentRecord(
-                consent_id=name_record(person), person=person, edits=tuple(edits or (ALL_EDITS,)),
+                consent_id=name_record(person),
+                person=person,
+                edits=tuple(edits or (ALL_EDITS,)),
                 expires=_read_day(str(expires)),
-            )  # fmt: skip
+            )
             record = self._distinguish(owner, record)
             self._take(owner, {record.consent_id: config_as_dict(record)})
         except AdCreativeError as error:

@@ -54,9 +54,13 @@ class Insights(LongWork[InsightScreen]):
     screen = InsightScreen
 
     def ask(
-        self, owner: str, question: str | None, results_path: str | None, labels_path: str | None = None,
+        self,
+        owner: str,
+        question: str | None,
+        results_path: str | None,
+        labels_path: str | None = None,
         columns: Mapping[str, str | None] | None = None,
-    ) -> Iterator[InsightScreen]:  # fmt: skip
+    ) -> Iterator[InsightScreen]:
         """Answer one of QUESTIONS; yield a screen at each change.
 
         Args:
@@ -79,9 +83,13 @@ class Insights(LongWork[InsightScreen]):
         yield from self.watch(self.start(owner, work))
 
     def _bring(
-        self, owner: str, question: str | None, results_path: str | None, labels_path: str | None,
+        self,
+        owner: str,
+        question: str | None,
+        results_path: str | None,
+        labels_path: str | None,
         columns: Mapping[str, str | None],
-    ) -> Asked:  # fmt: skip
+    ) -> Asked:
         if question not in QUESTIONS:
             raise AdCreativeError(f"Choose a question: {', '.join(QUESTIONS)}.")
         if not results_path:
@@ -131,8 +139,11 @@ def _answer_keywords(asked: Asked, aside: Aside) -> InsightScreen:
 
 
 _ANSWERS: Mapping[str, Callable[[Asked, Aside], InsightScreen]] = {
-    "columns": _answer_columns, "rotation": _answer_rotation, "retire": _answer_retire, "keywords": _answer_keywords,
-}  # fmt: skip
+    "columns": _answer_columns,
+    "rotation": _answer_rotation,
+    "retire": _answer_retire,
+    "keywords": _answer_keywords,
+}
 
 
 def _write_events(asked: Asked) -> tuple[Path, Path]:
@@ -144,10 +155,15 @@ def _write_events(asked: Asked) -> tuple[Path, Path]:
     rows = read_result_rows(asked.results, columns=asked.columns)
     events, ads = asked.out / EVENTS, asked.out / "ads.csv"
     shown = (
-        {"ad_name": row.ad_name, "day": row.date_start, "context": row.placement, "impressions": row.impressions,
-         "clicks": row.clicks}
+        {
+            "ad_name": row.ad_name,
+            "day": row.date_start,
+            "context": row.placement,
+            "impressions": row.impressions,
+            "clicks": row.clicks,
+        }
         for row in rows
-    )  # fmt: skip
+    )
     write_rows(events, shown, ("ad_name", "day", "context", "impressions", "clicks"))
     words = {row.ad_name: row.words or row.ad_name for row in reversed(rows)}
     write_rows(ads, ({"ad_name": name, "headline": text} for name, text in reversed(words.items())), ("ad_name", "headline"))

@@ -29,9 +29,14 @@ class Languages:
         return list(list_language_models())
 
     def save(
-        self, owner: str, kind: str | None, file: str | None = "", address: str | None = "", model: str | None = "",
+        self,
+        owner: str,
+        kind: str | None,
+        file: str | None = "",
+        address: str | None = "",
+        model: str | None = "",
         key: str | None = "",
-    ) -> tuple[str, dict[str, Any]]:  # fmt: skip
+    ) -> tuple[str, dict[str, Any]]:
         """Use this model as the owner's copywriter once the model has answered a test; the key is kept in memory only.
 
         Args:

@@ -93,9 +93,14 @@ class Library:
         words = {name: getattr(creative, name) for name in FORM_FIELDS if name != "image_path"}
         score = state.score or ((before.data["score"] or None) if before is not None else None)
         data = {
-            "words": words, "file_name": creative.file_name, "consent_id": creative.consent_id, "stage": str(state.stage),
-            "shown": state.shown, "score": score, "mockups": state.mockups,
-        }  # fmt: skip
+            "words": words,
+            "file_name": creative.file_name,
+            "consent_id": creative.consent_id,
+            "stage": str(state.stage),
+            "shown": state.shown,
+            "score": score,
+            "mockups": state.mockups,
+        }
         screen = self.handlers.find_screen(owner) if self.handlers.desk.find(owner).ad == state.ad else None
         consent_id = screen.creative.consent_id if screen is not None and screen.creative is not None else creative.consent_id
         self.workspace.put("ad", state.ad, data, consent_id=consent_id, paths=paths)
@@ -166,9 +171,14 @@ class Library:
         stage = Stage.FOUND if stage is Stage.LAYING else stage
         score = (data["score"][0], data["score"][1]) if data["score"] else None
         return AdState(
-            ad=record.name, creative=creative, label=label_ad(creative), stage=stage, score=score, mockups=data["mockups"],
+            ad=record.name,
+            creative=creative,
+            label=label_ad(creative),
+            stage=stage,
+            score=score,
+            mockups=data["mockups"],
             shown=data["shown"],
-        )  # fmt: skip
+        )
 
     def _read_latest(self, record: Record, state: AdState) -> Screen | None:
         """Return the screen of the version last shown for an ad, or a note about an interrupted search."""
@@ -185,11 +195,12 @@ class Library:
         return {
             **{name: getattr(screen, name) for name in _SCREEN_TEXTS},
             "pair": [inside(path) for path in screen.pair or ()],
-            "download": inside(screen.download), "run": inside(screen.run),
+            "download": inside(screen.download),
+            "run": inside(screen.run),
             "shapes": {inside(path): digest for path, digest in screen.shapes.items()},
             "consent_id": screen.creative.consent_id if screen.creative else "",
             "wish": {**dataclasses.asdict(screen.wish), "brand_kit": None},
-        }  # fmt: skip
+        }
 
     def _read_screen(self, data: Mapping[str, Any], state: AdState) -> Screen:
         def outside(name: str) -> Path | None:
@@ -201,10 +212,14 @@ class Library:
         before, after = (*map(outside, data["pair"]), None, None)[:2]
         creative = dataclasses.replace(state.creative or Creative(), consent_id=data["consent_id"])
         return Screen(
-            **{name: data[name] for name in _SCREEN_TEXTS}, pair=(before, after) if before and after else None,
-            download=outside(data["download"]), run=outside(data["run"]), creative=creative, wish=Wish(**wish),
+            **{name: data[name] for name in _SCREEN_TEXTS},
+            pair=(before, after) if before and after else None,
+            download=outside(data["download"]),
+            run=outside(data["run"]),
+            creative=creative,
+            wish=Wish(**wish),
             shapes={self.workspace.folder / name: digest for name, digest in data["shapes"].items()},
-        )  # fmt: skip
+        )
 
     def show(self) -> tuple[str, list[str]]:
         """Return a fragment of all stored ads, the latest first, and their ids."""
@@ -219,11 +234,14 @@ class Library:
             approvals = [one for version in versions for one in self.workspace.find_all("approval", ("version", version.name))]
             cards.append(
                 {
-                    "called": words["headline"] or called, "picture": picture, "stage": ad.data["stage"],
-                    "when": datetime.fromtimestamp(ad.changed_s, UTC).astimezone(), "num_versions": len(versions),
+                    "called": words["headline"] or called,
+                    "picture": picture,
+                    "stage": ad.data["stage"],
+                    "when": datetime.fromtimestamp(ad.changed_s, UTC).astimezone(),
+                    "num_versions": len(versions),
                     "by": sorted({str(one.data.get("by", "")) for one in approvals}),
                 }
-            )  # fmt: skip
+            )
         return library_fragments.ads(cards), [ad.name for ad in ads]
 
     def keep_tests(self, owner: str) -> None:

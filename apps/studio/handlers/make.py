@@ -32,7 +32,7 @@ from adcreative.pipeline import (
     read_brief,
     report_ads,
     roles_of,
-)  # fmt: skip
+)
 from adcreative.progress import Progress, ShouldStop
 from adcreative.report.pictures import Preview, preview
 
@@ -156,7 +156,7 @@ class Makes(LongWork[MakeScreen]):
 
     def _work(
         self, owner: str, brief: Brief, shapes: Sequence[str], making: Making
-    ) -> Callable[[Progress, ShouldStop], MakeScreen]:  # fmt: skip
+    ) -> Callable[[Progress, ShouldStop], MakeScreen]:
         folder, queue = self._folder(owner), self.handlers.model_queue
 
         def compose(progress: Progress, should_stop: ShouldStop) -> MakeScreen:
@@ -173,9 +173,14 @@ class Makes(LongWork[MakeScreen]):
                     return self.stopped()
                 shutil.rmtree(folder / DRAFT, ignore_errors=True)
                 self.handlers.choices.studio_of(owner).compose(
-                    brief, folder / DRAFT, num=NUM_ADS, shapes=",".join(shapes), progress=tell, should_stop=should_stop,
+                    brief,
+                    folder / DRAFT,
+                    num=NUM_ADS,
+                    shapes=",".join(shapes),
+                    progress=tell,
+                    should_stop=should_stop,
                     show=show,
-                )  # fmt: skip
+                )
                 for place in (ADS, UNDO):
                     shutil.rmtree(folder / place, ignore_errors=True)
                 (folder / DRAFT).rename(folder / ADS)
@@ -225,9 +230,12 @@ class Makes(LongWork[MakeScreen]):
         rate = making.rates.get(folder.name, "") if making else ""
         shown = make_fragments.panel(ad, rate, pictures, palettes=told["palettes"], photos=photos, cutouts=cutouts)
         return AdScreen(
-            name=folder.name, shown=shown, words=tuple(texts.get(role, "") for role in WORDS),
-            can_undo=bool(self._kept(owner, folder.name)), record={"ad": ad},
-        )  # fmt: skip
+            name=folder.name,
+            shown=shown,
+            words=tuple(texts.get(role, "") for role in WORDS),
+            can_undo=bool(self._kept(owner, folder.name)),
+            record={"ad": ad},
+        )
 
     def change(self, owner: str, name: str | None, changes: Mapping[str, str]) -> AdScreen:
         """Change an ad in all its shapes, as `edit` does, and open the ad; values equal to the current words change nothing.
@@ -316,9 +324,12 @@ class Makes(LongWork[MakeScreen]):
     def _creative(self, owner: str, ad: Mapping[str, Any]) -> Creative:
         texts, first = ad["recipe"]["texts"], next(iter(ad["shapes"].values()))
         return Creative(
-            image_path=self._folder(owner) / ADS / ad["folder"] / first["picture"], headline=texts.get("headline", ad["lead"]),
-            description=texts.get("subline", ""), cta=texts.get("button", ""), brand=texts.get("brand", ""),
-        )  # fmt: skip
+            image_path=self._folder(owner) / ADS / ad["folder"] / first["picture"],
+            headline=texts.get("headline", ad["lead"]),
+            description=texts.get("subline", ""),
+            cta=texts.get("button", ""),
+            brand=texts.get("brand", ""),
+        )
 
     def _expect(self, owner: str, ad: Mapping[str, Any]) -> str:
         standing = self.handlers.choices.studio_of(owner).stand_one(self._creative(owner, ad))

@@ -134,8 +134,12 @@ class Folders(LongWork[FolderScreen]):
             of_ads=doubts, odd=frozenset(range(len(ranked))) - frozenset(judged), shared=FEW_LIKE_IT if is_shared else ""
         )
         view = {
-            "ranked": ranked, "failed": found.failed, "dropped": dropped, "warnings": found.warnings, "doubts": doubtful,
-        }  # fmt: skip
+            "ranked": ranked,
+            "failed": found.failed,
+            "dropped": dropped,
+            "warnings": found.warnings,
+            "doubts": doubtful,
+        }
         shown = step_fragments.folder(**view)
         return FolderScreen(shown=shown, table=found.path, names=names, record=record, forms=forms, view=view)
 

@@ -32,9 +32,14 @@ class NextTest:
         return list(find_shelf(self.handlers, owner).packs)
 
     def plan(
-        self, owner: str, package_paths: Sequence[str] | None, campaign: str | None, daily_impressions: float | None,
-        own_ctr_percent: float | None, approved: Sequence[str] | None = None,
-    ) -> tuple[str, list[Path], dict[str, object]]:  # fmt: skip
+        self,
+        owner: str,
+        package_paths: Sequence[str] | None,
+        campaign: str | None,
+        daily_impressions: float | None,
+        own_ctr_percent: float | None,
+        approved: Sequence[str] | None = None,
+    ) -> tuple[str, list[Path], dict[str, object]]:
         """Plan versions in one test; return a fragment, the files to download (pack of the test, table of the plan), record.
 
         A version without an approval, or changed after its approval, is refused by name.
@@ -65,9 +70,13 @@ class NextTest:
                 raise Unanswered(NEEDS_RATE, "own_ctr_percent")
             first, *others = chosen
             plan_test(
-                first, folder / "plan", campaign=name, daily_impressions=int(daily_impressions or 0), baseline_ctr=rate,
+                first,
+                folder / "plan",
+                campaign=name,
+                daily_impressions=int(daily_impressions or 0),
+                baseline_ctr=rate,
                 also=others,
-            )  # fmt: skip
+            )
             planned = shelf.keep_plan(folder / "plan", name, [shelf.keep_copy(pack) for pack in chosen.values()])
             self.handlers.tell_tested(owner)
             files.extend([write_test_pack(planned, folder / TEST_PACK), folder / "plan" / "plan.csv"])
@@ -139,10 +148,15 @@ class PlannedTests:
     def list(self, owner: str) -> str:
         """Return a fragment of the owner's tests, the latest first."""
         rows = [
-            {"name": one.name, "campaign": one.campaign, "versions": one.names, "when": f"{one.planned_at:%-d %B %Y}",
-             "answers": [arm["answer"] for test in one.read_out.get("tests", ()) for arm in test["arms"]]}
+            {
+                "name": one.name,
+                "campaign": one.campaign,
+                "versions": one.names,
+                "when": f"{one.planned_at:%-d %B %Y}",
+                "answers": [arm["answer"] for test in one.read_out.get("tests", ()) for arm in test["arms"]],
+            }
             for one in find_shelf(self.handlers, owner).plans
-        ]  # fmt: skip
+        ]
         return insight_fragments.tests(rows)
 
     def show(self, owner: str, name: str | None) -> str:

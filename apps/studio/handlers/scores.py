@@ -34,9 +34,7 @@ def say_score(creative: Creative, standing: Standing, cards: Sequence[dict[str, 
     return shown, {**asdict(standing.prediction), **against, "doubts": list(doubts)}
 
 
-def say_picture(
-    creative: Creative, find_faces: Callable[[Creative], Sequence[Any] | None]
-) -> tuple[str, list[str], bool]:  # fmt: skip
+def say_picture(creative: Creative, find_faces: Callable[[Creative], Sequence[Any] | None]) -> tuple[str, list[str], bool]:
     """Return a fragment of a picture's size, formats and faces, or of the error; a name for each editable face, such as
     "Face 1"; and whether to ask the question about faces."""
     try:

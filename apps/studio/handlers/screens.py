@@ -91,9 +91,15 @@ def show_outcome(brought: Brought, opened: Opened, folder: Path, *, studio: Stud
     if is_edited:
         settings = {"seed": result["seed"], "model_hash": result["model_hash"]}
         row = save_run(
-            creative, outcome, run, stem=safe_stem(result), settings=settings, cards=cards,
-            models=studio.model_hashes, signing=studio.signing,
-        )  # fmt: skip
+            creative,
+            outcome,
+            run,
+            stem=safe_stem(result),
+            settings=settings,
+            cards=cards,
+            models=studio.model_hashes,
+            signing=studio.signing,
+        )
         if brought.before_u8 is not None and outcome.image_u8 is not None:
             download = run / row["edited_image"]
             if not np.array_equal(brought.before_u8, outcome.image_u8):
@@ -102,12 +108,19 @@ def show_outcome(brought: Brought, opened: Opened, folder: Path, *, studio: Stud
     taken = _find_taken(alternatives, result)
     shown = identify_shown(brought.ad, result, download)
     return Screen(
-        pair=pair, result=results.result(outcome, brought.before_u8, cards, creative), download=download,
-        record={**result, "shown": shown}, shown=shown, ad=brought.ad,
+        pair=pair,
+        result=results.result(outcome, brought.before_u8, cards, creative),
+        download=download,
+        record={**result, "shown": shown},
+        shown=shown,
+        ad=brought.ad,
         cards=results.cards(outcome, opened.session.picture, taken),
         choices=tuple(results.name_alternative(number) for number in range(1, len(alternatives) + 1)),
-        run=run if is_edited else None, creative=creative, key=key, wish=brought.wish,
-    )  # fmt: skip
+        run=run if is_edited else None,
+        creative=creative,
+        key=key,
+        wish=brought.wish,
+    )
 
 
 def safe_stem(result: dict[str, Any]) -> str:

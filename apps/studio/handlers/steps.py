@@ -133,10 +133,15 @@ class Steps:
                 standing = [line.strip() for line in (lines or "").splitlines() if line.strip()]
                 try:
                     done = export(
-                        run, path, format=platform, campaign=name, url=(url or "").strip(), human_oversight="selected",
+                        run,
+                        path,
+                        format=platform,
+                        campaign=name,
+                        url=(url or "").strip(),
+                        human_oversight="selected",
                         extra_headlines=tuple(line for line in standing if len(line) <= GOOGLE_HEADLINE),
                         extra_descriptions=tuple(line for line in standing if len(line) > GOOGLE_HEADLINE),
-                    )  # fmt: skip
+                    )
                 except AdCreativeError as error:
                     if "standing lines" in str(error):
                         raise Unanswered(NEEDS_LINES, "lines") from error

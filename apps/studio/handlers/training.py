@@ -135,9 +135,13 @@ class Trainings(LongWork[TrainingScreen]):
                 if not is_free:
                     return self.stopped()
                 summary = studio.train_account(
-                    brought.results, brought.model_dir, images=brought.pictures, columns=brought.columns, progress=tell,
+                    brought.results,
+                    brought.model_dir,
+                    images=brought.pictures,
+                    columns=brought.columns,
+                    progress=tell,
                     should_stop=should_stop,
-                )  # fmt: skip
+                )
             if summary.stopped or should_stop():
                 return self.stopped()
             with self.handlers.model_queue.quick():

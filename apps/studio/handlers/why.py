@@ -75,17 +75,17 @@ class Why:
                     studio.prepare_one(creative, should_stop)
 
         self.ahead.begin(
-            owner, self._key(owner, state.ad),
+            owner,
+            self._key(owner, state.ad),
             lambda report, should_stop: self._find(owner, state.ad, creative, _counting(report), should_stop),
-            is_before=lambda: self.handlers.desk.find(owner).ad == state.ad, then=prepare,
-        )  # fmt: skip
+            is_before=lambda: self.handlers.desk.find(owner).ad == state.ad,
+            then=prepare,
+        )
 
     def _key(self, owner: str, ad: str) -> object:
         return ad, id(self.handlers.choices.studio_of(owner))
 
-    def _watch(
-        self, owner: str, job: Job[Answer | None], ahead: Callable[[], int]
-    ) -> Generator[Answer, None, Answer | None]:  # fmt: skip
+    def _watch(self, owner: str, job: Job[Answer | None], ahead: Callable[[], int]) -> Generator[Answer, None, Answer | None]:
         self.board.post(owner, job, job)
         try:
             for state in job.states(apart_s=self.apart_s):

@@ -23,12 +23,21 @@ from .plain import plain
 
 STAGES = ("Your ad", "Score", "Improve", "Approve", "Pack")
 REACHED = {
-    Stage.EMPTY: 0, Stage.BROUGHT: 1, Stage.SCORED: 2, Stage.SEARCHING: 2, Stage.FOUND: 3, Stage.LAYING: 3, Stage.APPROVED: 4,
+    Stage.EMPTY: 0,
+    Stage.BROUGHT: 1,
+    Stage.SCORED: 2,
+    Stage.SEARCHING: 2,
+    Stage.FOUND: 3,
+    Stage.LAYING: 3,
+    Stage.APPROVED: 4,
     Stage.PACKED: 5,
-}  # fmt: skip
+}
 FIELD_LABELS = {
-    "headline": "headline", "primary_text": "primary text", "description": "description", "cta": "button",
-}  # fmt: skip
+    "headline": "headline",
+    "primary_text": "primary text",
+    "description": "description",
+    "cta": "button",
+}
 TEMPLATE_DIR = Path(__file__).parent / "templates"
 SAID_IN_MINUTES_S = 90.0
 
@@ -115,9 +124,7 @@ def brand_kit(kit: Any, colours: Sequence[str] = ()) -> str:
     return _render("brand_kit", name=kit.name, said="; ".join(said) or "asks for nothing", colours=colours)
 
 
-def picture_note(
-    size_px: tuple[int, int], faces: Sequence[Any] | None, image_u8: np.ndarray | None, fit: Any = None
-) -> str:  # fmt: skip
+def picture_note(size_px: tuple[int, int], faces: Sequence[Any] | None, image_u8: np.ndarray | None, fit: Any = None) -> str:
     """Show a picture's size (width, height), its allowed placements (a `pipeline.check_picture`) and its numbered faces; None:
     no face detection."""
     image = None if image_u8 is None else Image.fromarray(image_u8)
@@ -162,13 +169,19 @@ def score(
     prediction = standing.prediction
     per_thousand = (round(1000 * (standing.rate_low or 0)), round(1000 * (standing.rate_high or 0)))
     return _render(
-        "score", standing=standing, prediction=prediction, is_odd=is_odd, doubts=doubts,
-        verdict=say_verdict(standing, is_odd=is_odd), is_told=is_told(standing),
+        "score",
+        standing=standing,
+        prediction=prediction,
+        is_odd=is_odd,
+        doubts=doubts,
+        verdict=say_verdict(standing, is_odd=is_odd),
+        is_told=is_told(standing),
         reasons=(*prediction.reasons, *words.interplay(prediction.reasons, standing.change)),
         per_thousand=per_thousand,
         gauge=[_gauge(change) for change in (standing.change_low, standing.change, standing.change_high)],
-        calibration=calibration_sentence({}, cards), checks=checks,
-    )  # fmt: skip
+        calibration=calibration_sentence({}, cards),
+        checks=checks,
+    )
 
 
 def is_told(standing: Standing) -> bool:

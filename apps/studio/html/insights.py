@@ -41,9 +41,15 @@ def test(name: str, campaign: str, when: str, read_out: Mapping[str, Any], plan:
     answers = Markup(winners(read_out["tests"], [])) if read_out else ""  # rendered by a template
     read_when = f"{datetime.fromisoformat(read_out['at']):%-d %B %Y, %H:%M}" if read_out else ""
     return _render(
-        "test", name=name, campaign=campaign, when=when, answers=answers, results=read_out.get("results", ""),
-        read_when=read_when, plan=Markup(plan),
-    )  # fmt: skip
+        "test",
+        name=name,
+        campaign=campaign,
+        when=when,
+        answers=answers,
+        results=read_out.get("results", ""),
+        read_when=read_when,
+        plan=Markup(plan),
+    )
 
 
 def _render(macro: str, **values: Any) -> str:
@@ -64,18 +70,29 @@ def columns(ranks: Sequence[Any], noise_line: float, num_rows: int) -> str:
     ]  # a pair without information beyond its parts is left out
     scale = max([noise_line, 1e-9, *(one.score for one in shown)])
     bars = [
-        {"name": _name_column(one.column), "left": 0.0, "width": _percent(one.score / scale),
-         "label": "says something" if one.says_something else "no more than chance", "is_soft": not one.says_something}
+        {
+            "name": _name_column(one.column),
+            "left": 0.0,
+            "width": _percent(one.score / scale),
+            "label": "says something" if one.says_something else "no more than chance",
+            "is_soft": not one.says_something,
+        }
         for one in shown[:MAX_BARS]
-    ]  # fmt: skip
+    ]
     if not own:
         sentence = "This table has nothing beside names and counts. Export with columns such as placement, age or campaign."
     else:
         sentence = _say_columns(said, [one for one in own if not _is_pair(one)], f"{num_rows:,} ads and segments")
     return _render(
-        "answer", title="Which of your columns say anything", sentence=sentence, bars=bars, line=_percent(noise_line / scale),
-        line_name="what pure chance reaches", hidden=len(own) - len(bars), warnings=[],
-    )  # fmt: skip
+        "answer",
+        title="Which of your columns say anything",
+        sentence=sentence,
+        bars=bars,
+        line=_percent(noise_line / scale),
+        line_name="what pure chance reaches",
+        hidden=len(own) - len(bars),
+        warnings=[],
+    )
 
 
 def _say_columns(said: Sequence[Any], columns: Sequence[Any], rows: str) -> str:
@@ -126,20 +143,31 @@ def rotation(rows: Sequence[Mapping[str, str]], warnings: Sequence[str]) -> str:
         inside = sorted((row for row in rows if row["context"] == context), key=lambda row: -float(row["share"]))
         prefix = f"{context}: " if len(contexts) > 1 else ""
         bars += [
-            {"name": prefix + row["creative"], "left": 0.0, "width": _percent(float(row["share"])), "is_soft": False,
-             "label": f"{_say_share(float(row['share']))} of impressions; click rate {float(row['ctr_low']):.2%} to "
-                      f"{float(row['ctr_high']):.2%}"}
+            {
+                "name": prefix + row["creative"],
+                "left": 0.0,
+                "width": _percent(float(row["share"])),
+                "is_soft": False,
+                "label": f"{_say_share(float(row['share']))} of impressions; click rate {float(row['ctr_low']):.2%} to "
+                f"{float(row['ctr_high']):.2%}",
+            }
             for row in inside[: MAX_BARS if len(contexts) == 1 else 5]
-        ]  # fmt: skip
+        ]
     where = f" in “{best['context']}”" if len(contexts) > 1 else ""
     sentence = (
         f"Show “{best['creative'][:60]}” most{where}: {float(best['share']):.0%} of impressions, which is the chance that its "
         "click rate is the best there. The others stay in as long as they may still be better."
     )
     return _render(
-        "answer", title="Tomorrow's rotation", sentence=sentence, bars=bars[: 2 * MAX_BARS], line=None, line_name="",
-        hidden=max(len(rows) - len(bars), 0), warnings=[plain(text) for text in warnings],
-    )  # fmt: skip
+        "answer",
+        title="Tomorrow's rotation",
+        sentence=sentence,
+        bars=bars[: 2 * MAX_BARS],
+        line=None,
+        line_name="",
+        hidden=max(len(rows) - len(bars), 0),
+        warnings=[plain(text) for text in warnings],
+    )
 
 
 def _say_share(share: float) -> str:
@@ -162,20 +190,36 @@ def retire(rows: Sequence[Mapping[str, str]], figures: Mapping[str, Any], warnin
             high = date.fromisoformat(row["retire_by_high"]) if row["retire_by_high"] else None
             left, right = ((day - start).days / HORIZON_DAYS for day in (low, high or low))
             right = 1.0 if high is None else right
-            bars.append({
-                "name": row["creative"], "left": _percent(left), "width": max(_percent(right) - _percent(left), 1.0),
-                "label": f"by {by:%-d %b} ({low:%-d %b} to {f'{high:%-d %b}' if high else 'later'})", "is_soft": False,
-            })  # fmt: skip
+            bars.append(
+                {
+                    "name": row["creative"],
+                    "left": _percent(left),
+                    "width": max(_percent(right) - _percent(left), 1.0),
+                    "label": f"by {by:%-d %b} ({low:%-d %b} to {f'{high:%-d %b}' if high else 'later'})",
+                    "is_soft": False,
+                }
+            )
     else:
         bars = [
-            {"name": row["creative"], "left": 0.0, "width": _percent(-float(row["weekly_change"] or 0)), "is_soft": True,
-             "label": _say_trend(row)}
+            {
+                "name": row["creative"],
+                "left": 0.0,
+                "width": _percent(-float(row["weekly_change"] or 0)),
+                "is_soft": True,
+                "label": _say_trend(row),
+            }
             for row in running[:MAX_BARS]
-        ]  # fmt: skip
+        ]
     return _render(
-        "answer", title="Retire by", sentence=_say_retire(dated, running, figures), bars=bars, line=None, line_name="",
-        hidden=max(len(dated or running) - MAX_BARS, 0), warnings=[plain(text) for text in warnings],
-    )  # fmt: skip
+        "answer",
+        title="Retire by",
+        sentence=_say_retire(dated, running, figures),
+        bars=bars,
+        line=None,
+        line_name="",
+        hidden=max(len(dated or running) - MAX_BARS, 0),
+        warnings=[plain(text) for text in warnings],
+    )
 
 
 def _say_trend(row: Mapping[str, str]) -> str:
@@ -186,9 +230,7 @@ def _say_trend(row: Mapping[str, str]) -> str:
     return f"{change} a week ({low} to {high})"
 
 
-def _say_retire(
-    dated: Sequence[Mapping[str, str]], running: Sequence[Mapping[str, str]], figures: Mapping[str, Any]
-) -> str:  # fmt: skip
+def _say_retire(dated: Sequence[Mapping[str, str]], running: Sequence[Mapping[str, str]], figures: Mapping[str, Any]) -> str:
     if not running:
         return "No ad is running on the last day of this table, so there is none to retire."
     if not dated and figures.get("known_age_days"):
@@ -204,9 +246,14 @@ def _say_retire(
     soon = sum(float(row["ends_in_7_days"] or 0) > 0.5 for row in dated)
     own = figures["concordance"].get(figures["method"], {})
     right = next((value for value in own.values() if value is not None), None)
-    sure = "" if right is None else (
-        f" Of two ads that it had not seen, it named the one that ended first {right:.0%} of the time (half would be chance)."
-    )  # fmt: skip
+    sure = (
+        ""
+        if right is None
+        else (
+            f" Of two ads that it had not seen, it named the one that ended first {right:.0%} of the time"
+            " (half would be chance)."
+        )
+    )
     first = dated[0]
     return (
         f"{soon} of {len(running)} running ads more likely than not end within a week; first to renew: "
@@ -216,9 +263,11 @@ def _say_retire(
 
 
 _COUNTED = {
-    "ctr": "clicks", "cpc": "clicks for the same money", "cost_per_conversion": "conversions for the same money",
+    "ctr": "clicks",
+    "cpc": "clicks for the same money",
+    "cost_per_conversion": "conversions for the same money",
     "roas": "revenue for the same money",
-}  # fmt: skip
+}
 
 
 def winners(tests: Sequence[Mapping[str, Any]], waiting: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -230,14 +279,20 @@ def winners(tests: Sequence[Mapping[str, Any]], waiting: Sequence[Mapping[str, A
         waiting: tests without results of both ads: version, names of the two ads.
     """
     rows = [
-        {"answer": _ANSWERS.get(arm["answer"], str(arm["answer"])), "is_won": arm["answer"] == "winner",
-         "counted": _COUNTED[test["metric"]], "version": test["version"], "has_pack": test["has_pack"],
-         "change": "" if arm["uplift"] is None else words.signed_percent(arm["uplift"]),
-         "low": words.signed_percent(arm["uplift_low"]),
-         "high": "no limit" if arm["uplift_high"] is None else words.signed_percent(arm["uplift_high"]),
-         "sure": f"{1 - test['level']:.0%}"}
-        for test in tests for arm in test["arms"]
-    ]  # fmt: skip
+        {
+            "answer": _ANSWERS.get(arm["answer"], str(arm["answer"])),
+            "is_won": arm["answer"] == "winner",
+            "counted": _COUNTED[test["metric"]],
+            "version": test["version"],
+            "has_pack": test["has_pack"],
+            "change": "" if arm["uplift"] is None else words.signed_percent(arm["uplift"]),
+            "low": words.signed_percent(arm["uplift_low"]),
+            "high": "no limit" if arm["uplift_high"] is None else words.signed_percent(arm["uplift_high"]),
+            "sure": f"{1 - test['level']:.0%}",
+        }
+        for test in tests
+        for arm in test["arms"]
+    ]
     return _render("winners", rows=rows, waiting=waiting) if rows or waiting else ""
 
 
@@ -290,10 +345,15 @@ def _effects(title: str, what: str, prefix: str, effects: Sequence[Mapping[str, 
     for one in effects[:MAX_BARS]:
         left, right = (50 + 50 * one[name] / max(scale, 1e-9) for name in ("low", "high"))
         change, low, high = (words.signed_percent(math.expm1(one[name])) for name in ("effect", "low", "high"))
-        bars.append({
-            "name": f"{prefix}{one['label']}", "left": round(left, 1), "width": round(right - left, 1),
-            "label": f"{change} ({low} to {high}), {one['ads']:,} ads", "is_soft": one not in sure,
-        })  # fmt: skip
+        bars.append(
+            {
+                "name": f"{prefix}{one['label']}",
+                "left": round(left, 1),
+                "width": round(right - left, 1),
+                "label": f"{change} ({low} to {high}), {one['ads']:,} ads",
+                "is_soft": one not in sure,
+            }
+        )
     sentence = (
         f"{len(sure)} of {len(effects)} {what} stand out here; of such, at most one in ten is chance. This compares ads that "
         "ran; only a test shows that this is the reason."
@@ -302,9 +362,16 @@ def _effects(title: str, what: str, prefix: str, effects: Sequence[Mapping[str, 
         "no difference; the range says how large it may still be."
     )
     return _render(
-        "answer", title=title, sentence=sentence, bars=bars, line=50.0, line_name="no difference",
-        hidden=max(len(effects) - MAX_BARS, 0), warnings=[], more="on the card of your model",
-    )  # fmt: skip
+        "answer",
+        title=title,
+        sentence=sentence,
+        bars=bars,
+        line=50.0,
+        line_name="no difference",
+        hidden=max(len(effects) - MAX_BARS, 0),
+        warnings=[],
+        more="on the card of your model",
+    )
 
 
 def keywords(rows: Sequence[Mapping[str, str]], figures: Mapping[str, Any], warnings: Sequence[str]) -> str:
@@ -318,10 +385,15 @@ def keywords(rows: Sequence[Mapping[str, str]], figures: Mapping[str, Any], warn
         by_ad.setdefault(row["creative"], []).append(row)
     top = max((float(row["score"]) for row in rows), default=0.0)
     bars = [
-        {"name": name, "left": 0.0, "width": _percent(float(found[0]["score"]) / max(top, 1e-9)), "is_soft": False,
-         "label": ", ".join(row["label"][:40] for row in found[:3])}
+        {
+            "name": name,
+            "left": 0.0,
+            "width": _percent(float(found[0]["score"]) / max(top, 1e-9)),
+            "is_soft": False,
+            "label": ", ".join(row["label"][:40] for row in found[:3]),
+        }
         for name, found in list(by_ad.items())[:MAX_ADS]
-    ]  # fmt: skip
+    ]
     measured = figures["figures"].get(figures["method"], {})
     if measured:
         right = next(iter(measured.values()))
@@ -333,9 +405,15 @@ def keywords(rows: Sequence[Mapping[str, str]], figures: Mapping[str, Any], warn
         )
     sentence = f"{figures['num_labels']:,} keywords held against the words of {len(by_ad):,} ads. {sure}"
     return _render(
-        "answer", title="Keywords", sentence=sentence, bars=bars, line=None, line_name="",
-        hidden=max(len(by_ad) - MAX_ADS, 0), warnings=[plain(text) for text in warnings],
-    )  # fmt: skip
+        "answer",
+        title="Keywords",
+        sentence=sentence,
+        bars=bars,
+        line=None,
+        line_name="",
+        hidden=max(len(by_ad) - MAX_ADS, 0),
+        warnings=[plain(text) for text in warnings],
+    )
 
 
 def _percent(share: float) -> float:

@@ -10,9 +10,14 @@ from adcreative.report.rendering import build_environment
 from .fragments import TEMPLATE_DIR
 
 STAGES = {
-    "brought": "brought", "scored": "scored", "searching": "looking for better versions", "found": "versions found",
-    "laying": "versions found", "approved": "approved", "packed": "packed",
-}  # fmt: skip
+    "brought": "brought",
+    "scored": "scored",
+    "searching": "looking for better versions",
+    "found": "versions found",
+    "laying": "versions found",
+    "approved": "approved",
+    "packed": "packed",
+}
 
 
 def ads(cards: Sequence[Mapping[str, Any]]) -> str:

@@ -31,10 +31,14 @@ def _render(macro: str, **values: Any) -> str:
 def samples(found: Mapping[str, Path], brands: Mapping[str, str]) -> str:
     """Show sample results of the page: the photo of each sample and some of its ads. found: name -> folder."""
     shown = [
-        {"name": name, "brand": brands[name], "photo": preview(read_picture(folder / "photo.jpg"), SAMPLE_PX),
-         "ads": preview(read_picture(folder / "ads.jpg"), STRIP_PX)}
+        {
+            "name": name,
+            "brand": brands[name],
+            "photo": preview(read_picture(folder / "photo.jpg"), SAMPLE_PX),
+            "ads": preview(read_picture(folder / "ads.jpg"), STRIP_PX),
+        }
         for name, folder in found.items()
-    ]  # fmt: skip
+    ]
     return _render("samples", samples=shown)
 
 
@@ -55,9 +59,14 @@ def making(state: JobState, stage: str, pictures: Sequence[Preview | None], *, t
     if stage == "choosing" and state.done >= total:
         said = "Writing the files of all shapes"
     return _render(
-        "making", said=said, percent=round(100 * share), seconds=round(state.seconds), pictures=[*pictures], total=total,
+        "making",
+        said=said,
+        percent=round(100 * share),
+        seconds=round(state.seconds),
+        pictures=[*pictures],
+        total=total,
         num_ahead=num_ahead,
-    )  # fmt: skip
+    )
 
 
 def wall(
@@ -68,9 +77,14 @@ def wall(
 
 
 def panel(
-    ad: Mapping[str, Any], rate: str, pictures: Sequence[tuple[str, Preview | None]], *, palettes: Sequence[Mapping[str, str]],
-    photos: Sequence[Preview | None], cutouts: Sequence[bool],
-) -> str:  # fmt: skip
+    ad: Mapping[str, Any],
+    rate: str,
+    pictures: Sequence[tuple[str, Preview | None]],
+    *,
+    palettes: Sequence[Mapping[str, str]],
+    photos: Sequence[Preview | None],
+    cutouts: Sequence[bool],
+) -> str:
     """Show an opened ad: all its shapes, and its changeable properties.
 
     Args:
@@ -81,9 +95,16 @@ def panel(
     has_cutout = recipe["photo"] is not None and recipe["photo"] < len(cutouts) and cutouts[recipe["photo"]]
     accent = recipe["accent"] or (palettes[recipe["palette"]]["accent"] if recipe["palette"] < len(palettes) else "#000000")
     return _render(
-        "panel", ad=ad, recipe=recipe, rate=rate, pictures=pictures, palettes=shown, photos=photos, has_cutout=has_cutout,
+        "panel",
+        ad=ad,
+        recipe=recipe,
+        rate=rate,
+        pictures=pictures,
+        palettes=shown,
+        photos=photos,
+        has_cutout=has_cutout,
         accent=accent,
-    )  # fmt: skip
+    )
 
 
 def say_standing(standing: Standing) -> str:

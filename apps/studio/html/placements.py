@@ -38,11 +38,20 @@ def mockups(creative: Creative) -> str:
         story, display = rules[STORY], rules[DISPLAY]
         views = [
             {"kind": "feed", "name": "Feed", "cut": preview(_crop(image, fed), SHOWN_PX), "lost": _lost(ratio, fed)},
-            {"kind": "story", "name": "Story", "cut": preview(_fit(image, story.width_per_height), SHOWN_PX), "lost": 0,
-             "covered": {side: round(100 * share) for side, share in story.keep_free.items()}},
-            {"kind": "display", "name": "Beside an article", "cut": preview(_crop(image, display.width_per_height), SHOWN_PX),
-             "lost": _lost(ratio, display.width_per_height)},
-        ]  # fmt: skip
+            {
+                "kind": "story",
+                "name": "Story",
+                "cut": preview(_fit(image, story.width_per_height), SHOWN_PX),
+                "lost": 0,
+                "covered": {side: round(100 * share) for side, share in story.keep_free.items()},
+            },
+            {
+                "kind": "display",
+                "name": "Beside an article",
+                "cut": preview(_crop(image, display.width_per_height), SHOWN_PX),
+                "lost": _lost(ratio, display.width_per_height),
+            },
+        ]
     texts = {name: getattr(creative, name) for name in ("headline", "primary_text", "description", "cta", "brand")}
     module = build_environment(TEMPLATE_DIR).get_template("placements.html.j2").module
     return str(module.mockups(views, texts, SEARCH_CHARS))  # type: ignore[attr-defined]

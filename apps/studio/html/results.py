@@ -26,14 +26,21 @@ CARD_PX = 420
 _SIZES = ((0.5, "slightly"), (1.5, "clearly"))
 # direction -> description of a picture after an increase and after a decrease; {} is the strength
 _LOOKS = {
-    "smile": ("{} more smile", "{} less smile"), "mouth_open": ("mouth {} more open", "mouth {} more closed"),
-    "eyes_open": ("eyes {} wider open", "eyes {} less open"), "brightness": ("{} brighter", "{} darker"),
-    "contrast": ("{} more contrast", "{} less contrast"), "warmth": ("{} warmer colours", "{} cooler colours"),
-    "exposure": ("{} brighter", "{} darker"), "saturation": ("{} stronger colours", "{} paler colours"),
-    "gaze_x": ("looks {} more to the side",) * 2, "gaze_y": ("looks {} higher or lower",) * 2,
-    "head_yaw": ("head {} turned",) * 2, "head_pitch": ("chin {} moved",) * 2, "head_roll": ("head {} tilted",) * 2,
+    "smile": ("{} more smile", "{} less smile"),
+    "mouth_open": ("mouth {} more open", "mouth {} more closed"),
+    "eyes_open": ("eyes {} wider open", "eyes {} less open"),
+    "brightness": ("{} brighter", "{} darker"),
+    "contrast": ("{} more contrast", "{} less contrast"),
+    "warmth": ("{} warmer colours", "{} cooler colours"),
+    "exposure": ("{} brighter", "{} darker"),
+    "saturation": ("{} stronger colours", "{} paler colours"),
+    "gaze_x": ("looks {} more to the side",) * 2,
+    "gaze_y": ("looks {} higher or lower",) * 2,
+    "head_yaw": ("head {} turned",) * 2,
+    "head_pitch": ("chin {} moved",) * 2,
+    "head_roll": ("head {} tilted",) * 2,
     "crop": ("{} closer crop",) * 2,
-}  # fmt: skip
+}
 
 
 def _render(macro: str, **values: Any) -> str:
@@ -87,14 +94,18 @@ def cards(outcome: Any, see: Callable[[int], np.ndarray | None], taken: int | No
     rows = []
     for number, one in enumerate(found, 1):
         image_u8 = see(number - 1)
-        rows.append({
-            "number": number, "picture": None if image_u8 is None else pictures.preview(Image.fromarray(image_u8), CARD_PX),
-            "gain": span(one.change, one.change_low, one.change_high) if has_gains else "",
-            "headline": one.headline, "below": one.description if one.description != own else "",
-            "kept": "" if image_u8 is None else say_kept_words(one, outcome.result),
-            "is_in_similar_font": any(told.code == "similar_font" for told in one.picture_problems),
-            "looks": say_looks([asdict(edit) for edit in one.edits]),
-        })  # fmt: skip
+        rows.append(
+            {
+                "number": number,
+                "picture": None if image_u8 is None else pictures.preview(Image.fromarray(image_u8), CARD_PX),
+                "gain": span(one.change, one.change_low, one.change_high) if has_gains else "",
+                "headline": one.headline,
+                "below": one.description if one.description != own else "",
+                "kept": "" if image_u8 is None else say_kept_words(one, outcome.result),
+                "is_in_similar_font": any(told.code == "similar_font" for told in one.picture_problems),
+                "looks": say_looks([asdict(edit) for edit in one.edits]),
+            }
+        )
     return _render("cards", rows=rows, taken=taken)
 
 
@@ -129,19 +140,27 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
     ]
     title, sentence = say_result(row, lift, len(outcome.alternatives))
     return _render(
-        "result", row=row, ad=None if creative is None else (call_ad(creative), thumbnail), lift=lift, title=title,
-        sentence=sentence, language="" if _has_new_words(row) else unwritten_language(row),
+        "result",
+        row=row,
+        ad=None if creative is None else (call_ad(creative), thumbnail),
+        lift=lift,
+        title=title,
+        sentence=sentence,
+        language="" if _has_new_words(row) else unwritten_language(row),
         help=find_help(row),
         has_new_words=any(_differs(one, outcome.result) for one in outcome.alternatives),
         chart=build_chart(rate_rows(row)),
         texts=[text for text in texts if row["status"] == "edited" and (text.before or text.after)],
-        looks=say_looks(row["edits"]), faces=words.describe_faces(row["faces"]),
+        looks=say_looks(row["edits"]),
+        faces=words.describe_faces(row["faces"]),
         similarity=words.describe_similarity(row["identity_similarity"], row.get("edit_strength"))
-        if row["status"] == "edited" else "",
+        if row["status"] == "edited"
+        else "",
         realism=words.describe_realism(row.get("realism")) if row["status"] == "edited" else "",
-        closeups=_closeups(outcome, before) if row["status"] == "edited" else [], has_picture=before is not None,
+        closeups=_closeups(outcome, before) if row["status"] == "edited" else [],
+        has_picture=before is not None,
         calibration=calibration_sentence({}, cards),
-    )  # fmt: skip
+    )
 
 
 def _has_new_words(row: Mapping[str, Any]) -> bool:
@@ -194,10 +213,12 @@ _HELPS = {
     "unread_words": ("Its words were not read for sure. Typed, they can be set anew.", "Type the headline", "headline"),
     "nothing_to_test": ("A photo without words would help most: words are set on it anew.", "Make ads from a photo", "make"),
     "no_other_line": (
-        "Facts would help most: without any, your ad’s words make no other line.", "Write a fact or two", "brief",
+        "Facts would help most: without any, your ad’s words make no other line.",
+        "Write a fact or two",
+        "brief",
     ),
     "untested_ad": ("Results of your account would help most: the models have seen none.", "Bring my results", "account"),
-}  # fmt: skip
+}
 
 
 def find_help(row: Mapping[str, Any]) -> tuple[str, str, str] | None:

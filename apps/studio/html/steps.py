@@ -30,8 +30,12 @@ MAX_THUMBNAILS, THUMBNAIL_PX, SMALL_PX = 60, 260, 96
 SAID = ("untested_sizes", "long_test", "long_comparisons")  # problems of a plan that the page states in its own words
 ORDERS = ("Strongest first", "Weakest first", "By name")
 MARKETS = {
-    "eu": "European Union", "us-ny": "New York", "meta": "Meta (Facebook, Instagram)", "tiktok": "TikTok", "google": "Google",
-}  # fmt: skip
+    "eu": "European Union",
+    "us-ny": "New York",
+    "meta": "Meta (Facebook, Instagram)",
+    "tiktok": "TikTok",
+    "google": "Google",
+}
 
 
 def _render(macro: str, **values: Any) -> str:
@@ -73,10 +77,14 @@ def consents(records: Sequence[Any]) -> str:
     """List consent records: name, permitted edits, expiry date. The person's name stays in the record."""
     today = date.today().isoformat()
     rows = [
-        {"id": one.consent_id, "expires": one.expires, "is_over": one.expires < today,
-         "edits": "everything" if one.edits == ("all",) else ", ".join(direction_label(name) for name in one.edits)}
+        {
+            "id": one.consent_id,
+            "expires": one.expires,
+            "is_over": one.expires < today,
+            "edits": "everything" if one.edits == ("all",) else ", ".join(direction_label(name) for name in one.edits),
+        }
         for one in records
-    ]  # fmt: skip
+    ]
     return _render("consents", records=rows)
 
 
@@ -112,9 +120,14 @@ class FolderDoubts:
 
 
 def folder(
-    ranked: Sequence[tuple[Creative, Mapping[str, Any]]], failed: Sequence[Mapping[str, str]], dropped: Mapping[str, int],
-    warnings: Sequence[str], doubts: FolderDoubts, order: str = ORDERS[0], query: str = "",
-) -> str:  # fmt: skip
+    ranked: Sequence[tuple[Creative, Mapping[str, Any]]],
+    failed: Sequence[Mapping[str, str]],
+    dropped: Mapping[str, int],
+    warnings: Sequence[str],
+    doubts: FolderDoubts,
+    order: str = ORDERS[0],
+    query: str = "",
+) -> str:
     """Show many ads as cards, with a list of failed and omitted ads.
 
     Args:
@@ -128,18 +141,32 @@ def folder(
     best = max((row["ctr_high"] or 0.0 for _, row in ranked), default=0.0)
     num_weaker = _count_weaker([None if place in doubts.odd else find_worth(row) for place, (_, row) in enumerate(ranked)])
     cards = [
-        {"place": place, "ad": ranked[place][0], "row": ranked[place][1], "doubts": doubts.of_ads.get(place, ()),
-         "is_odd": place in doubts.odd, "num_weaker": num_weaker.get(place),
-         "tier": _tier(num_weaker.get(place), len(num_weaker)),
-         "reasons": [one for one in ranked[place][1]["reasons"] if one.values["part"] != "faces"],
-         "thumbnail": _thumbnail(ranked[place][0]) if number < MAX_THUMBNAILS else None}
+        {
+            "place": place,
+            "ad": ranked[place][0],
+            "row": ranked[place][1],
+            "doubts": doubts.of_ads.get(place, ()),
+            "is_odd": place in doubts.odd,
+            "num_weaker": num_weaker.get(place),
+            "tier": _tier(num_weaker.get(place), len(num_weaker)),
+            "reasons": [one for one in ranked[place][1]["reasons"] if one.values["part"] != "faces"],
+            "thumbnail": _thumbnail(ranked[place][0]) if number < MAX_THUMBNAILS else None,
+        }
         for number, place in enumerate(places[:MAX_LINES])
-    ]  # fmt: skip
+    ]
     return _render(
-        "folder", cards=cards, num_hidden=max(len(places) - MAX_LINES, 0), num_ads=len(ranked), num_others=len(num_weaker) - 1,
-        failed=[_say_failed(one) for one in failed[:MAX_LINES]], dropped=dropped,
-        warnings=[_say_warning(text) for text in warnings], best=max(best, 1e-9), query=query, shared=doubts.shared,
-    )  # fmt: skip
+        "folder",
+        cards=cards,
+        num_hidden=max(len(places) - MAX_LINES, 0),
+        num_ads=len(ranked),
+        num_others=len(num_weaker) - 1,
+        failed=[_say_failed(one) for one in failed[:MAX_LINES]],
+        dropped=dropped,
+        warnings=[_say_warning(text) for text in warnings],
+        best=max(best, 1e-9),
+        query=query,
+        shared=doubts.shared,
+    )
 
 
 LEAST_TIERED = 6  # ads: two in each third
@@ -219,17 +246,25 @@ def next_test(content: Mapping[str, Any], names: Sequence[str]) -> str:
         names: headline of each version, in the order of the plan's tests.
     """
     rows = [
-        {"headline": name, "days": test["days_peeking"], "impressions": test["impressions_per_arm_peeking"],
-         "arms": [arm["name"] for arm in test["arms"]]}
+        {
+            "headline": name,
+            "days": test["days_peeking"],
+            "impressions": test["impressions_per_arm_peeking"],
+            "arms": [arm["name"] for arm in test["arms"]],
+        }
         for name, test in zip(names, content["tests"], strict=True)
-    ]  # fmt: skip
+    ]
     longest = max(content["tests"], key=lambda test: test["days_peeking"] or 0)
     return _render(
-        "next_test", rows=rows, longest=longest["days_peeking"] or 0, ways=longest["shorter"],
-        num_in_time=content["num_in_time"] if len(rows) > 1 else 0, settings=content["settings"],
+        "next_test",
+        rows=rows,
+        longest=longest["days_peeking"] or 0,
+        ways=longest["shorter"],
+        num_in_time=content["num_in_time"] if len(rows) > 1 else 0,
+        settings=content["settings"],
         is_untested=_is_untested(content),
         warnings=_warnings(content["problems"]),
-    )  # fmt: skip
+    )
 
 
 def approval(event: Mapping[str, Any]) -> str:
@@ -258,13 +293,17 @@ def account(view: AccountView, pictures: Mapping[str, Path] | None = None) -> st
     rates = [rate for ad in points for rate in (ad.ctr_predicted or 0.0, ad.ctr_high)]
     said = [plain(text) for text in view.warnings if not has_code(text, "rows_left_out")]  # listed under their own heading
     return _render(
-        "account", view=replace(view, warnings=tuple(map(_say_warning, said))),
-        ads=view.ads[:MAX_LINES], num_hidden=max(len(view.ads) - MAX_LINES, 0),
+        "account",
+        view=replace(view, warnings=tuple(map(_say_warning, said))),
+        ads=view.ads[:MAX_LINES],
+        num_hidden=max(len(view.ads) - MAX_LINES, 0),
         top=max(rates, default=0.0),
-        points=[_place(ad, max(rates)) for ad in points], axes=PLOT_PX, thumbnails=thumbnails,
+        points=[_place(ad, max(rates)) for ad in points],
+        axes=PLOT_PX,
+        thumbnails=thumbnails,
         is_daily=any(one.change is not None for one in view.fatigue),
         drift=None if view.drift is None else _draw_drift(view.drift.series),
-    )  # fmt: skip
+    )
 
 
 def _draw_drift(series: Sequence[tuple[float, int, int]]) -> str:

@@ -35,8 +35,12 @@ from .training import build_training
 
 COLUMNS = {"ad_name": "Name of the ad", "impressions": "Impressions", "clicks": "Clicks", "day": "Day (for ad fatigue)"}
 
-METRICS = [("Click rate", "ctr"), ("Cost per click", "cpc"), ("Cost per conversion", "cost_per_conversion"),
-           ("Return on ad spend", "roas")]  # fmt: skip
+METRICS = [
+    ("Click rate", "ctr"),
+    ("Cost per click", "cpc"),
+    ("Cost per conversion", "cost_per_conversion"),
+    ("Return on ad spend", "roas"),
+]
 EMPTY = "Your ads appear here, the best first."
 HINT = (
     "As exported, in any language: totals and empty rows may stay in. Tests that you planned here are read out by "
@@ -50,9 +54,14 @@ TAKE_CLICKS = """element.addEventListener('click', (event) => {
 
 
 def build_account(
-    page: gr.Blocks, accounts: Accounts, trainings: Trainings, insights: Insights, visitor: gr.BrowserState,
-    fillings: Fillings, tabs: gr.Tabs,
-) -> None:  # fmt: skip
+    page: gr.Blocks,
+    accounts: Accounts,
+    trainings: Trainings,
+    insights: Insights,
+    visitor: gr.BrowserState,
+    fillings: Fillings,
+    tabs: gr.Tabs,
+) -> None:
     """Build the page, inside its tab; an export with unknown columns opens the column mapping.
 
     fillings: fills the form of one ad with a winner or a ranked ad.
@@ -87,9 +96,14 @@ def build_account(
         return [screen.shown, screen.record]
 
     def account(
-        request: gr.Request, results_path: str | None = None, package_path: str | None = None, visitor: str | None = None,
-        metric: str = "ctr", picture_paths: list[str] | None = None, **columns: str | None,
-    ) -> Iterator[Any]:  # fmt: skip
+        request: gr.Request,
+        results_path: str | None = None,
+        package_path: str | None = None,
+        visitor: str | None = None,
+        metric: str = "ctr",
+        picture_paths: list[str] | None = None,
+        **columns: str | None,
+    ) -> Iterator[Any]:
         ours, owner = read_choices(columns, COLUMNS), find_owner(visitor, request)
         found = accounts.ask(owner, results_path, package_path, ours, metric=metric, picture_paths=picture_paths or ())
         yield from map(flat, found)
@@ -98,9 +112,13 @@ def build_account(
     wire_insights(page, insights, asked, (buttons[0], buttons[1]), answer, chosen, tuple(COLUMNS))
     _wire_columns(accounts, results, visitor, [looked, mapping, *(chosen[f"{ours}_column"] for ours in COLUMNS)])
     inputs: Fields = {
-        "results_path": results, "package_path": package, "visitor": visitor, **chosen, "metric": metric,
+        "results_path": results,
+        "package_path": package,
+        "visitor": visitor,
+        **chosen,
+        "metric": metric,
         "picture_paths": pictures,
-    }  # fmt: skip
+    }
     button.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
         account, None, [shown, record], inputs_kwargs=inputs, api_name="account", show_progress="hidden", **WATCHING
     ).then(lambda: gr.update(visible=False), None, stop, **MOVES).then(None, js=scroll_to("#account"), **MOVES)
@@ -131,9 +149,12 @@ def _wire_winner(winners: Winners, shown: gr.HTML, asked: Fields, fillings: Fill
     place, row = (gr.Number(None, visible=False, precision=0) for _ in range(2))
 
     def take_winner(
-        request: gr.Request, package_path: str | None = None, visitor: str | None = None, place: float | None = None,
+        request: gr.Request,
+        package_path: str | None = None,
+        visitor: str | None = None,
+        place: float | None = None,
         row: float | None = None,
-    ) -> list[Any]:  # fmt: skip
+    ) -> list[Any]:
         """Give the form of the version that won, from its pack or at `place` of those read out; or of the ranked ad at `row`:
         of that the picture alone, whose words /read_words gives."""
         owner, number = find_owner(visitor, request), None if place is None else int(place)
@@ -147,8 +168,12 @@ def _wire_winner(winners: Winners, shown: gr.HTML, asked: Fields, fillings: Fill
         return [int(clicked.index), None] if clicked.value == "winner" else [None, int(clicked.index)]
 
     taken = shown.select(note_place, None, [place, row], **MOVES).then(
-        take_winner, None, list(fillings.form.values()), inputs_kwargs={**asked, "place": place, "row": row},
-        api_name="take_winner", **QUICK,
-    )  # fmt: skip
+        take_winner,
+        None,
+        list(fillings.form.values()),
+        inputs_kwargs={**asked, "place": place, "row": row},
+        api_name="take_winner",
+        **QUICK,
+    )
     show_ad(taken, tabs)
     fillings.read_after(taken)

@@ -44,20 +44,26 @@ def build_consent(names: list[tuple[str, str]], records: tuple[str, ...]) -> Con
                 expires = gr.Textbox("", label="Until when", placeholder="2027-06-30", max_length=10)
             edits = gr.CheckboxGroup(names, label="What may be changed (none ticked: everything)")
             add = gr.Button("Add this record", size="sm", elem_id="consent-add")
-            file = gr.File(label="Or a file of records (TOML or JSON)", file_types=[".toml", ".json"], height=150,
-                           elem_id="consent-file")  # fmt: skip
+            file = gr.File(
+                label="Or a file of records (TOML or JSON)", file_types=[".toml", ".json"], height=150, elem_id="consent-file"
+            )
             take_only_uploads(file)
-    return Consent(box=box, chosen=chosen, note=note, person=person, expires=expires, edits=edits, form=form, add=add,
-                   file=file)  # fmt: skip
+    return Consent(
+        box=box, chosen=chosen, note=note, person=person, expires=expires, edits=edits, form=form, add=add, file=file
+    )
 
 
 def wire_consent(consents: Consents, consent: Consent, form_fields: Fields, visitor_state: gr.BrowserState) -> None:
     """Wire choosing a record and adding one by form or file; each record is checked at once."""
 
     def add_consent(
-        request: gr.Request, person: str = "", expires: str = "", edits: list[str] | None = None,
-        visitor: str | None = None, **form: Any,
-    ) -> list[Any]:  # fmt: skip
+        request: gr.Request,
+        person: str = "",
+        expires: str = "",
+        edits: list[str] | None = None,
+        visitor: str | None = None,
+        **form: Any,
+    ) -> list[Any]:
         return _records(consents.add(find_owner(visitor, request), person, expires, edits, form))
 
     def read_consents(
@@ -74,15 +80,27 @@ def wire_consent(consents: Consents, consent: Consent, form_fields: Fields, visi
 
     shown = [consent.note, consent.chosen, consent.form]
     consent.add.click(
-        add_consent, None, shown,
-        inputs_kwargs={"person": consent.person, "expires": consent.expires, "edits": consent.edits, **form_fields,
-                       "visitor": visitor_state},
-        api_name="add_consent", **QUICK,
-    )  # fmt: skip
+        add_consent,
+        None,
+        shown,
+        inputs_kwargs={
+            "person": consent.person,
+            "expires": consent.expires,
+            "edits": consent.edits,
+            **form_fields,
+            "visitor": visitor_state,
+        },
+        api_name="add_consent",
+        **QUICK,
+    )
     consent.file.upload(
-        read_consents, None, shown, inputs_kwargs={"consents_path": consent.file, **form_fields, "visitor": visitor_state},
-        api_name="read_consents", **QUICK,
-    )  # fmt: skip
+        read_consents,
+        None,
+        shown,
+        inputs_kwargs={"consents_path": consent.file, **form_fields, "visitor": visitor_state},
+        api_name="read_consents",
+        **QUICK,
+    )
     consent.chosen.input(check_consent, [consent.chosen, visitor_state, *form_fields.values()], consent.note, **MOVES)
     form_fields["image_path"].change(  # type: ignore[attr-defined]
         list_records, [form_fields["image_path"], visitor_state], consent.chosen, **MOVES

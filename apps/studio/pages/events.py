@@ -87,9 +87,12 @@ class AdEvents:
             return [str(form["image_path"]), *(form[name] for name in FORM_FIELDS[1:])]
 
         def score(
-            request: gr.Request, image_path: str | None = None, visitor: str | None = None,
-            usual_rate_percent: float | None = None, **words: Any,
-        ) -> tuple[str, dict[str, Any]]:  # fmt: skip
+            request: gr.Request,
+            image_path: str | None = None,
+            visitor: str | None = None,
+            usual_rate_percent: float | None = None,
+            **words: Any,
+        ) -> tuple[str, dict[str, Any]]:
             owner = find_owner(visitor, request)
             return self.handlers.score(owner, image_path=image_path, usual_rate_percent=usual_rate_percent, **words)
 
@@ -97,9 +100,13 @@ class AdEvents:
             return Mockups(handlers=self.handlers).show(find_owner(visitor, request), form)
 
         brought = bring.hero.select(note_sample, None, bring.sample, **MOVES).then(
-            demo, None, list(self.form.values()), inputs_kwargs={"name": bring.sample, "visitor": self.visitor},
-            api_name="demo", **QUICK,
-        )  # fmt: skip
+            demo,
+            None,
+            list(self.form.values()),
+            inputs_kwargs={"name": bring.sample, "visitor": self.visitor},
+            api_name="demo",
+            **QUICK,
+        )
         brought.then(None, js=LEAVE_DEMO, **MOVES)
         fillings.after(brought).then(None, js=SCORE_NOW, **MOVES)
         asked = {**self.form, "usual_rate_percent": bring.usual_rate, "visitor": self.visitor}
@@ -115,9 +122,13 @@ class AdEvents:
             scored.then(None, js=scroll_to("#score"), **MOVES), self.place.scored[1], {"headline": "#headline"}
         )
         self.wire_bar(scored).then(
-            show_placements, None, self.place.mockups, inputs_kwargs={**self.form, "visitor": self.visitor},
-            api_name="placements", **{**QUICK, "show_progress": "hidden"},
-        )  # fmt: skip
+            show_placements,
+            None,
+            self.place.mockups,
+            inputs_kwargs={**self.form, "visitor": self.visitor},
+            api_name="placements",
+            **{**QUICK, "show_progress": "hidden"},
+        )
         return fillings
 
     def wire_bar(self, event: Any) -> Any:
@@ -137,9 +148,14 @@ class AdEvents:
 
         page = self.place.why[1]
         self.after_look(press(button)).then(
-            explain, None, [*self.place.why, record], inputs_kwargs={**self.form, "visitor": self.visitor},
-            api_name="explain", show_progress="hidden", **WATCHING,
-        ).then(lambda path: gr.update(visible=bool(path)), page, page, **MOVES)  # fmt: skip
+            explain,
+            None,
+            [*self.place.why, record],
+            inputs_kwargs={**self.form, "visitor": self.visitor},
+            api_name="explain",
+            show_progress="hidden",
+            **WATCHING,
+        ).then(lambda path: gr.update(visible=bool(path)), page, page, **MOVES)
 
     def wire_look(self) -> None:
         """Whenever the form holds another ad, show the data of that ad and clear the data of the ad before."""
@@ -158,9 +174,13 @@ class AdEvents:
         shown = [place.page_ad, place.bar, *place.step_boxes, *place.scored, *place.why, place.mockups]
         asked = {**self.form, "visitor": self.visitor, "page_ad": place.page_ad, "record_shown": place.outputs[-1]}
         return {
-            "fn": self.look, "inputs": None, "outputs": [*shown, *place.outputs, *place.moved], "inputs_kwargs": asked,
-            "trigger_mode": "always_last", **MOVES,
-        }  # fmt: skip
+            "fn": self.look,
+            "inputs": None,
+            "outputs": [*shown, *place.outputs, *place.moved],
+            "inputs_kwargs": asked,
+            "trigger_mode": "always_last",
+            **MOVES,
+        }
 
     def look(
         self, request: gr.Request, page_ad: str, record_shown: Any = None, visitor: str | None = None, **form: Any
@@ -176,10 +196,16 @@ class AdEvents:
         why, page = found.why or ("", None)
         has_ad = found.ad != NO_AD
         shown_now = [
-            found.ad, self.handlers.bar(owner), gr.update(visible=not has_ad), gr.update(visible=has_ad), shown, record, why,
+            found.ad,
+            self.handlers.bar(owner),
+            gr.update(visible=not has_ad),
+            gr.update(visible=has_ad),
+            shown,
+            record,
+            why,
             gr.update(value=str(page) if page else None, visible=page is not None),
             found.mockups,
-        ]  # fmt: skip
+        ]
         if not record_shown and screen == Screen():  # no result to clear, and an open accordion stays open
             return [*shown_now, *[gr.skip()] * num_results]
         is_running = self.handlers.is_running(owner)
@@ -199,10 +225,20 @@ class AdEvents:
             search = self.handlers.board.find(find_owner(visitor, request))
             return gr.skip() if search is None or search.screen is None else search.screen.progress
 
-        ended = improve_pressed.then(begin, None, place.moved, **MOVES).then(
-            _improve(self.handlers), None, place.outputs, inputs_kwargs={**self.form, **wish, "visitor": self.visitor},
-            api_name="improve", show_progress="minimal", show_progress_on=place.outputs[0], **WATCHING,
-        ).then(self.settle, [place.outputs[-1], self.visitor], place.moved, **MOVES)  # fmt: skip
+        ended = (
+            improve_pressed.then(begin, None, place.moved, **MOVES)
+            .then(
+                _improve(self.handlers),
+                None,
+                place.outputs,
+                inputs_kwargs={**self.form, **wish, "visitor": self.visitor},
+                api_name="improve",
+                show_progress="minimal",
+                show_progress_on=place.outputs[0],
+                **WATCHING,
+            )
+            .then(self.settle, [place.outputs[-1], self.visitor], place.moved, **MOVES)
+        )
         shown = self.wire_bar(ended).then(None, js=scroll_to("#results"), **MOVES)
         focus_asked(
             shown,
@@ -210,9 +246,14 @@ class AdEvents:
             {"faces": "#faces", "consent_id": "#consent", "changes": "#changes", "headline": "#headline"},
         )
         stop_button.click(
-            cancel, None, place.outputs[0], inputs_kwargs={"visitor": self.visitor}, api_name="cancel", queue=False,
+            cancel,
+            None,
+            place.outputs[0],
+            inputs_kwargs={"visitor": self.visitor},
+            api_name="cancel",
+            queue=False,
             show_progress="hidden",
-        ).then(show_end, self.visitor, place.outputs[0], **MOVES)  # fmt: skip
+        ).then(show_end, self.visitor, place.outputs[0], **MOVES)
 
     def wire_choice(self, results: dict[str, Any]) -> None:
         """Wire the choice of another version."""
@@ -229,14 +270,24 @@ class AdEvents:
 
         settle = (self.settle, [place.outputs[-1], self.visitor], place.moved)
         taken = results["take"].click(
-            choose, None, place.outputs, inputs_kwargs={"choice": results["choice"], "visitor": self.visitor},
-            api_name="choose", show_progress="minimal", **MODEL_QUEUE,
-        )  # fmt: skip
+            choose,
+            None,
+            place.outputs,
+            inputs_kwargs={"choice": results["choice"], "visitor": self.visitor},
+            api_name="choose",
+            show_progress="minimal",
+            **MODEL_QUEUE,
+        )
         self.wire_bar(taken.then(*settle, **MOVES))
         picked = results["cards"].select(
-            pick, None, place.outputs, inputs_kwargs={"visitor": self.visitor}, api_visibility="private",
-            show_progress="minimal", **MODEL_QUEUE,
-        )  # fmt: skip
+            pick,
+            None,
+            place.outputs,
+            inputs_kwargs={"visitor": self.visitor},
+            api_visibility="private",
+            show_progress="minimal",
+            **MODEL_QUEUE,
+        )
         self.wire_bar(picked.then(*settle, **MOVES)).then(None, js=scroll_to("#results"), **MOVES)
 
     def wire_return(self, page: gr.Blocks, hero: gr.HTML, fillings: Fillings) -> None:
@@ -283,19 +334,32 @@ class AdEvents:
 
         wanted = gr.Textbox("", visible=False)
         page.load(welcome, [self.visitor, wanted], [self.visitor, *place.moved], js=WANTED_AD, **MOVES).then(
-            has_ad, self.visitor, is_back, **{**MOVES, "queue": True}  # the change of a state is sent through the queue alone
+            has_ad,
+            self.visitor,
+            is_back,
+            **{**MOVES, "queue": True},  # the change of a state is sent through the queue alone
         ).then(
-            resume, None, place.outputs, inputs_kwargs={"visitor": self.visitor}, api_name="resume", show_progress="hidden",
+            resume,
+            None,
+            place.outputs,
+            inputs_kwargs={"visitor": self.visitor},
+            api_name="resume",
+            show_progress="hidden",
             **WATCHING,
-        ).then(settle_return, [place.outputs[-1], self.visitor], place.moved, **MOVES)  # fmt: skip
+        ).then(settle_return, [place.outputs[-1], self.visitor], place.moved, **MOVES)
         page.load(lambda: fragments.hero(self.demo.samples(), self.demo.answer()), None, hero, **MOVES)
         is_back.change(bring_back, self.visitor, [*self.form.values(), fillings.came], **MOVES)
         page.unload(leave)
 
     def settle(
-        self, request: gr.Request, record: dict[str, Any] | None, visitor: str | None, *, is_other: bool = False,
+        self,
+        request: gr.Request,
+        record: dict[str, Any] | None,
+        visitor: str | None,
+        *,
+        is_other: bool = False,
         is_return: bool = False,
-    ) -> list[Any]:  # fmt: skip
+    ) -> list[Any]:
         """Return the updates of the page after a search has ended, from the record of its result.
 
         is_other: another ad is on the page now. is_return: the page was just opened, and may have no result.
@@ -313,13 +377,20 @@ class AdEvents:
         )
         texts = [record.get(f"{name}_edited") or "" for name in ("headline", "description")]
         return [
-            gr.update(interactive=True), gr.update(visible=False), gr.update(visible=has_result),
+            gr.update(interactive=True),
+            gr.update(visible=False),
+            gr.update(visible=has_result),
             gr.update(visible=is_edited and screen is not None and screen.pair is not None),
             screen.cards if screen else "",
-            gr.update(visible=is_kept), "", gr.update(value=None, visible=False), gr.update(visible=has_result),
-            gr.update(visible=is_edited), *texts,
-            *nothing_yet(Approvals(handlers=self.handlers).say(owner) if is_edited else ""), record.get("shown") or "",
-        ]  # fmt: skip
+            gr.update(visible=is_kept),
+            "",
+            gr.update(value=None, visible=False),
+            gr.update(visible=has_result),
+            gr.update(visible=is_edited),
+            *texts,
+            *nothing_yet(Approvals(handlers=self.handlers).say(owner) if is_edited else ""),
+            record.get("shown") or "",
+        ]
 
 
 def _improve(handlers: Handlers) -> Callable[..., Iterator[tuple[Any, ...]]]:
@@ -333,14 +404,20 @@ def _improve(handlers: Handlers) -> Callable[..., Iterator[tuple[Any, ...]]]:
     ) -> Iterator[tuple[Any, ...]]:
         form = {"image_path": image_path, **{name: values[name] for name in FORM_FIELDS[1:]}}
         wish = Wish(
-            effort=values["effort"] or "normal", faces=faces or "", directions=tuple(values["directions"] or ()),
-            copywriter=values["copywriter"], seed=int(values["seed"] or 0), consent_id=values["consent_id"] or "",
+            effort=values["effort"] or "normal",
+            faces=faces or "",
+            directions=tuple(values["directions"] or ()),
+            copywriter=values["copywriter"],
+            seed=int(values["seed"] or 0),
+            consent_id=values["consent_id"] or "",
             face_numbers=tuple(int(name.removeprefix(FACE_NAME)) for name in values["face_names"] or ()),
-            boldness=float(values["boldness"] or 1), brief=values["brief"] or "", avoid=values["avoid"] or "",
+            boldness=float(values["boldness"] or 1),
+            brief=values["brief"] or "",
+            avoid=values["avoid"] or "",
             brand_kit=Path(brand_kit_path) if brand_kit_path else None,
             changes=tuple(CHANGES if values["changes"] is None else values["changes"]),
             usual_rate=(values["usual_rate_percent"] or 0) / 100 or None,
-        )  # fmt: skip
+        )
         yield from map(flat, handlers.improve(find_owner(visitor, request), form, wish))
 
     return improve
@@ -353,8 +430,19 @@ def flat(screen: Screen) -> tuple[Any, ...]:
 def begin() -> list[dict[str, Any]]:
     """Return the updates when a search begins: two buttons, then the hidden outputs of `settle`; the later texts stay."""
     hidden = gr.update(visible=False)
-    return [gr.update(interactive=False), gr.update(visible=True), hidden, hidden, gr.skip(), hidden,
-            gr.skip(), gr.skip(), hidden, hidden, *[gr.skip()] * NUM_LATER_TEXTS]  # fmt: skip
+    return [
+        gr.update(interactive=False),
+        gr.update(visible=True),
+        hidden,
+        hidden,
+        gr.skip(),
+        hidden,
+        gr.skip(),
+        gr.skip(),
+        hidden,
+        hidden,
+        *[gr.skip()] * NUM_LATER_TEXTS,
+    ]
 
 
 def build_why() -> tuple[list[gr.blocks.Block], gr.JSON]:

@@ -32,9 +32,15 @@ CLICKS = """element.addEventListener('click', (event) => {
 
 
 def build_library(
-    page: gr.Blocks, library: Library, visitor: gr.BrowserState, form: Fields, came: gr.JSON,
-    tell_again: Callable[[str, Any], dict[str, Any]], tabs: gr.Tabs, tab: gr.Tab,
-) -> None:  # fmt: skip
+    page: gr.Blocks,
+    library: Library,
+    visitor: gr.BrowserState,
+    form: Fields,
+    came: gr.JSON,
+    tell_again: Callable[[str, Any], dict[str, Any]],
+    tabs: gr.Tabs,
+    tab: gr.Tab,
+) -> None:
     """Build the page, inside its tab. form, came, tell_again: belong to the page of one ad, which an opened ad fills."""
     fragment(fragments.heading("Your ads", HINT.format(library.where)))
     shown = fragment(elem_id="library", js_on_load=CLICKS)

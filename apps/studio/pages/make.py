@@ -97,9 +97,15 @@ def _build_form() -> tuple[Fields, gr.HTML, gr.HTML, gr.JSON]:
     brought = fragment(elem_id="make-brought")
     brand = gr.Textbox("", label="Brand name", max_length=60, elem_id="make-brand", placeholder="Morrow Coffee")
     facts = gr.Textbox(
-        "", label="What the ads may say, one message a line", lines=6, max_lines=14, max_length=4000, elem_id="make-facts",
-        placeholder=TYPE_HINT, info="The first line leads. Prices, offers and the button are found by themselves.",
-    )  # fmt: skip
+        "",
+        label="What the ads may say, one message a line",
+        lines=6,
+        max_lines=14,
+        max_length=4000,
+        elem_id="make-facts",
+        placeholder=TYPE_HINT,
+        info="The first line leads. Prices, offers and the button are found by themselves.",
+    )
     lines, roles = fragment(elem_id="make-lines", js_on_load=CHOOSE_LINES), gr.JSON({}, visible=False)
     with gr.Accordion("Colours and shapes", open=False, elem_id="make-more"):
         colours = gr.Textbox(
@@ -119,15 +125,23 @@ def _build_panel() -> dict[str, Any]:
             words = {
                 role: gr.Textbox("", label=role.capitalize(), max_length=250, elem_id=f"make-{role}", min_width=240)
                 for role in WORDS
-            }  # fmt: skip
+            }
         with gr.Row(elem_classes="ac-panel-buttons"):
             apply = gr.Button("Apply words", size="sm", elem_id="make-apply", min_width=120)
             another = gr.Button("Another layout", size="sm", elem_id="make-another", min_width=120)
             undo = gr.Button("Undo", size="sm", elem_id="make-undo", interactive=False, min_width=90)
             close = gr.Button("Back to all ads", size="sm", elem_id="make-close", min_width=120)
-    return {"box": box, "shown": shown, "said": said, "name": name, "words": words, "apply": apply, "another": another,
-            "undo": undo,
-            "close": close}  # fmt: skip
+    return {
+        "box": box,
+        "shown": shown,
+        "said": said,
+        "name": name,
+        "words": words,
+        "apply": apply,
+        "another": another,
+        "undo": undo,
+        "close": close,
+    }
 
 
 def _wire_brought(makes: Makes, visitor: gr.BrowserState, form: Fields, shown: gr.HTML) -> None:
@@ -167,17 +181,29 @@ def _chosen(roles: Any) -> dict[str, str]:
 
 def _wire_making(
     page: gr.Blocks, makes: Makes, visitor: gr.BrowserState, form: Fields, outputs: list[Any], settled: list[Any]
-) -> None:  # fmt: skip
+) -> None:
     """Wire making and stopping, and resume a set made before the page was closed."""
 
     def make_ads(
-        request: gr.Request, photo_paths: list[str] | None = None, logo_path: str | None = None, brand: str = "",
-        facts: str = "", colours: str = "", shapes: list[str] | None = None, roles: Any = None, visitor: str | None = None,
-    ) -> Iterator[list[Any]]:  # fmt: skip
+        request: gr.Request,
+        photo_paths: list[str] | None = None,
+        logo_path: str | None = None,
+        brand: str = "",
+        facts: str = "",
+        colours: str = "",
+        shapes: list[str] | None = None,
+        roles: Any = None,
+        visitor: str | None = None,
+    ) -> Iterator[list[Any]]:
         brought = MakeForm(
-            photos=tuple(photo_paths or ()), logo=logo_path, brand=brand or "", facts=facts or "", roles=_chosen(roles),
-            colours=colours or "", shapes=shapes,
-        )  # fmt: skip
+            photos=tuple(photo_paths or ()),
+            logo=logo_path,
+            brand=brand or "",
+            facts=facts or "",
+            roles=_chosen(roles),
+            colours=colours or "",
+            shapes=shapes,
+        )
         yield from map(_flat, makes.make(find_owner(visitor, request), brought))
 
     def settle(request: gr.Request, visitor: str | None) -> list[Any]:
@@ -186,19 +212,28 @@ def _wire_making(
         is_running, has_ads = makes.is_running(owner), makes.has_ads(owner)
         is_done = has_ads and not is_running
         return [
-            gr.update(interactive=not is_running, variant="secondary" if is_done else "primary",
-                      value="Make them anew" if is_done else "Make the ads"),
-            gr.update(visible=is_running), gr.update(visible=is_done, variant="primary"), gr.update(visible=False),
+            gr.update(
+                interactive=not is_running,
+                variant="secondary" if is_done else "primary",
+                value="Make them anew" if is_done else "Make the ads",
+            ),
+            gr.update(visible=is_running),
+            gr.update(visible=is_done, variant="primary"),
+            gr.update(visible=False),
             gr.update() if is_done else gr.update(visible=False),
-        ]  # fmt: skip
+        ]
 
     def begin() -> list[Any]:
         hidden = gr.update(visible=False)
         return [gr.update(interactive=False), gr.update(visible=True), hidden, hidden, hidden]
 
     brought = {**form, "visitor": visitor}
-    asked = {"inputs_kwargs": brought, "js": _with_chosen([*brought.values()], form["roles"]), "api_name": "make_ads",
-             "show_progress": "hidden"}  # fmt: skip
+    asked = {
+        "inputs_kwargs": brought,
+        "js": _with_chosen([*brought.values()], form["roles"]),
+        "api_name": "make_ads",
+        "show_progress": "hidden",
+    }
     pressed = press(settled[0])
     pressed.then(begin, None, settled, **MOVES).then(None, js=scroll_to("#make-wall"), **MOVES)
     pressed.then(make_ads, None, outputs, **asked, **WATCHING).then(settle, visitor, settled, **MOVES)
@@ -223,17 +258,27 @@ def _wire_opened(makes: Makes, visitor: gr.BrowserState, wall: gr.HTML, opened: 
         except AdCreativeError as error:
             return [*[gr.skip()] * 3, fragments.problem(error), *[gr.skip()] * (len(words) + 2), {"error": str(error)}]
         return [
-            gr.update(visible=True), screen.name, screen.shown, "", *screen.words, gr.update(interactive=screen.can_undo),
-            screen.wall or gr.skip(), screen.record,
-        ]  # fmt: skip
+            gr.update(visible=True),
+            screen.name,
+            screen.shown,
+            "",
+            *screen.words,
+            gr.update(interactive=screen.can_undo),
+            screen.wall or gr.skip(),
+            screen.record,
+        ]
 
     def open_ad(request: gr.Request, name: str | None = None, visitor: str | None = None) -> list[Any]:
         return say(lambda: makes.open(find_owner(visitor, request), name))
 
     def change_ad(
-        request: gr.Request, name: str | None = None, field: str = "", value: str = "", visitor: str | None = None,
+        request: gr.Request,
+        name: str | None = None,
+        field: str = "",
+        value: str = "",
+        visitor: str | None = None,
         **words: str | None,
-    ) -> list[Any]:  # fmt: skip
+    ) -> list[Any]:
         changes = {role: text for role, text in words.items() if text is not None} | ({field: value} if field else {})
         return say(lambda: makes.change(find_owner(visitor, request), name, changes))
 
@@ -261,18 +306,27 @@ def _wire_opened(makes: Makes, visitor: gr.BrowserState, wall: gr.HTML, opened: 
 
     brought = [form["photo_paths"], form["brand"], form["facts"]]
     picked = wall.select(
-        pick, None, [*brought, *outputs], inputs_kwargs={"visitor": visitor}, show_progress_on=wall,
+        pick,
+        None,
+        [*brought, *outputs],
+        inputs_kwargs={"visitor": visitor},
+        show_progress_on=wall,
         **{**MOVES, "show_progress": "minimal"},
-    )  # fmt: skip
+    )
     picked.then(None, js=FOLLOW_PICK, **MOVES)
     opened["shown"].select(
         set_look, None, outputs, inputs_kwargs=asked, **{**MOVES, "show_progress": "minimal"}, show_progress_on=opened["shown"]
     )
     changing: dict[str, Any] = {**QUICK, "show_progress_on": opened["shown"]}
     gr.on(
-        [opened["apply"].click, *(one.submit for one in words.values())], change_ad, None, outputs,
-        inputs_kwargs={**asked, **words}, api_name="change_ad", **changing,
-    )  # fmt: skip
+        [opened["apply"].click, *(one.submit for one in words.values())],
+        change_ad,
+        None,
+        outputs,
+        inputs_kwargs={**asked, **words},
+        api_name="change_ad",
+        **changing,
+    )
     field, value = gr.Textbox("layout", visible=False), gr.Textbox("another", visible=False)
     opened["another"].click(
         change_ad, None, outputs, inputs_kwargs={**asked, "field": field, "value": value}, api_name="set_ad", **changing
@@ -307,6 +361,6 @@ def _wire_pack(makes: Makes, visitor: gr.BrowserState, pack: gr.Button, said: gr
             return [fragments.problem(error), gr.update(value=None, visible=False)]
         return ["", gr.update(value=str(path), visible=True)]
 
-    pack.click(
-        pack_ads, None, [said, files], inputs_kwargs={"visitor": visitor}, api_name="pack_ads", **QUICK
-    ).success(None, js=TAKE_ZIP, **MOVES)  # fmt: skip
+    pack.click(pack_ads, None, [said, files], inputs_kwargs={"visitor": visitor}, api_name="pack_ads", **QUICK).success(
+        None, js=TAKE_ZIP, **MOVES
+    )

@@ -40,9 +40,7 @@ TAKE_CLICKS = """element.addEventListener('click', (event) => {
 });"""
 
 
-def build_folder(
-    page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fillings: Fillings, tabs: gr.Tabs
-) -> None:  # fmt: skip
+def build_folder(page: gr.Blocks, folders: Folders, visitor: gr.BrowserState, fillings: Fillings, tabs: gr.Tabs) -> None:
     """Build the page. fillings: fills the form of one ad on a click on "Improve this one"."""
     with gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=4, min_width=320):
@@ -77,10 +75,14 @@ def build_folder(
     uploads.change(_bring(folders), [uploads, visitor], None, **MOVES)
     settled = [table, tools, order, query, stop]
     button.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
-        score_folder, None, outputs, inputs_kwargs={"upload_paths": uploads, "visitor": visitor, **written},
+        score_folder,
+        None,
+        outputs,
+        inputs_kwargs={"upload_paths": uploads, "visitor": visitor, **written},
         api_name="score_folder",
-        show_progress="hidden", **WATCHING,
-    ).then(settle, visitor, settled, **MOVES)  # fmt: skip
+        show_progress="hidden",
+        **WATCHING,
+    ).then(settle, visitor, settled, **MOVES)
     found = wire_work(page, folders, visitor, stop, outputs, flat=flat, resume="resume_folder", cancel="cancel_folder")
     found.then(settle, visitor, settled, **MOVES)
     _wire_arrange(folders, shown, visitor, order, query)
@@ -96,22 +98,29 @@ def _settle(folders: Folders) -> Callable[..., Any]:
         owner = find_owner(visitor, request)
         found = folders.find_screen(owner)
         return [
-            gr.update(visible=found.table is not None), gr.update(visible=len(found.names) > 1),
-            gr.update(value=ORDERS[0]), gr.update(value=""), gr.update(visible=folders.is_running(owner)),
-        ]  # fmt: skip
+            gr.update(visible=found.table is not None),
+            gr.update(visible=len(found.names) > 1),
+            gr.update(value=ORDERS[0]),
+            gr.update(value=""),
+            gr.update(visible=folders.is_running(owner)),
+        ]
 
     return settle
 
 
-def _wire_arrange(
-    folders: Folders, shown: gr.HTML, visitor: gr.BrowserState, order: gr.Dropdown, query: gr.Textbox
-) -> None:  # fmt: skip
+def _wire_arrange(folders: Folders, shown: gr.HTML, visitor: gr.BrowserState, order: gr.Dropdown, query: gr.Textbox) -> None:
     """Show the ads in another order, or the ads that contain a text."""
     arranged = {"order": order, "query": query, "visitor": visitor}
     gr.on(
-        [order.change, query.change], _arrange(folders), None, shown, inputs_kwargs=arranged, api_name="arrange_ads",
-        trigger_mode="always_last", **{**QUICK, "show_progress": "hidden"},
-    )  # fmt: skip
+        [order.change, query.change],
+        _arrange(folders),
+        None,
+        shown,
+        inputs_kwargs=arranged,
+        api_name="arrange_ads",
+        trigger_mode="always_last",
+        **{**QUICK, "show_progress": "hidden"},
+    )
 
 
 def _wire_take(folders: Folders, shown: gr.HTML, visitor: gr.BrowserState, form: Fields) -> tuple[Any, ...]:
@@ -123,11 +132,25 @@ def _wire_take(folders: Folders, shown: gr.HTML, visitor: gr.BrowserState, form:
         return _take(folders)(request, found[int(ad.index)] if int(ad.index) < len(found) else None, visitor)
 
     return (
-        take.click(_take(folders), None, list(form.values()), inputs_kwargs={"name": name, "visitor": visitor},
-                   api_name="take_ad", show_progress="minimal", **MODEL_QUEUE),
-        shown.select(pick, None, list(form.values()), inputs_kwargs={"visitor": visitor}, api_visibility="private",
-                     show_progress="minimal", **MODEL_QUEUE),
-    )  # fmt: skip
+        take.click(
+            _take(folders),
+            None,
+            list(form.values()),
+            inputs_kwargs={"name": name, "visitor": visitor},
+            api_name="take_ad",
+            show_progress="minimal",
+            **MODEL_QUEUE,
+        ),
+        shown.select(
+            pick,
+            None,
+            list(form.values()),
+            inputs_kwargs={"visitor": visitor},
+            api_visibility="private",
+            show_progress="minimal",
+            **MODEL_QUEUE,
+        ),
+    )
 
 
 def _arrange(folders: Folders) -> Any:

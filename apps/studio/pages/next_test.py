@@ -42,7 +42,7 @@ WANTED_TEST = "(visitor) => [visitor, window.adcreativeWanted?.('tests') ?? '']"
 
 def build_tests(
     page: gr.Blocks, tests: PlannedTests, visitor: gr.BrowserState, fillings: Fillings, tabs: gr.Tabs, tab: gr.Tab
-) -> None:  # fmt: skip
+) -> None:
     """Build the page, inside its tab. fillings: fills the form of one ad with a winner."""
     fragment(fragments.heading("Your tests", "What was planned here, and what its results say."))
     shown = fragment(elem_id="test", js_on_load=CLICKS)
@@ -74,7 +74,7 @@ def build_tests(
     listed.select(note, name, [name, place], **MOVES).then(look, **looked)
     taken = shown.select(note, name, [name, place], **MOVES).then(
         take, [visitor, name, place], list(fillings.form.values()), **MOVES
-    )  # fmt: skip
+    )
     show_ad(taken, tabs)
     fillings.read_after(taken)
 
@@ -85,9 +85,12 @@ def build_next_test(next_test: NextTest, visitor: gr.BrowserState, opened: Calla
         fragment(fragments.note("Approved versions are planned together, each beside its original."))
         approved = gr.CheckboxGroup([], label="Approved here", visible=False, elem_id="next-approved")
         packages = gr.File(
-            label="Packs of versions approved before (zip)", file_types=[".zip"], file_count="multiple", height=170,
+            label="Packs of versions approved before (zip)",
+            file_types=[".zip"],
+            file_count="multiple",
+            height=170,
             elem_id="next-packs",
-        )  # fmt: skip
+        )
         take_only_uploads(packages)
         with gr.Row():
             campaign = gr.Textbox(
@@ -100,18 +103,28 @@ def build_next_test(next_test: NextTest, visitor: gr.BrowserState, opened: Calla
         files = file_to_take("The pack of this test, and its plan as a table", file_count="multiple", elem_id="next-files")
 
     def plan_next(
-        request: gr.Request, package_paths: list[str] | None = None, campaign: str | None = None,
-        daily_impressions: float | None = None, own_ctr_percent: float | None = None, approved: list[str] | None = None,
+        request: gr.Request,
+        package_paths: list[str] | None = None,
+        campaign: str | None = None,
+        daily_impressions: float | None = None,
+        own_ctr_percent: float | None = None,
+        approved: list[str] | None = None,
         visitor: str | None = None,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         said, paths, plan = next_test.plan(
             find_owner(visitor, request), package_paths, campaign, daily_impressions, own_ctr_percent, approved
         )
         return said, gr.update(value=[str(path) for path in paths] or None, visible=bool(paths)), plan
 
     _offer_approved(next_test, visitor, approved, opened)
-    asked: Fields = {"package_paths": packages, "campaign": campaign, "daily_impressions": daily, "own_ctr_percent": rate,
-             "approved": approved, "visitor": visitor}  # fmt: skip
+    asked: Fields = {
+        "package_paths": packages,
+        "campaign": campaign,
+        "daily_impressions": daily,
+        "own_ctr_percent": rate,
+        "approved": approved,
+        "visitor": visitor,
+    }
     planned = button.click(plan_next, None, [shown, files, record], inputs_kwargs=asked, api_name="plan_next", **QUICK)
     places = {"package_paths": "#next-packs", "campaign": "#next-campaign", "own_ctr_percent": "#next-rate"}
     focus_asked(planned, record, places)

@@ -65,9 +65,14 @@ def build_bring() -> Bring:
         with gr.Column(scale=5, min_width=320):
             fragment(fragments.step(1, "Your ad"))
             image = gr.Image(
-                label="Picture", type="filepath", sources=["upload", "clipboard"], height=380, elem_id="picture",
-                buttons=["fullscreen"], placeholder="Drop an ad here, or click to choose one: JPG, PNG, HEIC, WebP",
-            )  # fmt: skip
+                label="Picture",
+                type="filepath",
+                sources=["upload", "clipboard"],
+                height=380,
+                elem_id="picture",
+                buttons=["fullscreen"],
+                placeholder="Drop an ad here, or click to choose one: JPG, PNG, HEIC, WebP",
+            )
             take_only_uploads(image)
             image_note = fragment(elem_id="picture-note")
         with gr.Column(scale=6, min_width=320, elem_classes="ac-words-column"):
@@ -87,18 +92,30 @@ def build_bring() -> Bring:
                     category = gr.Textbox("", label="Category", placeholder="shoes", max_length=200)
                     placement = gr.Dropdown(PLACEMENTS, value="", label="Placement", allow_custom_value=True)
                 usual_rate = gr.Number(
-                    0, label="Your usual click rate, % (0: not known)", minimum=0, maximum=99, elem_id="usual-rate",
+                    0,
+                    label="Your usual click rate, % (0: not known)",
+                    minimum=0,
+                    maximum=99,
+                    elem_id="usual-rate",
                     info="How often your ads are clicked on average. With it, the score is a click rate.",
-                )  # fmt: skip
+                )
             score = gr.Button("Score it", size="lg", elem_id="score-button")
             fragment(fragments.step(2, "Score"))
             score_shown = fragment(fragments.placeholder(EMPTY_SCORE), elem_id="score")
             why = gr.Button("Why? Show where the picture and the words matter", size="sm", elem_id="why-button")
     values = (image, headline, primary_text, description, cta, brand, category, placement)
     return Bring(
-        form=dict(zip(FORM_FIELDS, values, strict=True)), usual_rate=usual_rate, score=score, sample=sample,
-        image_note=image_note, read_note=read_note, hero=hero, hero_box=hero_box, score_shown=score_shown, why=why,
-    )  # fmt: skip
+        form=dict(zip(FORM_FIELDS, values, strict=True)),
+        usual_rate=usual_rate,
+        score=score,
+        sample=sample,
+        image_note=image_note,
+        read_note=read_note,
+        hero=hero,
+        hero_box=hero_box,
+        score_shown=score_shown,
+        why=why,
+    )
 
 
 def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Button, gr.HTML]:
@@ -110,44 +127,73 @@ def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Bu
             fragment(fragments.step(3, "Improve"))
             changes = gr.CheckboxGroup(
                 [("Words beside the picture", "words"), ("Words in the picture", "text"), ("Light, colour, crop", "look")],
-                value=["words", "text", "look"], label="What may be changed", elem_id="changes",
-            )  # fmt: skip
+                value=["words", "text", "look"],
+                label="What may be changed",
+                elem_id="changes",
+            )
             faces = gr.Radio(
                 [
                     ("Yes, I have their written consent", FACES_ALLOWED),
                     ("Yes, nobody real is shown (drawn or generated)", FACES_SYNTHETIC),
                     ("No, they must stay as they are", FACES_LEFT),
                 ],
-                label="May the faces in this picture be changed?", elem_id="faces", visible=False,
-            )  # fmt: skip
+                label="May the faces in this picture be changed?",
+                elem_id="faces",
+                visible=False,
+            )
             consent = build_consent(labels, handlers.studio.consent_ids)
             faces.change(lambda answer: gr.update(visible=answer == FACES_ALLOWED), faces, consent.box, **MOVES)
             face_names = gr.CheckboxGroup(
-                [f"{FACE_NAME} {number}" for number in range(1, MAX_FACES + 1)], label="Which faces (none ticked: all)",
-                visible=False, elem_id="face-names",
-            )  # fmt: skip
+                [f"{FACE_NAME} {number}" for number in range(1, MAX_FACES + 1)],
+                label="Which faces (none ticked: all)",
+                visible=False,
+                elem_id="face-names",
+            )
             brief = gr.Textbox(
-                "", label="What should the new words say? Your notes (optional)", lines=2, max_length=MAX_BRIEF_CHARS,
-                elem_id="brief", placeholder="Free returns until 31 January. Made of recycled wool. Calm tone.",
+                "",
+                label="What should the new words say? Your notes (optional)",
+                lines=2,
+                max_length=MAX_BRIEF_CHARS,
+                elem_id="brief",
+                placeholder="Free returns until 31 January. Made of recycled wool. Calm tone.",
                 info="New words may use the facts in your notes; nothing is made up.",
-            )  # fmt: skip
+            )
             tuning = _build_tuning(labels)
         with gr.Column(scale=6, min_width=320):
             effort = gr.Radio(
                 [("Quick look (seconds)", "quick"), ("Normal (half a minute)", "normal"), ("Thorough (minutes)", "thorough")],
                 value="normal",
-                label="How long to look", elem_id="effort", info="You can stop at any time and keep the best found so far.",
-            )  # fmt: skip
+                label="How long to look",
+                elem_id="effort",
+                info="You can stop at any time and keep the best found so far.",
+            )
             with gr.Row():
                 improve = gr.Button("Improve it", variant="primary", size="lg", elem_id="improve-button")
                 stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop-button")
             progress = fragment(elem_id="progress")
     wish: Fields = {
-        "effort": effort, "changes": changes, "faces": faces, "consent_id": consent.chosen, "face_names": face_names,
-        "brief": brief, **tuning,
-    }  # fmt: skip
-    order = ("effort", "faces", "directions", "copywriter", "seed", "consent_id", "face_names", "boldness", "brief", "avoid",
-             "brand_kit_path", "changes")  # fmt: skip
+        "effort": effort,
+        "changes": changes,
+        "faces": faces,
+        "consent_id": consent.chosen,
+        "face_names": face_names,
+        "brief": brief,
+        **tuning,
+    }
+    order = (
+        "effort",
+        "faces",
+        "directions",
+        "copywriter",
+        "seed",
+        "consent_id",
+        "face_names",
+        "boldness",
+        "brief",
+        "avoid",
+        "brand_kit_path",
+        "changes",
+    )
     return {name: wish[name] for name in order}, consent, improve, stop, progress
 
 
@@ -155,21 +201,34 @@ def _build_tuning(labels: list[tuple[str, str]]) -> Fields:
     with gr.Accordion("Fine tuning", open=False):
         avoid = gr.Textbox("", label="Words not to use, separated by commas", max_length=1000, placeholder="cheap, best")
         brand_kit = gr.File(
-            label="Brand kit (optional, JSON): tone, words to use and to avoid, disclaimers", file_types=[".json"], height=150,
+            label="Brand kit (optional, JSON): tone, words to use and to avoid, disclaimers",
+            file_types=[".json"],
+            height=150,
             elem_id="brand-kit",
-        )  # fmt: skip
+        )
         take_only_uploads(brand_kit)
         kit_note = fragment(elem_id="brand-kit-note")
         brand_kit.change(_describe_kit, brand_kit, kit_note, **MOVES)
         directions = gr.CheckboxGroup(labels, value=[name for _, name in labels], label="Allowed on faces")
         boldness = gr.Slider(
-            MIN_BOLDNESS, 1, value=1, step=0.1, label="How bold", info="1 goes as far as a face still looks like itself.",
+            MIN_BOLDNESS,
+            1,
+            value=1,
+            step=0.1,
+            label="How bold",
+            info="1 goes as far as a face still looks like itself.",
             elem_id="boldness",
-        )  # fmt: skip
+        )
         copywriter = gr.Radio(list(WRITERS), value=WRITERS[0][1], label="Who writes the words", elem_id="writer")
         seed = gr.Number(0, label="Number of the try: the same number finds the same versions", precision=0, minimum=0)
-    return {"avoid": avoid, "brand_kit_path": brand_kit, "directions": directions, "boldness": boldness,
-            "copywriter": copywriter, "seed": seed}  # fmt: skip
+    return {
+        "avoid": avoid,
+        "brand_kit_path": brand_kit,
+        "directions": directions,
+        "boldness": boldness,
+        "copywriter": copywriter,
+        "seed": seed,
+    }
 
 
 def _describe_kit(path: str | None) -> str:
@@ -191,5 +250,4 @@ def build_results() -> dict[str, Any]:
                 shown = fragment(elem_id="result")
         cards = fragment(elem_id="cards", js_on_load=TAKE_CLICKS)
         choice, take = gr.Textbox("", visible=False), gr.Button("Take", visible=False)
-    return {"api": [slider, shown, download], "page": [box, picture_box, cards], "choice": choice,
-            "take": take, "cards": cards}  # fmt: skip
+    return {"api": [slider, shown, download], "page": [box, picture_box, cards], "choice": choice, "take": take, "cards": cards}

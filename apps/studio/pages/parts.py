@@ -27,8 +27,12 @@ QUICK: dict[str, Any] = {"concurrency_id": "steps", "concurrency_limit": 4, "sho
 Fields = dict[str, gr.blocks.Block]
 
 
-DATES = [("As the column tells", ""), ("Day first (28/11/2026)", "dmy"), ("Month first (11/28/2026)", "mdy"),
-         ("Year first (26/11/28)", "ymd")]  # fmt: skip
+DATES = [
+    ("As the column tells", ""),
+    ("Day first (28/11/2026)", "dmy"),
+    ("Month first (11/28/2026)", "mdy"),
+    ("Year first (26/11/28)", "ymd"),
+]
 RATES = [("As the column tells", ""), ("Percent (1.2 is 1.2 %)", "percent"), ("Shares (0.012 is 1.2 %)", "share")]
 DECIMALS = [("As the table tells", ""), ("A point (1.50)", "point"), ("A comma (1,50)", "comma")]
 
@@ -58,9 +62,16 @@ def file_to_take(label: str, **options: Any) -> gr.File:
 
 
 def wire_work(
-    page: gr.Blocks, work: LongWork[Any], visitor: gr.BrowserState, stop: gr.Button, outputs: list[Any], *,
-    flat: Callable[[Any], list[Any]], resume: str, cancel: str,
-) -> Any:  # fmt: skip
+    page: gr.Blocks,
+    work: LongWork[Any],
+    visitor: gr.BrowserState,
+    stop: gr.Button,
+    outputs: list[Any],
+    *,
+    flat: Callable[[Any], list[Any]],
+    resume: str,
+    cancel: str,
+) -> Any:
     """Resume long work when a page is opened, and stop it on a click; return the event of resumed work that has ended.
 
     Args:

@@ -70,7 +70,7 @@ def name_picture(image_path: str | None) -> str:
 
 def wire_faces(
     handlers: Handlers, form: Fields, bring: Bring, wish: Fields, visitor: gr.BrowserState, presses: Sequence[Any]
-) -> None:  # fmt: skip
+) -> None:
     """Show a picture's size and faces and ask about the faces, after an upload; also after each of `presses`, if no answer has
     come yet. Notes typed for the previous picture are cleared.
 
@@ -89,9 +89,12 @@ def wire_faces(
     answer, taken = gr.JSON(visible=False), gr.Textbox("", visible=False)
     for ask in (image.change, *(pressed.then for pressed in presses)):  # type: ignore[attr-defined]
         ask(ask_faces, [image, taken, visitor], answer, trigger_mode="always_last", **MOVES).then(
-            None, [answer, image, taken],
-            [taken, bring.image_note, *(wish[name] for name in ("face_names", "faces", "consent_id"))], js=TAKE_FACES, **MOVES,
-        )  # fmt: skip
+            None,
+            [answer, image, taken],
+            [taken, bring.image_note, *(wish[name] for name in ("face_names", "faces", "consent_id"))],
+            js=TAKE_FACES,
+            **MOVES,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,11 +151,16 @@ class Fillings:
 
     def _fill(self, asked: Any, **named: str) -> None:
         asked(
-            self._read, None, [self.bring.read_note, self.came], inputs_kwargs=self._asked, **named, **_LAST,
+            self._read,
+            None,
+            [self.bring.read_note, self.came],
+            inputs_kwargs=self._asked,
+            **named,
+            **_LAST,
             **{**MODEL_QUEUE, "show_progress": "hidden"},
         ).then(None, [self.came, self.form["image_path"], *self._words], self._words, js=FILL_EMPTY, **MOVES).then(
             lambda: gr.update(interactive=True), None, self.bring.score, **MOVES
-        ).then(None, js=SCORE_NOW, **MOVES)  # fmt: skip
+        ).then(None, js=SCORE_NOW, **MOVES)
 
     def _read(self, request: gr.Request, visitor: str | None = None, **form: Any) -> tuple[str, dict[str, Any]]:
         owner = find_owner(visitor, request)

@@ -26,9 +26,15 @@ MODELS_HINT = "All of them run on this machine; nothing is sent anywhere unless 
 
 
 def build_settings(
-    brands: Brands, languages: Languages, consents: Consents, visitor: gr.BrowserState, weights: Sequence[Mapping[str, Any]],
-    switch: gr.Dropdown, page: gr.Blocks, library: Library | None = None,
-) -> gr.Tab:  # fmt: skip
+    brands: Brands,
+    languages: Languages,
+    consents: Consents,
+    visitor: gr.BrowserState,
+    weights: Sequence[Mapping[str, Any]],
+    switch: gr.Dropdown,
+    page: gr.Blocks,
+    library: Library | None = None,
+) -> gr.Tab:
     """Build the page; return its tab, which updates the copywriter, the brand kit and the records at each opening."""
     with gr.Tab("Settings", id="settings", elem_id="page-settings") as tab, gr.Row(elem_classes="ac-columns"):
         with gr.Column(scale=5, min_width=320):
@@ -73,9 +79,13 @@ def _wire_switch(
     page.load(offer, visitor, switch, **MOVES)
     kit[1].change(offer, visitor, switch, **MOVES)  # type: ignore[attr-defined]
     switch.input(
-        choose_brand, None, kit, inputs_kwargs={"brand": switch, "visitor": visitor}, api_name="choose_brand",
+        choose_brand,
+        None,
+        kit,
+        inputs_kwargs={"brand": switch, "visitor": visitor},
+        api_name="choose_brand",
         **{**QUICK, "show_progress": "hidden"},
-    )  # fmt: skip
+    )
 
 
 def _build_kept(library: Library, visitor: gr.BrowserState) -> None:
@@ -104,11 +114,22 @@ def _build_language(languages: Languages, visitor: gr.BrowserState) -> gr.HTML:
     kind = gr.Radio(kinds, value=EMBEDDED, label="Who writes", elem_id="writer-kind")
     file = gr.Dropdown(languages.files(), label="File", visible=False, elem_id="writer-file", info=_where())
     with gr.Column(visible=False, elem_id="writer-server") as server:
-        address = gr.Textbox("", label="Address", placeholder="http://localhost:11434/v1", max_length=500,
-                             info="The words of your ads and what you want said are sent there.")  # fmt: skip
+        address = gr.Textbox(
+            "",
+            label="Address",
+            placeholder="http://localhost:11434/v1",
+            max_length=500,
+            info="The words of your ads and what you want said are sent there.",
+        )
         model = gr.Textbox("", label="Model (empty: the first one it has)", placeholder="qwen3:4b", max_length=200)
-        key = gr.Textbox("", label="Key, if it needs one", type="password", max_length=500, elem_id="writer-key",
-                         info="Kept in memory only, until the app ends or you delete everything.")  # fmt: skip
+        key = gr.Textbox(
+            "",
+            label="Key, if it needs one",
+            type="password",
+            max_length=500,
+            elem_id="writer-key",
+            info="Kept in memory only, until the app ends or you delete everything.",
+        )
     button = gr.Button("Let it write", elem_id="writer-save")
     shown, record = fragment(elem_id="writer-saved"), gr.JSON(visible=False)
 
@@ -116,9 +137,14 @@ def _build_language(languages: Languages, visitor: gr.BrowserState) -> gr.HTML:
         return [gr.update(visible=kind == FILE, choices=languages.files()), gr.update(visible=kind == SERVER)]
 
     def save_writer(
-        request: gr.Request, writer: str = EMBEDDED, file: str | None = "", address: str = "", model: str = "", key: str = "",
+        request: gr.Request,
+        writer: str = EMBEDDED,
+        file: str | None = "",
+        address: str = "",
+        model: str = "",
+        key: str = "",
         visitor: str | None = None,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         return (*languages.save(find_owner(visitor, request), writer, file, address, model, key), "")
 
     kind.change(show, kind, [file, server], **MOVES)
@@ -145,17 +171,27 @@ def _build_brand(brands: Brands, visitor: gr.BrowserState) -> list[gr.blocks.Blo
         "disclaimer": gr.Textbox("", label="Text that must stand in every description", max_length=1000, lines=2),
     }
     with gr.Accordion("Fonts, colours, logo, or a file", open=False, elem_id="brand-more"):
-        fields["font_paths"] = gr.File(label="Fonts for words in pictures (.ttf, .otf)", file_types=[".ttf", ".otf"],
-                                       file_count="multiple", height=150, elem_id="brand-fonts")  # fmt: skip
+        fields["font_paths"] = gr.File(
+            label="Fonts for words in pictures (.ttf, .otf)",
+            file_types=[".ttf", ".otf"],
+            file_count="multiple",
+            height=150,
+            elem_id="brand-fonts",
+        )
         fields["keeps_look"] = gr.Checkbox(False, label="Light, colours and crop of pictures stay as they are")
         fields["colours"] = gr.Textbox(
-            "", label="Colours, separated by commas", placeholder="#0b7261, #ffffff", max_length=100,
+            "",
+            label="Colours, separated by commas",
+            placeholder="#0b7261, #ffffff",
+            max_length=100,
             info="Colours and logo are kept in the kit’s file for your designers; pictures are not recoloured.",
-        )  # fmt: skip
-        fields["logo_path"] = gr.File(label="Logo (PNG, JPEG)", file_types=[".png", ".jpg", ".jpeg"], height=150,
-                                      elem_id="brand-logo")  # fmt: skip
-        fields["kit_path"] = gr.File(label="Or the file of a kit (JSON); fields above come first", file_types=[".json"],
-                                     height=150, elem_id="brand-file")  # fmt: skip
+        )
+        fields["logo_path"] = gr.File(
+            label="Logo (PNG, JPEG)", file_types=[".png", ".jpg", ".jpeg"], height=150, elem_id="brand-logo"
+        )
+        fields["kit_path"] = gr.File(
+            label="Or the file of a kit (JSON); fields above come first", file_types=[".json"], height=150, elem_id="brand-file"
+        )
         for upload in (fields["font_paths"], fields["logo_path"], fields["kit_path"]):
             take_only_uploads(upload)  # type: ignore[arg-type]
     button = gr.Button("Use this brand kit", variant="primary", elem_id="brand-save")
@@ -163,14 +199,21 @@ def _build_brand(brands: Brands, visitor: gr.BrowserState) -> list[gr.blocks.Blo
     made = file_to_take("The kit, as a file", height=90, elem_id="brand-made")
 
     def save_brand(
-        request: gr.Request, font_paths: list[str] | None = None, logo_path: str | None = None, kit_path: str | None = None,
-        keeps_look: bool = False, visitor: str | None = None, **texts: str | None,
-    ) -> Any:  # fmt: skip
+        request: gr.Request,
+        font_paths: list[str] | None = None,
+        logo_path: str | None = None,
+        kit_path: str | None = None,
+        keeps_look: bool = False,
+        visitor: str | None = None,
+        **texts: str | None,
+    ) -> Any:
         form = KitForm(
-            **{name: text or "" for name, text in texts.items()}, keeps_look=bool(keeps_look),
-            logo=Path(logo_path) if logo_path else None, fonts=tuple(map(Path, font_paths or ())),
+            **{name: text or "" for name, text in texts.items()},
+            keeps_look=bool(keeps_look),
+            logo=Path(logo_path) if logo_path else None,
+            fonts=tuple(map(Path, font_paths or ())),
             file=Path(kit_path) if kit_path else None,
-        )  # fmt: skip
+        )
         said, manifest, path = brands.save(find_owner(visitor, request), form)
         return said, manifest, str(path) if path else None
 

@@ -28,9 +28,14 @@ def build_sizes(sizes: Sizes, visitor: gr.BrowserState) -> gr.HTML:
             yield (said, {}) if isinstance(said, str) else said
 
     button.click(
-        lay_out, None, [shown, record], inputs_kwargs={"ratios": chosen, "visitor": visitor}, api_name="lay_out_sizes",
-        show_progress="minimal", **MODEL_QUEUE,
-    )  # fmt: skip
+        lay_out,
+        None,
+        [shown, record],
+        inputs_kwargs={"ratios": chosen, "visitor": visitor},
+        api_name="lay_out_sizes",
+        show_progress="minimal",
+        **MODEL_QUEUE,
+    )
     return shown
 
 
@@ -50,7 +55,12 @@ def build_kept_sizes(sizes: Sizes, visitor: gr.BrowserState) -> list[gr.blocks.B
             yield shown, gr.update(value=[str(path) for path in paths or ()] or None, visible=bool(paths)), made
 
     button.click(
-        lay_out, None, [shown, files, record], inputs_kwargs={"ratios": chosen, "visitor": visitor},
-        api_name="lay_out_kept", show_progress="minimal", **MODEL_QUEUE,
-    )  # fmt: skip
+        lay_out,
+        None,
+        [shown, files, record],
+        inputs_kwargs={"ratios": chosen, "visitor": visitor},
+        api_name="lay_out_kept",
+        show_progress="minimal",
+        **MODEL_QUEUE,
+    )
     return [box, shown, files]

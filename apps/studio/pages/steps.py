@@ -31,9 +31,11 @@ from .sizes import build_sizes
 WORDS_HINT = "Write your own line, or ask for more: it is judged like the others, and yours to use whatever is said of it."
 NUM_LATER_TEXTS = 15
 PLATFORMS = [
-    ("None: pictures, words, report", ""), ("Google Ads Editor (CSV)", "google-editor"),
-    ("Meta Ads bulk sheet (CSV)", "meta-bulk"), ("AdCP creative manifest (JSON)", "adcp"),
-]  # fmt: skip
+    ("None: pictures, words, report", ""),
+    ("Google Ads Editor (CSV)", "google-editor"),
+    ("Meta Ads bulk sheet (CSV)", "meta-bulk"),
+    ("AdCP creative manifest (JSON)", "adcp"),
+]
 
 
 def nothing_yet(approved: str = "") -> list[Any]:
@@ -101,9 +103,14 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
         check, None, [shown, record], inputs_kwargs={**fields, "visitor": visitor}, api_name="check_words", **QUICK
     )
     write_button.click(lambda seed: seed + 1000, seed, seed, **MOVES).then(
-        write, None, [written, lines, lines_record], inputs_kwargs={"kind": kind, "seed": seed, "visitor": visitor},
-        api_name="write_words", show_progress="hidden", **WATCHING,
-    )  # fmt: skip
+        write,
+        None,
+        [written, lines, lines_record],
+        inputs_kwargs={"kind": kind, "seed": seed, "visitor": visitor},
+        api_name="write_words",
+        show_progress="hidden",
+        **WATCHING,
+    )
 
     def put(line: str, kind: str) -> list[Any]:
         return [line if kind == name else gr.skip() for name in KINDS]
@@ -112,9 +119,12 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
 
     def wire_use(outputs: list[Any], flat: Callable[..., Any], settle: Callable[..., Any], moved: list[Any]) -> None:
         def use(
-            request: gr.Request, headline: str = "", description: str = "", own_picture_path: str | None = None,
+            request: gr.Request,
+            headline: str = "",
+            description: str = "",
+            own_picture_path: str | None = None,
             visitor: str | None = None,
-        ) -> Any:  # fmt: skip
+        ) -> Any:
             said, screen = words.use(find_owner(visitor, request), headline, description, own_picture_path)
             return (said, screen is not None, *(flat(screen) if screen is not None else [gr.skip()] * len(outputs)))
 
@@ -124,19 +134,28 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
 
         is_taken = gr.State(False)
         use_button.click(
-            use, None, [shown, is_taken, *outputs],
-            inputs_kwargs={**fields, "own_picture_path": own_picture, "visitor": visitor}, api_name="use_words",
-            show_progress="minimal", **MODEL_QUEUE,
-        ).then(settle_words, [is_taken, outputs[-1], visitor, shown], moved, **MOVES)  # fmt: skip
+            use,
+            None,
+            [shown, is_taken, *outputs],
+            inputs_kwargs={**fields, "own_picture_path": own_picture, "visitor": visitor},
+            api_name="use_words",
+            show_progress="minimal",
+            **MODEL_QUEUE,
+        ).then(settle_words, [is_taken, outputs[-1], visitor, shown], moved, **MOVES)
 
     return {**fields, "shown": shown, "written": written, "lines": lines, "own_picture": own_picture}, wire_use
 
 
 def _build_own_picture() -> gr.Image:
     own_picture = gr.Image(
-        label="Your own picture in place of this one (optional)", type="filepath", sources=["upload"], height=160,
-        buttons=["fullscreen"], elem_id="own-picture", placeholder="Drop a picture, or choose one",
-    )  # fmt: skip
+        label="Your own picture in place of this one (optional)",
+        type="filepath",
+        sources=["upload"],
+        height=160,
+        buttons=["fullscreen"],
+        elem_id="own-picture",
+        placeholder="Drop a picture, or choose one",
+    )
     take_only_uploads(own_picture)
     return own_picture
 
@@ -153,9 +172,12 @@ def _plan(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Textbox, gr.HTML]:
     shown, record = fragment(elem_id="plan"), gr.JSON(visible=False)
 
     def plan(
-        request: gr.Request, campaign: str = "", daily_impressions: float | None = None,
-        own_ctr_percent: float | None = None, visitor: str | None = None,
-    ) -> Any:  # fmt: skip
+        request: gr.Request,
+        campaign: str = "",
+        daily_impressions: float | None = None,
+        own_ctr_percent: float | None = None,
+        visitor: str | None = None,
+    ) -> Any:
         return steps.plan(find_owner(visitor, request), campaign, daily_impressions, own_ctr_percent)
 
     inputs: Fields = {"campaign": campaign, "daily_impressions": daily, "own_ctr_percent": rate, "visitor": visitor}
@@ -191,14 +213,21 @@ def _approve(steps: Steps, visitor: gr.BrowserState) -> tuple[Fields, Any]:
         return steps.approve(find_owner(visitor, request), name, markets, is_read, shown)
 
     markets.input(
-        disclosures, None, [listed, duties], inputs_kwargs={"markets": markets, "visitor": visitor}, api_name="disclosures",
+        disclosures,
+        None,
+        [listed, duties],
+        inputs_kwargs={"markets": markets, "visitor": visitor},
+        api_name="disclosures",
         **QUICK,
-    ).then(lambda: False, None, is_read, **MOVES)  # fmt: skip
+    ).then(lambda: False, None, is_read, **MOVES)
     approved = button.click(
-        approve, None, [shown, record],
+        approve,
+        None,
+        [shown, record],
         inputs_kwargs={"name": name, "markets": markets, "is_read": is_read, "shown": shown_id, "visitor": visitor},
-        api_name="approve", **QUICK,
-    )  # fmt: skip
+        api_name="approve",
+        **QUICK,
+    )
     focus_asked(approved, record, {"markets": "#markets", "is_read": "#is-read", "name": "#approved-by"})
     clear_when_mended([markets, is_read, name], record, shown)
     return {"listed": listed, "markets": markets, "is_read": is_read, "approved": shown, "shown_id": shown_id}, approved
@@ -209,9 +238,14 @@ def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox, approv
     platform = gr.Dropdown(PLATFORMS, value="", label="File for a platform", elem_id="platform")
     url = gr.Textbox("", label="Landing page", placeholder="https://example.com/shoes", max_length=2000, elem_id="landing-page")
     lines = gr.Textbox(
-        "", label="Standing lines, one a line", lines=3, max_length=1000, visible=False, elem_id="standing-lines",
+        "",
+        label="Standing lines, one a line",
+        lines=3,
+        max_length=1000,
+        visible=False,
+        elem_id="standing-lines",
         info="Google shows them beside the new ones: headlines of at most 30 characters, longer ones are descriptions.",
-    )  # fmt: skip
+    )
     platform.change(lambda chosen: gr.update(visible=chosen == "google-editor"), platform, lines, **MOVES)
     button = gr.Button("Pack everything", elem_id="pack-button")
     shown, record = fragment(elem_id="packed"), gr.JSON(visible=False)

@@ -16,26 +16,49 @@ FONT, FONT_PACKAGE = "Hanken Grotesk", "font_hanken_grotesk"
 WEIGHTS = {"Regular": 400, "SemiBold": 600, "Bold": 700}
 CACHED = {"Cache-Control": "public, max-age=31536000, immutable"}
 PINE = gr.themes.Color(
-    "#eefaf6", "#d5f2e9", "#abe4d4", "#7cd3bd", "#4fbfa5", "#0f8a76", "#0b7261", "#095c4f", "#084a40", "#073d35", "#04241f",
+    "#eefaf6",
+    "#d5f2e9",
+    "#abe4d4",
+    "#7cd3bd",
+    "#4fbfa5",
+    "#0f8a76",
+    "#0b7261",
+    "#095c4f",
+    "#084a40",
+    "#073d35",
+    "#04241f",
     name="pine",
-)  # fmt: skip
+)
 # subdued: second buttons are outlines, fields are paper, and every text has a contrast of 4.5 at least
 _QUIET = {
     "button_border_width": "1px",
-    "button_secondary_background_fill": "#fffdf9", "button_secondary_background_fill_dark": "#24272c",
-    "button_secondary_background_fill_hover": "#efe9dc", "button_secondary_background_fill_hover_dark": "#31353c",
-    "button_secondary_border_color": "#a39b8b", "button_secondary_border_color_dark": "#5a5f68",
-    "button_secondary_text_color": "#1c1e22", "button_secondary_text_color_dark": "#eceae5",
-    "input_background_fill": "#ffffff", "input_background_fill_dark": "#26292e",
-    "input_border_color": "#c9c2b4", "input_border_color_dark": "#454a53", "input_border_width": "1px",
-    "input_placeholder_color": "#6b6f77", "input_placeholder_color_dark": "#9da1a9",
-    "block_info_text_color": "#63676f", "block_info_text_color_dark": "#a9acb3",
-    "block_label_text_color": "#4a4e55", "block_label_text_color_dark": "#c6c8cc",
-    "block_title_text_color": "#34373d", "block_title_text_color_dark": "#dcdad5",
-    "checkbox_label_background_fill": "#f4f1ea", "checkbox_label_background_fill_dark": "#2a2d33",
-    "checkbox_border_color": "#8c8576", "checkbox_border_color_dark": "#7a7f88",
+    "button_secondary_background_fill": "#fffdf9",
+    "button_secondary_background_fill_dark": "#24272c",
+    "button_secondary_background_fill_hover": "#efe9dc",
+    "button_secondary_background_fill_hover_dark": "#31353c",
+    "button_secondary_border_color": "#a39b8b",
+    "button_secondary_border_color_dark": "#5a5f68",
+    "button_secondary_text_color": "#1c1e22",
+    "button_secondary_text_color_dark": "#eceae5",
+    "input_background_fill": "#ffffff",
+    "input_background_fill_dark": "#26292e",
+    "input_border_color": "#c9c2b4",
+    "input_border_color_dark": "#454a53",
+    "input_border_width": "1px",
+    "input_placeholder_color": "#6b6f77",
+    "input_placeholder_color_dark": "#9da1a9",
+    "block_info_text_color": "#63676f",
+    "block_info_text_color_dark": "#a9acb3",
+    "block_label_text_color": "#4a4e55",
+    "block_label_text_color_dark": "#c6c8cc",
+    "block_title_text_color": "#34373d",
+    "block_title_text_color_dark": "#dcdad5",
+    "checkbox_label_background_fill": "#f4f1ea",
+    "checkbox_label_background_fill_dark": "#2a2d33",
+    "checkbox_border_color": "#8c8576",
+    "checkbox_border_color_dark": "#7a7f88",
     "color_accent": "#0b7261",
-}  # fmt: skip
+}
 
 
 def build_theme() -> gr.themes.Base:

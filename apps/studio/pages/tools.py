@@ -304,9 +304,13 @@ def _rank(folders: Folders) -> Callable[..., Any]:
 
 def _compose(makes: Makes) -> Callable[..., Any]:
     def compose_ads(
-        photo_path: str | None = None, logo_path: str | None = None, brand: str = "", facts: str = "", colours: str = "",
+        photo_path: str | None = None,
+        logo_path: str | None = None,
+        brand: str = "",
+        facts: str = "",
+        colours: str = "",
         session: str = "",
-    ) -> tuple[dict[str, Any], str | None]:  # fmt: skip
+    ) -> tuple[dict[str, Any], str | None]:
         """
         Compose twelve new ads from a photo, a logo and typed facts, each in all shapes; nothing is said that the facts do not
         say. Returns what each ad shows and says, and a zip of all of them as drafts. Approving them is left to a person.

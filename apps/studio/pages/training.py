@@ -33,8 +33,9 @@ def build_training(
     works = fragment(elem_id="works", render=False)
     with gr.Accordion("Train on these results", open=True, elem_id="training"):
         gr.Markdown(HINT)
-        pictures = gr.File(label="Their pictures, or a zip (optional)", file_count="multiple", height=170,
-                           elem_id="training-pictures")  # fmt: skip
+        pictures = gr.File(
+            label="Their pictures, or a zip (optional)", file_count="multiple", height=170, elem_id="training-pictures"
+        )
         take_only_uploads(pictures)
         ready = fragment(elem_id="training-ready")
         train = gr.Button("Train on my results", elem_id="training-button")
@@ -51,9 +52,12 @@ def build_training(
         return [screen.shown, str(screen.card) if screen.card else None, screen.record, screen.works]
 
     def train_account(
-        request: gr.Request, results_path: str | None = None, picture_paths: list[str] | None = None,
-        visitor: str | None = None, **columns: str | None,
-    ) -> Iterator[Any]:  # fmt: skip
+        request: gr.Request,
+        results_path: str | None = None,
+        picture_paths: list[str] | None = None,
+        visitor: str | None = None,
+        **columns: str | None,
+    ) -> Iterator[Any]:
         said = read_choices(columns, ours)
         yield from map(flat, trainings.train(find_owner(visitor, request), results_path, picture_paths, said))
 
@@ -75,7 +79,7 @@ def build_training(
 
 def _build_models(
     page: gr.Blocks, trainings: Trainings, visitor: gr.BrowserState, outputs: list[Any], settle: tuple[Any, ...]
-) -> None:  # fmt: skip
+) -> None:
     """Build the choice among the owner's models: name, choose, download, upload, delete."""
     with gr.Accordion("My models", open=False, elem_id="models"):
         fragment(fragments.note(MODELS_HINT))
@@ -116,9 +120,11 @@ def _build_models(
         return look(find_owner(visitor, request))
 
     for asked, act, inputs in (
-        (chosen.input, models.choose, [chosen]), (called.submit, models.rename, [chosen, called]),
-        (delete.click, models.delete, [chosen]), (brought.upload, models.bring, [brought]),
-    ):  # fmt: skip
+        (chosen.input, models.choose, [chosen]),
+        (called.submit, models.rename, [chosen, called]),
+        (delete.click, models.delete, [chosen]),
+        (brought.upload, models.bring, [brought]),
+    ):
         asked(doing(act), [visitor, *inputs], [*outputs, *rest], **MOVES).then(*settle, **MOVES)
     take.click(pack, [visitor, chosen], [taken, said], **MOVES)
     outputs[2].change(show, visitor, rest, **MOVES)  # a training has ended
@@ -136,8 +142,9 @@ def _settle(trainings: Trainings) -> Any:
     def settle(request: gr.Request, path: str | None, visitor: str | None) -> list[Any]:
         owner = find_owner(visitor, request)
         return [
-            gr.update(visible=trainings.is_running(owner)), gr.update(visible=bool(path)),
+            gr.update(visible=trainings.is_running(owner)),
+            gr.update(visible=bool(path)),
             gr.update(visible=trainings.has_own(owner)),
-        ]  # fmt: skip
+        ]
 
     return settle

@@ -26,9 +26,7 @@ class Worker(threading.Thread):
     """A thread whose work may use a model. ask_to_stop: called at the end of the program; None: the work cannot be stopped, and
     is not awaited."""
 
-    def __init__(
-        self, work: Callable[[], object], *, name: str, ask_to_stop: Callable[[], object] | None = None
-    ) -> None:  # fmt: skip
+    def __init__(self, work: Callable[[], object], *, name: str, ask_to_stop: Callable[[], object] | None = None) -> None:
         super().__init__(target=work, name=name, daemon=True)
         self.ask_to_stop = ask_to_stop
 

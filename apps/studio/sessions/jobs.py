@@ -120,9 +120,14 @@ class Job(Generic[Result]):
         seconds, before = time.monotonic() - self._started_s, self._state
         is_first = before.total != total  # a new stage is timed anew
         self._state = JobState(
-            done=done, total=total, best=(*before.best, best), seconds=seconds, last_s=seconds,
-            ready_s=seconds if is_first else before.ready_s, first=done if is_first else before.first,
-        )  # fmt: skip
+            done=done,
+            total=total,
+            best=(*before.best, best),
+            seconds=seconds,
+            last_s=seconds,
+            ready_s=seconds if is_first else before.ready_s,
+            first=done if is_first else before.first,
+        )
         self._changed.set()
 
     def _work(self) -> None:

@@ -73,9 +73,12 @@ def interrupt(signum: int, frame: Any) -> None:
 def silence_network() -> None:
     """Switch off network access: analytics, telemetry, hub look-ups."""
     for name, value in {
-        "GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_RUN_HISTORY": "False", "GRADIO_SSR_MODE": "False",
-        "GRADIO_SHARE": "False", "HF_HUB_DISABLE_TELEMETRY": "1",
-    }.items():  # fmt: skip
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_RUN_HISTORY": "False",
+        "GRADIO_SSR_MODE": "False",
+        "GRADIO_SHARE": "False",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }.items():
         os.environ[name] = value
 
 

@@ -104,9 +104,16 @@ def search_settings(creative: Creative, wish: Wish, known_directions: Sequence[s
     directions = wish.directions if creative.has_image and wish.faces != FACES_LEFT else ()
     sizes = EFFORTS[wish.effort]
     return ImproveSettings(
-        seed=int(wish.seed), copywriter=wish.copywriter, directions=tuple(directions),
-        population_size=sizes["population_size"], generations=sizes["generations"],
-        faces=tuple(number - 1 for number in wish.face_numbers) or None, boldness=float(wish.boldness),
-        brief=" ".join(wish.brief.split())[:MAX_BRIEF_CHARS], avoid=wish.avoided, brand_kit=wish.brand_kit,
-        changes=wish.changes, usual_rate=wish.usual_rate,
-    )  # fmt: skip
+        seed=int(wish.seed),
+        copywriter=wish.copywriter,
+        directions=tuple(directions),
+        population_size=sizes["population_size"],
+        generations=sizes["generations"],
+        faces=tuple(number - 1 for number in wish.face_numbers) or None,
+        boldness=float(wish.boldness),
+        brief=" ".join(wish.brief.split())[:MAX_BRIEF_CHARS],
+        avoid=wish.avoided,
+        brand_kit=wish.brand_kit,
+        changes=wish.changes,
+        usual_rate=wish.usual_rate,
+    )

@@ -74,10 +74,12 @@ def grow_generator(generator: Generator, *, channels: int, seed: int = 0) -> Gen
     num_added = 2 if config.mapping_rows > 1 else 0
     grown_config = GeneratorConfig(
         **{
-            **config.as_dict(), "size": 2 * config.size, "channels": {**config.channels, 2 * config.size: channels},
+            **config.as_dict(),
+            "size": 2 * config.size,
+            "channels": {**config.channels, 2 * config.size: channels},
             "mapping_rows": config.mapping_rows + num_added,
         }
-    )  # fmt: skip
+    )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         grown = Generator(grown_config)
@@ -137,9 +139,15 @@ class GrowthTrainer:
     """The new block, its discriminator and their optimisers; `step` trains on one batch of crops."""
 
     def __init__(
-        self, synthesis: SynthesisNetwork, config: GrowthConfig, backbone_state: dict[str, Tensor], *,
-        aligned: Renders | None, others: Renders, real_u8: np.ndarray,
-    ) -> None:  # fmt: skip
+        self,
+        synthesis: SynthesisNetwork,
+        config: GrowthConfig,
+        backbone_state: dict[str, Tensor],
+        *,
+        aligned: Renders | None,
+        others: Renders,
+        real_u8: np.ndarray,
+    ) -> None:
         """Store the grown network, of which only the last block is trained.
 
         Args:

@@ -79,9 +79,12 @@ class JointTuner:
     def state(self) -> dict[str, Any]:
         """Return the state for resuming a run."""
         return {
-            "w_plus": self.w_plus.detach(), "synthesis": self.synthesis.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "rng": self.rng.get_state(), "num_steps_done": self.num_steps_done,
-        }  # fmt: skip
+            "w_plus": self.w_plus.detach(),
+            "synthesis": self.synthesis.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "rng": self.rng.get_state(),
+            "num_steps_done": self.num_steps_done,
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Resume from a state of the same faces and settings."""

@@ -56,10 +56,15 @@ class FaceModelTrainer:
         self.config = config
         torch.manual_seed(config.seed)  # layer initialisation only; every other draw uses self.rng
         generator_config = GeneratorConfig(
-            size=config.size, z_dim=512, w_dim=config.w_dim, num_mapping_layers=1, normalize_z=False,
-            mapping_lr_multiplier=1.0, mapping_rows=2 * (config.size.bit_length() - 1) - 2,
+            size=config.size,
+            z_dim=512,
+            w_dim=config.w_dim,
+            num_mapping_layers=1,
+            normalize_z=False,
+            mapping_lr_multiplier=1.0,
+            mapping_rows=2 * (config.size.bit_length() - 1) - 2,
             channels={r: c for r, c in CHANNELS.items() if r <= config.size},
-        )  # fmt: skip
+        )
         self.generator = Generator(generator_config)
         for conv in self.generator.synthesis.convs:
             conv.noise_strength.requires_grad_(False)
@@ -94,15 +99,29 @@ class FaceModelTrainer:
     def state(self) -> dict[str, object]:
         modules = {
             name: getattr(self, name).state_dict()
-            for name in ("generator", "encoder", "ema_encoder", "ema_synthesis", "discriminator", "optimizer",
-                         "discriminator_optimizer")
-        }  # fmt: skip
+            for name in (
+                "generator",
+                "encoder",
+                "ema_encoder",
+                "ema_synthesis",
+                "discriminator",
+                "optimizer",
+                "discriminator_optimizer",
+            )
+        }
         counters = {"rng": self.rng.get_state(), "num_images_seen": self.num_images_seen, "log": self.log}
         return {**modules, "recent_codes": self.recent_codes, **counters}
 
     def load_state(self, state: dict[str, object]) -> None:
-        for name in ("generator", "encoder", "ema_encoder", "ema_synthesis", "discriminator", "optimizer",
-                     "discriminator_optimizer"):  # fmt: skip
+        for name in (
+            "generator",
+            "encoder",
+            "ema_encoder",
+            "ema_synthesis",
+            "discriminator",
+            "optimizer",
+            "discriminator_optimizer",
+        ):
             getattr(self, name).load_state_dict(state[name])
         self.recent_codes = state["recent_codes"]  # type: ignore[assignment]
         self.rng.set_state(state["rng"])  # type: ignore[arg-type]

@@ -28,12 +28,34 @@ LINK_ROUNDS, ROLE_ROUNDS = 200, 110
 # lines, penalty for different heights, flatness of role probabilities, and number of blocks of each role in real ads (half of
 # the difference from drawn ads is compensated).
 LEAST, PENALTY, FLATNESS, PRIOR_SHARE = 0.75, 0.8, 1.2, 0.5
-REAL_BLOCKS = {"headline": 66, "subline": 59, "offer": 24, "price": 10, "proof": 2, "badge": 6, "button": 6, "brand": 68,
-               "product_print": 39, "legal": 22, "address": 35, "tag": 28}  # fmt: skip
+REAL_BLOCKS = {
+    "headline": 66,
+    "subline": 59,
+    "offer": 24,
+    "price": 10,
+    "proof": 2,
+    "badge": 6,
+    "button": 6,
+    "brand": 68,
+    "product_print": 39,
+    "legal": 22,
+    "address": 35,
+    "tag": 28,
+}
 HIDDEN_WORDS = 0.2  # share of drawn blocks with hidden known words, since not all words of real ads are known
-SETTINGS = {"learning_rate": 0.08, "num_leaves": 8, "min_data_in_leaf": 40, "feature_fraction": 0.4,
-            "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 5.0, "max_bin": 63, "verbose": -1,
-            "num_threads": 1, "deterministic": True}  # fmt: skip
+SETTINGS = {
+    "learning_rate": 0.08,
+    "num_leaves": 8,
+    "min_data_in_leaf": 40,
+    "feature_fraction": 0.4,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "max_bin": 63,
+    "verbose": -1,
+    "num_threads": 1,
+    "deterministic": True,
+}
 
 
 @dataclass(frozen=True)
@@ -124,9 +146,14 @@ def pack_trees(booster: lightgbm.Booster, name: str, num_outputs: int) -> dict[s
 
     roots = [add(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]]
     feature, threshold, left, right, value = zip(*nodes, strict=True)
-    arrays: dict[str, np.ndarray] = {"feature": np.array(feature, np.int16), "threshold": np.array(threshold, np.float32),
-              "left": np.array(left, np.int32), "right": np.array(right, np.int32), "value": np.array(value, np.float32),
-              "roots": np.array(roots, np.int32).reshape(-1, num_outputs)}  # fmt: skip
+    arrays: dict[str, np.ndarray] = {
+        "feature": np.array(feature, np.int16),
+        "threshold": np.array(threshold, np.float32),
+        "left": np.array(left, np.int32),
+        "right": np.array(right, np.int32),
+        "value": np.array(value, np.float32),
+        "roots": np.array(roots, np.int32).reshape(-1, num_outputs),
+    }
     return {f"{name}.{part}": array for part, array in arrays.items()}
 
 

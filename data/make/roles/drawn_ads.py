@@ -598,8 +598,15 @@ def _put_partners(sheet: _Sheet, ground: Colour, margin: float) -> None:
 def _put_aside(sheet: _Sheet, role: str, head: float, ground: Colour) -> None:
     """Place a block outside the column at its usual position: logos in corners, small print at the bottom."""
     width, height = sheet.image.size
-    share = {"brand": (0.3, 0.9), "legal": (0.12, 0.24), "address": (0.15, 0.35), "badge": (0.25, 0.5), "offer": (0.35, 1.0),
-             "tag": (0.15, 0.35), "subline": (0.2, 0.4)}[role]  # fmt: skip
+    share = {
+        "brand": (0.3, 0.9),
+        "legal": (0.12, 0.24),
+        "address": (0.15, 0.35),
+        "badge": (0.25, 0.5),
+        "offer": (0.35, 1.0),
+        "tag": (0.15, 0.35),
+        "subline": (0.2, 0.4),
+    }[role]
     size = max(8.0, head * sheet.between(*share))
     plate = _plate_on(sheet, ground) if role in ("badge", "offer") and sheet.chance(0.85) else None
     if plate is None and role in ("brand", "address", "tag") and sheet.chance(0.12):

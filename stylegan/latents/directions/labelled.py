@@ -104,11 +104,15 @@ class DirectionSet:
         """Return the directions with these names, in this order."""
         rows = [self.index(name) for name in names]
         return DirectionSet(
-            names=tuple(names), vectors=self.vectors[rows], low=self.low[rows], high=self.high[rows],
+            names=tuple(names),
+            vectors=self.vectors[rows],
+            low=self.low[rows],
+            high=self.high[rows],
             table={name: self.table.get(name, {}) for name in names},
-            restricted=tuple(name for name in names if name in self.restricted), limits=self.limits,
+            restricted=tuple(name for name in names if name in self.restricted),
+            limits=self.limits,
             regressors=self.regressors,
-        )  # fmt: skip
+        )
 
     @property
     def protected_regressors(self) -> np.ndarray:
@@ -153,11 +157,16 @@ class DirectionSet:
         with drafts(directions_dir, "directions.safetensors", "manifest.json") as (path, manifest_path):
             save_file(tensors, path)
             manifest = {
-                "format": FORMAT, "kind": "face-directions", "sha256": file_sha256(path),
-                "names": list(self.names), "low": [float(v) for v in self.low], "high": [float(v) for v in self.high],
-                "table": dict(self.table), "restricted": list(self.restricted),
+                "format": FORMAT,
+                "kind": "face-directions",
+                "sha256": file_sha256(path),
+                "names": list(self.names),
+                "low": [float(v) for v in self.low],
+                "high": [float(v) for v in self.high],
+                "table": dict(self.table),
+                "restricted": list(self.restricted),
                 "max_error": None if self.limits is None else self.limits.max_error,
-            }  # fmt: skip
+            }
             manifest_path.write_text(json.dumps(manifest, indent=1) + "\n")
 
     @classmethod
@@ -180,11 +189,15 @@ class DirectionSet:
             if "covered_eyes" in tensors:
                 limits = EditLimits(tensors["covered_eyes"], manifest["max_error"], tensors.get("children"))
             found = cls(
-                names=tuple(manifest["names"]), vectors=tensors["vectors"], limits=limits,
+                names=tuple(manifest["names"]),
+                vectors=tensors["vectors"],
+                limits=limits,
                 regressors=tensors.get("regressors"),
-                low=np.array(manifest["low"], dtype=np.float32), high=np.array(manifest["high"], dtype=np.float32),
-                table=manifest["table"], restricted=tuple(manifest.get("restricted", ())),
-            )  # fmt: skip
+                low=np.array(manifest["low"], dtype=np.float32),
+                high=np.array(manifest["high"], dtype=np.float32),
+                table=manifest["table"],
+                restricted=tuple(manifest.get("restricted", ())),
+            )
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{what} does not fit its manifest: {error}") from error
         if not all(np.isfinite(values).all() for values in (*tensors.values(), found.low, found.high)):

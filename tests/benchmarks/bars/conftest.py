@@ -23,10 +23,14 @@ def make_rows(num: int, seed: int) -> pd.DataFrame:
     placement, style = rng.integers(0, 3, num), rng.integers(0, 6, num)
     effect = np.random.default_rng(1).normal(0, 1.5, (3, 6))
     click = rng.random(num) < 1 / (1 + np.exp(-effect[placement, style]))
-    return pd.DataFrame({
-        "user": rng.integers(0, 60, num), "click": click.astype(int), "placement": [f"p{k}" for k in placement],
-        "style": [f"s{k}" for k in style],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "user": rng.integers(0, 60, num),
+            "click": click.astype(int),
+            "placement": [f"p{k}" for k in placement],
+            "style": [f"s{k}" for k in style],
+        }
+    )
 
 
 @pytest.fixture

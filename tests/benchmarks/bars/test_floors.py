@@ -22,9 +22,17 @@ from adcreative.progress import silent
 from .conftest import make_rows
 
 ROW: dict[str, Any] = {
-    "setting": "", "valid": {"mean": 0.7, "std": None}, "published": None, "num_seeds": 1, "settings_tried": 1,
-    "spread": [0.7, 0.7], "choices_tested": 1, "num_parameters": None, "bytes": None, "rows_per_s": 0.0,
-}  # fmt: skip
+    "setting": "",
+    "valid": {"mean": 0.7, "std": None},
+    "published": None,
+    "num_seeds": 1,
+    "settings_tried": 1,
+    "spread": [0.7, 0.7],
+    "choices_tested": 1,
+    "num_parameters": None,
+    "bytes": None,
+    "rows_per_s": 0.0,
+}
 
 
 def one(line: str, auc: float, trials: list[str]) -> dict[str, Any]:

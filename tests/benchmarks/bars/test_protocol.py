@@ -219,10 +219,23 @@ def test_every_published_table_belongs_to_an_id_with_its_md5_sums() -> None:
 
 
 def test_the_board_from_the_command_line(frozen: Path, tmp_path: Path) -> None:
-    found = CliRunner().invoke(app, [
-        "benchmark", "bars", "--data", str(frozen), "--grid", str(frozen.parent / "grid.yaml"), "--network", "linear",
-        "--seeds", "1", "--out", str(tmp_path / "board"),
-    ])  # fmt: skip
+    found = CliRunner().invoke(
+        app,
+        [
+            "benchmark",
+            "bars",
+            "--data",
+            str(frozen),
+            "--grid",
+            str(frozen.parent / "grid.yaml"),
+            "--network",
+            "linear",
+            "--seeds",
+            "1",
+            "--out",
+            str(tmp_path / "board"),
+        ],
+    )
     assert found.exit_code == 0, found.output
     assert "| linear | 0." in found.stdout
     wrong = CliRunner().invoke(app, ["benchmark", "bars", "--data", "Frape_x1", "--out", str(tmp_path / "other")])
@@ -233,9 +246,19 @@ def test_the_board_from_the_command_line(frozen: Path, tmp_path: Path) -> None:
 def test_text_on_the_page_is_escaped_and_a_tie_is_not_praised() -> None:
     figures = {name: {"mean": 0.7, "std": None} for name in ("auc", "gauc", "log_loss", "ece", "predicted_over_observed")}
     row = {
-        "line": "dnn", "test": figures, "valid": figures["auc"], "published": None, "num_seeds": 1, "settings_tried": 1,
-        "spread": [0.7, 0.7], "choices_tested": 1, "num_parameters": 5, "bytes": 6, "rows_per_s": 1.0, "trials": ["dnn-1"],
-    }  # fmt: skip
+        "line": "dnn",
+        "test": figures,
+        "valid": figures["auc"],
+        "published": None,
+        "num_seeds": 1,
+        "settings_tried": 1,
+        "spread": [0.7, 0.7],
+        "choices_tested": 1,
+        "num_parameters": 5,
+        "bytes": 6,
+        "rows_per_s": 1.0,
+        "trials": ["dnn-1"],
+    }
     page = render_html([row], "<b>bold</b>", ["a & b"])
     assert "<b>bold</b>" not in page
     assert "a &amp; b" in page

@@ -12,9 +12,11 @@ from adcreative.catalog.splits import check_split, split_groups
 from adcreative.errors import CatalogError
 
 LINES = (
-    "dress\ta.jpg\t20200701\t400\t20", "dress\tb.jpg\t20200701\t300\t3", "shoe\tc.jpg\t2020-07-02\t120\t0",
+    "dress\ta.jpg\t20200701\t400\t20",
+    "dress\tb.jpg\t20200701\t300\t3",
+    "shoe\tc.jpg\t2020-07-02\t120\t0",
     "dress\ta.jpg\t20200703\t100\t5",
-)  # fmt: skip
+)
 
 
 def write_list(folder: Path, lines: tuple[str, ...] = LINES, name: str = "train_data_list.txt") -> Path:

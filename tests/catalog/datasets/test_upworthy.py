@@ -14,10 +14,18 @@ from adcreative.catalog.datasets import upworthy
 from tests.catalog.conftest import RELAXED
 
 PACKAGE = {
-    "clickability_test_id": "546d", "headline": "You Won't Believe", "lede": "<p>When I saw <b>why</b>,<br>I&rsquo;m in.</p>",
-    "excerpt": "Things that matter.", "impressions": 3052, "clicks": 150, "significance": 100.0, "winner": True,
-    "first_place": True, "test_week": 201446, "eyecatcher_id": "e1",
-}  # fmt: skip
+    "clickability_test_id": "546d",
+    "headline": "You Won't Believe",
+    "lede": "<p>When I saw <b>why</b>,<br>I&rsquo;m in.</p>",
+    "excerpt": "Things that matter.",
+    "impressions": 3052,
+    "clicks": 150,
+    "significance": 100.0,
+    "winner": True,
+    "first_place": True,
+    "test_week": 201446,
+    "eyecatcher_id": "e1",
+}
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

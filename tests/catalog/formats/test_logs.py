@@ -34,17 +34,26 @@ tiny:
 def test_a_dataset_config_of_fuxictr_names_every_part(tmp_path: Path) -> None:
     (tmp_path / "dataset_config.yaml").write_text(DATASET_CONFIG)
     assert read_fuxictr_schema(tmp_path / "dataset_config.yaml") == LogSchema(
-        label="click", categorical=("user_id", "item_id"), bucketed=("I1",), numeric=("price",), multi_valued=("tags",),
-        sequences={"clicked": "item_id"}, separator="|", min_count=2, max_history=50,
-    )  # fmt: skip
+        label="click",
+        categorical=("user_id", "item_id"),
+        bucketed=("I1",),
+        numeric=("price",),
+        multi_valued=("tags",),
+        sequences={"clicked": "item_id"},
+        separator="|",
+        min_count=2,
+        max_history=50,
+    )
 
 
 def test_a_feature_map_of_fuxictr_names_every_part(tmp_path: Path) -> None:
     features = [
-        {"user_index": {"type": "meta", "source": ""}}, {"item_id": {"type": "categorical", "vocab_size": 9}},
-        {"price": {"type": "numeric"}}, {"seq": {"type": "sequence", "share_embedding": "item_id", "max_len": 20}},
+        {"user_index": {"type": "meta", "source": ""}},
+        {"item_id": {"type": "categorical", "vocab_size": 9}},
+        {"price": {"type": "numeric"}},
+        {"seq": {"type": "sequence", "share_embedding": "item_id", "max_len": 20}},
         {"image": {"type": "embedding", "pretrain_dim": 128}},
-    ]  # fmt: skip
+    ]
     (tmp_path / "feature_map.json").write_text(json.dumps({"dataset_id": "x", "features": features, "labels": ["label"]}))
     found = read_fuxictr_schema(tmp_path / "feature_map.json")
     assert (found.label, found.user, found.categorical, found.numeric) == ("label", "user_index", ("item_id",), ("price",))
@@ -87,10 +96,16 @@ def test_numbers_become_the_buckets_that_criteo_s_winners_used(tmp_path: Path) -
 
 
 def test_avazu_s_hour_becomes_hour_weekday_and_weekend(tmp_path: Path) -> None:
-    rows = pd.DataFrame({
-        "id": [1, 2], "click": [0, 1], "hour": ["14102100", "14102523"], "banner_pos": [0, 1], "site_id": ["a", "b"],
-        "app_id": ["c", "d"],
-    })  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "id": [1, 2],
+            "click": [0, 1],
+            "hour": ["14102100", "14102523"],
+            "banner_pos": [0, 1],
+            "site_id": ["a", "b"],
+            "app_id": ["c", "d"],
+        }
+    )
     rows.to_csv(tmp_path / "train.csv", index=False)
     assert log_columns(tmp_path / "train.csv")[-2:] == ["weekday", "is_weekend"]
     (part,) = iter_log(tmp_path / "train.csv", ["click", "weekday", "is_weekend", "hour", "app_id"])

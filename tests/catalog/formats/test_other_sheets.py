@@ -38,16 +38,19 @@ def write_ods(path: Path, sheets: dict[str, list[list[str | float]]], repeat: st
 
 
 ROWS: list[list[str | float]] = [
-    ["Ad report", "", "", ""], ["Ad name", "Ad ID", "Impressions", "Link clicks"],
-    ["Beach", 23850000000001.0, 1000.0, 10.0], ["Sand", 2.0, 500.0, 25.0],
-]  # fmt: skip
+    ["Ad report", "", "", ""],
+    ["Ad name", "Ad ID", "Impressions", "Link clicks"],
+    ["Beach", 23850000000001.0, 1000.0, 10.0],
+    ["Sand", 2.0, 500.0, 25.0],
+]
 
 
 def test_an_ods_gives_its_table_with_whole_numbers(tmp_path: Path) -> None:
     path = write_ods(tmp_path / "ads.ods", {"Notes": [["nothing"]], "Ads": ROWS})
     assert [(row.ad_name, row.ad_id, row.impressions, row.clicks) for row in read_results(path).rows] == [
-        ("Beach", "23850000000001", 1000, 10), ("Sand", "2", 500, 25),
-    ]  # fmt: skip
+        ("Beach", "23850000000001", 1000, 10),
+        ("Sand", "2", 500, 25),
+    ]
     assert len(read_catalog(path).creatives) == 2
 
 
@@ -60,8 +63,9 @@ def test_an_old_workbook_is_read_whatever_its_ending(tmp_path: Path, name: str) 
             sheet.write(at, column, value)
     book.save(str(tmp_path / name))
     assert [(row.ad_name, row.ad_id, row.impressions, row.clicks) for row in read_results(tmp_path / name).rows] == [
-        ("Beach", "23850000000001", 1000, 10), ("Sand", "2", 500, 25),
-    ]  # fmt: skip
+        ("Beach", "23850000000001", 1000, 10),
+        ("Sand", "2", 500, 25),
+    ]
 
 
 def test_a_sheet_that_claims_all_of_memory_ends_no_process_but_its_own(tmp_path: Path) -> None:

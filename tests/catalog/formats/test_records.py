@@ -36,11 +36,13 @@ def test_json_with_a_different_key_in_every_line_is_refused(tmp_path: Path) -> N
 
 
 def test_parquet_streams_over_batches_and_ignores_foreign_columns(tmp_path: Path) -> None:
-    table = pa.table({
-        "headline": pa.array([f"H{idx}" for idx in range(10_000)]).dictionary_encode(),
-        "impressions": pa.array([float(idx) if idx % 2 else None for idx in range(10_000)]),
-        "picture": [{"bytes": b"x" * 10}] * 10_000,
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "headline": pa.array([f"H{idx}" for idx in range(10_000)]).dictionary_encode(),
+            "impressions": pa.array([float(idx) if idx % 2 else None for idx in range(10_000)]),
+            "picture": [{"bytes": b"x" * 10}] * 10_000,
+        }
+    )
     pq.write_table(table, tmp_path / "ads.parquet", row_group_size=3_000)
     catalog = read_catalog(tmp_path / "ads.parquet")
     assert len(catalog.creatives) == 10_000

@@ -155,9 +155,14 @@ def test_changed_bytes_are_a_table_or_one_error(
 
 
 LETTERS = st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff")
-CELLS = st.one_of(st.none(), st.text(LETTERS, max_size=30),
-                  st.integers(-(10**15), 10**15), st.floats(allow_nan=False, allow_infinity=False), st.booleans(),
-                  st.datetimes(datetime.datetime(1901, 1, 1), datetime.datetime(2200, 1, 1)))  # fmt: skip
+CELLS = st.one_of(
+    st.none(),
+    st.text(LETTERS, max_size=30),
+    st.integers(-(10**15), 10**15),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans(),
+    st.datetimes(datetime.datetime(1901, 1, 1), datetime.datetime(2200, 1, 1)),
+)
 
 
 @RELAXED
@@ -188,9 +193,19 @@ def test_columns_and_memory_are_bounded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "value", "shown"),
-    [("000", 7, "007"), ("0000", 12345, "12345"), ('"AD-"000', 7, "AD-007"), (r"\A0", 7, "A7"), ("000-000", 7123, "007-123"),
-     ("0", 7, "7"), ("General", 7, "7"), ("#,##0", 7000, "7000"), ("000", 7.0, "007"), ("0.00", 7, "7")],
-)  # fmt: skip
+    [
+        ("000", 7, "007"),
+        ("0000", 12345, "12345"),
+        ('"AD-"000', 7, "AD-007"),
+        (r"\A0", 7, "A7"),
+        ("000-000", 7123, "007-123"),
+        ("0", 7, "7"),
+        ("General", 7, "7"),
+        ("#,##0", 7000, "7000"),
+        ("000", 7.0, "007"),
+        ("0.00", 7, "7"),
+    ],
+)
 def test_a_number_reads_as_its_format_shows_it(tmp_path: Path, shape: str, value: float, shown: str) -> None:
     path = write_book(tmp_path / "a.xlsx", {"A": [["Ad name", "Impressions", "Link clicks"], [value, 1000, 7]]})
     book = openpyxl.load_workbook(path)

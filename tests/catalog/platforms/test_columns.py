@@ -75,12 +75,20 @@ def test_a_file_under_each_platform_s_header_is_read(tmp_path: Path, platform: c
 @pytest.mark.parametrize(
     ("name", "folded"),
     [
-        ("\ufeffAmount spent (EUR) ", "amount spent"), ("Ad_Name", "ad name"), ("CTR (%)", "ctr"), ("Prénom", "prenom"),
-        ("クリック（すべて）", "クリック ( すべて )"), ("クリック (すべて)", "クリック ( すべて )"), ("광고 이름", "광고 이름"),
-        ("Cost [USD]", "cost"), ("Anzeigen-ID", "anzeigen id"),
-        ("Spend(₹)", "spend"), ("Sales ($)", "sales"), ("コスト（円）", "コスト"),
+        ("\ufeffAmount spent (EUR) ", "amount spent"),
+        ("Ad_Name", "ad name"),
+        ("CTR (%)", "ctr"),
+        ("Prénom", "prenom"),
+        ("クリック（すべて）", "クリック ( すべて )"),
+        ("クリック (すべて)", "クリック ( すべて )"),
+        ("광고 이름", "광고 이름"),
+        ("Cost [USD]", "cost"),
+        ("Anzeigen-ID", "anzeigen id"),
+        ("Spend(₹)", "spend"),
+        ("Sales ($)", "sales"),
+        ("コスト（円）", "コスト"),
     ],
-)  # fmt: skip
+)
 def test_header_cells_are_compared_without_what_differs_from_export_to_export(name: str, folded: str) -> None:
     assert fold_column(name) == folded
 

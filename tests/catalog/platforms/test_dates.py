@@ -32,9 +32,16 @@ def written(days: Sequence[datetime.date], form: str) -> list[str]:
 @pytest.mark.parametrize("num", [2, 3, 12, 13, 28])
 @pytest.mark.parametrize(
     ("form", "order"),
-    [("%d/%m/%Y", "dmy"), ("%d-%m-%Y", "dmy"), ("%d.%m.%y", "dmy"), ("%d/%m/%y", "dmy"), ("%m/%d/%Y", "mdy"),
-     ("%m-%d-%y", "mdy"), ("%m/%d/%y", "mdy")],
-)  # fmt: skip
+    [
+        ("%d/%m/%Y", "dmy"),
+        ("%d-%m-%Y", "dmy"),
+        ("%d.%m.%y", "dmy"),
+        ("%d/%m/%y", "dmy"),
+        ("%m/%d/%Y", "mdy"),
+        ("%m-%d-%y", "mdy"),
+        ("%m/%d/%y", "mdy"),
+    ],
+)
 def test_days_in_a_row_tell_the_order(form: str, order: str, num: int) -> None:
     for days in (NOVEMBER[:num], NOVEMBER[:num][::-1]):
         found = decide([cell for cell in written(days, form) for _ in range(40)])
@@ -57,11 +64,14 @@ def test_what_was_chosen_is_said_with_an_example() -> None:
 @pytest.mark.parametrize(
     "cells",
     [
-        ["03/04/2026"], ["03/04/2026"] * 900, ["03-04-26"], ["01/02/2026", "05/06/2025"],
+        ["03/04/2026"],
+        ["03/04/2026"] * 900,
+        ["03-04-26"],
+        ["01/02/2026", "05/06/2025"],
         [f"01/{month:02}/2025" for month in range(1, 13)],  # firsts of months, or twelve days of January
         ["05/03/2026", "07/09/2026", "02/08/2026"],
     ],
-)  # fmt: skip
+)
 def test_two_ways_are_refused_and_the_user_may_say(cells: list[str]) -> None:
     with pytest.raises(CatalogError, match=r"daily\.csv: its days can be read two ways, .* say --dates dmy .* or --dates mdy"):
         decide(cells)
@@ -132,10 +142,14 @@ def test_a_workbook_that_turned_half_of_its_days_is_refused() -> None:
 @pytest.mark.parametrize(
     "cells",
     [
-        [datetime.date(2026, 1, 11), "13/11/2026"], ["2026-01-11", "13/11/26"], ["11-Jan-26", "13.11.26"],
-        [46033, "13-11-2026"], ["2026-01-11", "11/13/26", "11/14/26"], [("2026-01-11", "13/11/2026")],
+        [datetime.date(2026, 1, 11), "13/11/2026"],
+        ["2026-01-11", "13/11/26"],
+        ["11-Jan-26", "13.11.26"],
+        [46033, "13-11-2026"],
+        ["2026-01-11", "11/13/26", "11/14/26"],
+        [("2026-01-11", "13/11/2026")],
     ],
-)  # fmt: skip
+)
 def test_one_turned_day_is_enough(cells: list[Any]) -> None:
     for order in ("", "dmy", "mdy"):
         with pytest.raises(CatalogError, match="a spreadsheet has turned its days up to the 12th into dates"):
@@ -184,8 +198,9 @@ def test_an_order_that_fits_no_day_is_refused() -> None:
 @given(
     st.lists(st.dates(datetime.date(2024, 1, 1), TODAY), min_size=1, max_size=60),
     st.sampled_from(["%d/%m/%Y", "%m/%d/%Y", "%d-%m-%y", "%m/%d/%y", "%d.%m.%Y"]),
-    st.sampled_from(["en", "de", "ja", ""]), st.sampled_from(["", "dmy", "mdy"]),
-)  # fmt: skip
+    st.sampled_from(["en", "de", "ja", ""]),
+    st.sampled_from(["", "dmy", "mdy"]),
+)
 def test_no_file_holds_two_readings(days: list[datetime.date], form: str, language: str, order: str) -> None:
     """Whatever is decided, every cell is read in the same order or not at all."""
     cells = written(days, form)

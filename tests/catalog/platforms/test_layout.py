@@ -25,14 +25,15 @@ META = (
     '2026-11-01,2026-11-07,,,20,,1324.7,"17,345",12000,1.4,245,373,2.1,,\n'
 )
 GOOGLE_LINES = (
-    "Ad report", '"November 1, 2026 - November 24, 2026"',
+    "Ad report",
+    '"November 1, 2026 - November 24, 2026"',
     "Ad status\tCampaign\tAd group\tAd name\tHeadline 1\tDescription 1\tImpr.\tClicks\tCTR\tAvg. CPC\tCost\tCurrency code",
     'Enabled\tBrand\tShoes\tRun\tRun far today\tLight shoes.\t"1,234,567"\t12,345\t1.00%\t0.40\t"4,938.00"\tUSD',
     "Enabled\tBrand\tShoes\tWalk\tWalk on\tSoft shoes.\t10,000\t200\t2.00%\t0.40\t80.00\tUSD",
     "Paused\tBrand\tShoes\tRest\tSit down\tNo shoes.\t0\t0\t--\t--\t0.00\tUSD",
     "Total: Ads\t\t --\t --\t --\t --\t1,244,567\t12,545\t1.01%\t0.40\t5,018.00\tUSD",
     "Total: Account\t\t --\t --\t --\t --\t1,244,567\t12,545\t1.01%\t0.40\t5,018.00\tUSD",
-)  # fmt: skip
+)
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -168,11 +169,17 @@ def test_unknown_headers() -> None:
 
 @pytest.mark.parametrize(
     ("cells", "fault"),
-    [("1000,10,1,-1,5", "conversions must be a number from 0, got -1"), ("1000,10,1,1,-5", "revenue must be a number from 0"),
-     ("1000,10,1,many,5", 'conversions must be a number from 0, got "many"'), ("-5,0,1,1,5", "impressions must be a whole"),
-     ("10,50,1,1,5", r"clicks \(50\) are more than impressions \(10\)"), ("0,5,1,1,5", r"clicks \(5\) are more than"),
-     ("1000,-1,1,1,5", "clicks must be a whole number from 0"), ("1000,10,-1,1,5", "spend must be a number from 0")],
-)  # fmt: skip
+    [
+        ("1000,10,1,-1,5", "conversions must be a number from 0, got -1"),
+        ("1000,10,1,1,-5", "revenue must be a number from 0"),
+        ("1000,10,1,many,5", 'conversions must be a number from 0, got "many"'),
+        ("-5,0,1,1,5", "impressions must be a whole"),
+        ("10,50,1,1,5", r"clicks \(50\) are more than impressions \(10\)"),
+        ("0,5,1,1,5", r"clicks \(5\) are more than"),
+        ("1000,-1,1,1,5", "clicks must be a whole number from 0"),
+        ("1000,10,-1,1,5", "spend must be a number from 0"),
+    ],
+)
 def test_figures_that_cannot_be_fail_their_row_and_not_the_days_beside_it(tmp_path: Path, cells: str, fault: str) -> None:
     head = "Ad name,Day,Impressions,Link clicks,Amount spent,Conversions,Conversion value\n"
     path = write(tmp_path / "a.csv", f"{head}Sea,2026-11-01,{cells}\nSea,2026-11-02,2000,20,2,2,2\n")

@@ -19,19 +19,24 @@ def write(path: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Campaign name,Impressions,Link clicks,Amount spent (EUR)\nSpring,1000,10,5\n",
-         r'is a campaign report \(column "Campaign name"\): it lists no ads; export the tab "Ads" of Ads Manager'),
-        ("Campaign name,Age,Gender,Impressions,Link clicks\nSpring,25-34,male,1000,10\n",
-         r'a report by age \(column "Age"\)'),
-        ("Search term,Match type,Campaign,Ad group,Impr.,Clicks,Cost\nshoes,exact,A,B,10,1,2\n",
-         r'a search-term report .*: it lists no ads; export Campaigns > Ads > Download'),
-        ("Keyword-Status;Keyword;Kampagne;Anzeigengruppe;Klicks;Impressionen;Kosten\nx;schuh;A;B;1;10;2\n",
-         r"a keyword report"),
+        (
+            "Campaign name,Impressions,Link clicks,Amount spent (EUR)\nSpring,1000,10,5\n",
+            r'is a campaign report \(column "Campaign name"\): it lists no ads; export the tab "Ads" of Ads Manager',
+        ),
+        ("Campaign name,Age,Gender,Impressions,Link clicks\nSpring,25-34,male,1000,10\n", r'a report by age \(column "Age"\)'),
+        (
+            "Search term,Match type,Campaign,Ad group,Impr.,Clicks,Cost\nshoes,exact,A,B,10,1,2\n",
+            r"a search-term report .*: it lists no ads; export Campaigns > Ads > Download",
+        ),
+        (
+            "Keyword-Status;Keyword;Kampagne;Anzeigengruppe;Klicks;Impressionen;Kosten\nx;schuh;A;B;1;10;2\n",
+            r"a keyword report",
+        ),
         ("キャンペーン,表示回数,クリック数,費用\nA,100,3,50\n", r"a campaign report"),
         ("Ad set name,Region,Impressions,Link clicks\nWomen,Bavaria,1000,10\n", r"a report by region"),
         ("Ad name,Results,Amount spent (EUR)\nBeach,3,5\n", r'lists ads \(column "Ad name"\) without impressions and clicks'),
     ],
-)  # fmt: skip
+)
 def test_a_report_without_ads_is_refused_with_what_it_is(tmp_path: Path, text: str, message: str) -> None:
     path = write(tmp_path / "report.csv", text)
     for read in (read_results, read_catalog):
@@ -47,8 +52,9 @@ def test_breakdowns_beside_an_ad_become_context(tmp_path: Path) -> None:
     path = write(tmp_path / "meta.csv", text)
     catalog = read_catalog(path)
     assert [(c.ad_name, dict(c.context), c.clicks) for c in catalog.creatives] == [
-        ("Beach", {"age": "25-34", "gender": "male"}, 10), ("Beach", {"age": "35-44", "gender": "female"}, 60),
-    ]  # fmt: skip
+        ("Beach", {"age": "25-34", "gender": "male"}, 10),
+        ("Beach", {"age": "35-44", "gender": "female"}, 60),
+    ]
     assert catalog.dropped == {"subtotal over a breakdown": 2}
     assert [row.context["age"] for row in read_results(path).rows] == ["25-34", "35-44"]
 
@@ -77,8 +83,9 @@ def test_an_ad_library_gives_its_words_and_days(tmp_path: Path) -> None:
     )
     catalog = read_catalog(write(tmp_path / "library.csv", text))
     assert [(one.primary_text, one.brand, one.date_start, one.date_end, one.has_results) for one in catalog.creatives] == [
-        ("Run far", "Shoes", "2026-09-01", "2026-11-01", False), ("Run near", "Shoes", "2026-10-01", "", False),
-    ]  # fmt: skip
+        ("Run far", "Shoes", "2026-09-01", "2026-11-01", False),
+        ("Run near", "Shoes", "2026-10-01", "", False),
+    ]
     assert any("is an ad library" in str(note) for note in catalog.warnings)
     with pytest.raises(CatalogError, match="is an ad library: it tells when ads ran, and no clicks"):
         read_results(tmp_path / "library.csv")
@@ -97,9 +104,10 @@ def test_an_asset_is_read_as_a_part(tmp_path: Path) -> None:
     path.write_bytes(ASSETS.encode("utf-16"))
     catalog = read_catalog(path)
     assert [(one.ad_name, one.headline, one.description, one.context["asset"], one.clicks) for one in catalog.creatives] == [
-        ("Run far", "Run far", "", "headline", 19), ("Soft and quick.", "", "Soft and quick.", "description", 82),
+        ("Run far", "Run far", "", "headline", 19),
+        ("Soft and quick.", "", "Soft and quick.", "description", 82),
         ("9613019788", "", "", "image", 2),
-    ]  # fmt: skip
+    ]
     assert catalog.dropped == {"asset that is no headline, description or image": 1}
     assert any("compared within a kind" in str(note) for note in catalog.warnings)
     assert [row.ad_name for row in read_results(path).rows] == ["Run far", "Soft and quick.", "9613019788"]
@@ -113,5 +121,6 @@ def test_ads_of_one_text_are_told_apart_by_the_id_of_a_library(tmp_path: Path) -
     text = "Library ID,Start Date,Impressions,Headline\n1,2026-01-12,<100,Run far\n2,2026-01-13,Low impression count,Run far\n"
     catalog = read_catalog(write(tmp_path / "library.csv", text))
     assert [(one.ad_name, one.headline, one.impressions) for one in catalog.creatives] == [
-        ("1", "Run far", None), ("2", "Run far", None),
-    ]  # fmt: skip
+        ("1", "Run far", None),
+        ("2", "Run far", None),
+    ]

@@ -136,9 +136,15 @@ def grouped(mark: str, decimal: str, first: int = 3) -> Callable[[float, int], s
 
 
 LOCALES = {
-    "en-US": grouped(",", "."), "de-DE": grouped(".", ","), "fr-FR": grouped("\u202f", ","), "de-CH": grouped("\u2019", "."),
-    "en-IN": grouped(",", ".", 2), "pl-PL": grouped("\u00a0", ","), "C": grouped("", "."), "nl plain": grouped("", ","),
-}  # fmt: skip
+    "en-US": grouped(",", "."),
+    "de-DE": grouped(".", ","),
+    "fr-FR": grouped("\u202f", ","),
+    "de-CH": grouped("\u2019", "."),
+    "en-IN": grouped(",", ".", 2),
+    "pl-PL": grouped("\u00a0", ","),
+    "C": grouped("", "."),
+    "nl plain": grouped("", ","),
+}
 NUMBERS = st.tuples(st.integers(1, 10**7), st.floats(0, 1), st.floats(0, 10**6))
 
 

@@ -21,15 +21,34 @@ def test_blank_cells(cell: object) -> None:
 @pytest.mark.parametrize(
     ("text", "point", "comma"),
     [
-        ("R$ 1.234,50", None, 1234.5), ("< 10%", 10.0, 10.0), ("> 90 %", 90.0, 90.0), ("1\u202f234,5 €", None, 1234.5),
-        ("¥1,234", 1234.0, 1.234), ("1.234,50 €", None, 1234.5), ("1.234.567", None, 1234567.0), ("12.34", 12.34, None),
-        ("-5,5", None, -5.5), ("\u22125", -5.0, -5.0), ("1'234.50", 1234.5, None), ("1\u2019234,50", None, 1234.5),
-        ("Rs. 1,23,456.00", 123456.0, None), ("0,021", None, 0.021), ("0.123", 0.123, None), ("900.000", 900.0, 900000.0),
-        ("10,000.000", 10000.0, None), ("(12.50)", -12.5, None), ("12.50-", -12.5, None), ("12,-", 12.0, 12.0),
-        ("1.2E+05", 120000.0, None), ("US$1,234.5", 1234.5, None), ("1.234 kr.", 1.234, 1234.0), (".5", 0.5, None),
-        ("\uff13\uff0c\uff15", None, 3.5), ("zł 5", 5.0, 5.0),
+        ("R$ 1.234,50", None, 1234.5),
+        ("< 10%", 10.0, 10.0),
+        ("> 90 %", 90.0, 90.0),
+        ("1\u202f234,5 €", None, 1234.5),
+        ("¥1,234", 1234.0, 1.234),
+        ("1.234,50 €", None, 1234.5),
+        ("1.234.567", None, 1234567.0),
+        ("12.34", 12.34, None),
+        ("-5,5", None, -5.5),
+        ("\u22125", -5.0, -5.0),
+        ("1'234.50", 1234.5, None),
+        ("1\u2019234,50", None, 1234.5),
+        ("Rs. 1,23,456.00", 123456.0, None),
+        ("0,021", None, 0.021),
+        ("0.123", 0.123, None),
+        ("900.000", 900.0, 900000.0),
+        ("10,000.000", 10000.0, None),
+        ("(12.50)", -12.5, None),
+        ("12.50-", -12.5, None),
+        ("12,-", 12.0, 12.0),
+        ("1.2E+05", 120000.0, None),
+        ("US$1,234.5", 1234.5, None),
+        ("1.234 kr.", 1.234, 1234.0),
+        (".5", 0.5, None),
+        ("\uff13\uff0c\uff15", None, 3.5),
+        ("zł 5", 5.0, 5.0),
     ],
-)  # fmt: skip
+)
 def test_what_a_text_means_with_a_point_and_with_a_comma(text: str, point: float | None, comma: float | None) -> None:
     assert tuple(read_marks(text)) == (point, comma)
 
@@ -59,11 +78,21 @@ def test_what_is_no_number_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "point", "comma"),
     [
-        ("1.234", None, 1234), ("1,234.00", 1234, None), ("12\u00a0345", 12345, 12345), ("7.0", 7, None), ("7", 7, 7),
-        ("900.000", 900, 900000), ("1.5", None, None), ("0,021", None, None), ("007", None, None), ("000", None, None),
-        ("12 %", None, None), ("-3", -3, -3), ("1e3", 1000, 1000),
+        ("1.234", None, 1234),
+        ("1,234.00", 1234, None),
+        ("12\u00a0345", 12345, 12345),
+        ("7.0", 7, None),
+        ("7", 7, 7),
+        ("900.000", 900, 900000),
+        ("1.5", None, None),
+        ("0,021", None, None),
+        ("007", None, None),
+        ("000", None, None),
+        ("12 %", None, None),
+        ("-3", -3, -3),
+        ("1e3", 1000, 1000),
     ],
-)  # fmt: skip
+)
 def test_counts_are_whole_and_begin_with_no_zero(text: str, point: int | None, comma: int | None) -> None:
     assert PLAIN.count(text) == (text if point is None else point)
     assert BY_COMMA.count(text) == (text if comma is None else comma)

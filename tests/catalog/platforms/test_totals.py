@@ -29,9 +29,23 @@ def read(path: Path, text: str) -> tuple[list[str], list[str], str]:
 
 @pytest.mark.parametrize(
     "text",
-    ["Total", "Total: Ads", "Gesamtsumme", "合計: アカウント", "Results from 12 ads", "Resultados de 3 anúncios", "총계",
-     "Toplam", "12 个广告的成效", "-- Total", "Totale complessivo", "Total of 12 results", "All", "alles"],
-)  # fmt: skip
+    [
+        "Total",
+        "Total: Ads",
+        "Gesamtsumme",
+        "合計: アカウント",
+        "Results from 12 ads",
+        "Resultados de 3 anúncios",
+        "총계",
+        "Toplam",
+        "12 个广告的成效",
+        "-- Total",
+        "Totale complessivo",
+        "Total of 12 results",
+        "All",
+        "alles",
+    ],
+)
 def test_totals_in_many_languages(text: str) -> None:
     assert is_total(text)
 
@@ -161,10 +175,12 @@ def test_no_total_is_left_out_that_is_not_proven(rows: list[tuple[str, tuple[flo
         spans.append([one for one in kept if not is_total(one.name)])  # a total of everything covers no other total
         sums = [[sum(one.figures[at] or 0 for one in span if one.name) for at in range(3)] for span in spans]
         assert any(
-            all(figure is None or abs(figure - total) <= (0 if at < 2 else 0.5 * len(kept)) for at, (figure, total) in
-                enumerate(zip(line.figures, one, strict=True)))
+            all(
+                figure is None or abs(figure - total) <= (0 if at < 2 else 0.5 * len(kept))
+                for at, (figure, total) in enumerate(zip(line.figures, one, strict=True))
+            )
             for one in sums
-        ), (line, kept)  # fmt: skip
+        ), (line, kept)
 
 
 def test_rows_without_a_name_are_left_out_and_told() -> None:

@@ -176,22 +176,41 @@ def test_a_line_may_not_turn_the_brief_around() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["Are you short?", "Jackets for short people", "Because you are short and proud", "Feeling old lately?",
-     "Short? We fit you", "Dating for black singles like you", "You're still single", "Meet other single runners",
-     "Shoes for old men",
-     "Are you too thin?", "For white women"],
-)  # fmt: skip
+    [
+        "Are you short?",
+        "Jackets for short people",
+        "Because you are short and proud",
+        "Feeling old lately?",
+        "Short? We fit you",
+        "Dating for black singles like you",
+        "You're still single",
+        "Meet other single runners",
+        "Shoes for old men",
+        "Are you too thin?",
+        "For white women",
+    ],
+)
 def test_words_of_body_age_and_origin_are_refused_where_they_are_said_of_people(line: str) -> None:
     assert any("personal attribute" in problem for problem in check_copy(line, Brief(product="shoes"), "headline"))
 
 
 @pytest.mark.parametrize(
     "line",
-    ["Short sessions for your busy day", "A short film you will love", "Take your short break here", "Are you short on time?",
-     "Your black shoes for the hill", "Better grip than your old shoes", "Go straight to your trail",
-     "Thin soles for your feet", "Every single step of your day", "White soles for you",
-     "Your old jacket looks new", "Feel short breaks work"],
-)  # fmt: skip
+    [
+        "Short sessions for your busy day",
+        "A short film you will love",
+        "Take your short break here",
+        "Are you short on time?",
+        "Your black shoes for the hill",
+        "Better grip than your old shoes",
+        "Go straight to your trail",
+        "Thin soles for your feet",
+        "Every single step of your day",
+        "White soles for you",
+        "Your old jacket looks new",
+        "Feel short breaks work",
+    ],
+)
 def test_the_same_words_of_things_are_no_personal_attribute(line: str) -> None:
     assert not [problem for problem in check_copy(line, Brief(product="shoes"), "headline") if "personal" in problem]
 

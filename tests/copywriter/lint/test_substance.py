@@ -96,10 +96,14 @@ def test_no_empty_line_satisfies_the_lint(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "is_refused"),
     [
-        ("Why wait? Fliegen lernen", True), ("Did you see? 14 Tage gratis", True), ("Fliegen lernen today", True),
-        ("Learn to fly", True), ("Fliegen lernen in Bayern", False), ("Jetzt Fliegen lernen", False),
+        ("Why wait? Fliegen lernen", True),
+        ("Did you see? 14 Tage gratis", True),
+        ("Fliegen lernen today", True),
+        ("Learn to fly", True),
+        ("Fliegen lernen in Bayern", False),
+        ("Jetzt Fliegen lernen", False),
     ],
-)  # fmt: skip
+)
 def test_a_line_is_in_the_language_of_the_ad(line: str, is_refused: bool) -> None:
     brief = Brief("Luftig", "Segelflugschule", "", "Fliegen lernen", "Schnupperflug in Bayern, 14 Tage gratis.")
     assert any("is in English" in one for one in check_copy(line, brief, "headline")) == is_refused

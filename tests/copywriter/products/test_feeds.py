@@ -8,21 +8,50 @@ from adcreative.copywriter.products.feeds import plain_text, read_product, roles
 from adcreative.copywriter.products.product import Product
 
 GOOGLE = {
-    "id": "A1", "title": "Oak Desk Lamp", "description": "Own text", "link": "https://x", "image_link": "https://x/i",
-    "price": "49 USD", "brand": "Pell", "google_product_category": "594", "product_type": "Home > Lighting > Desk Lamps",
-    "color": "Natural", "material": "Oak", "gtin": "123", "gender": "unisex", "age_group": "adult", "shipping_weight": "2 kg",
-}  # fmt: skip
+    "id": "A1",
+    "title": "Oak Desk Lamp",
+    "description": "Own text",
+    "link": "https://x",
+    "image_link": "https://x/i",
+    "price": "49 USD",
+    "brand": "Pell",
+    "google_product_category": "594",
+    "product_type": "Home > Lighting > Desk Lamps",
+    "color": "Natural",
+    "material": "Oak",
+    "gtin": "123",
+    "gender": "unisex",
+    "age_group": "adult",
+    "shipping_weight": "2 kg",
+}
 SHOPIFY = {
-    "Handle": "lamp", "Title": "Oak Desk Lamp", "Body (HTML)": "<p>Own <b>text</b></p>", "Vendor": "Pell", "Type": "Desk Lamps",
-    "Tags": "lamp, oak", "Published": "true", "Option1 Name": "Color", "Option1 Value": "Natural", "Option2 Name": "Title",
-    "Option2 Value": "Default Title", "Variant Price": "49", "Image Src": "https://x",
+    "Handle": "lamp",
+    "Title": "Oak Desk Lamp",
+    "Body (HTML)": "<p>Own <b>text</b></p>",
+    "Vendor": "Pell",
+    "Type": "Desk Lamps",
+    "Tags": "lamp, oak",
+    "Published": "true",
+    "Option1 Name": "Color",
+    "Option1 Value": "Natural",
+    "Option2 Name": "Title",
+    "Option2 Value": "Default Title",
+    "Variant Price": "49",
+    "Image Src": "https://x",
     "Material (product.metafields.shopify.material)": "Oak",
-}  # fmt: skip
+}
 AMAZON = {
-    "sku": "A1", "item_name": "Oak Desk Lamp", "brand_name": "Pell", "product_type": "DESK_LAMP", "color_name": "Natural",
-    "material_type": "Oak", "bullet_point1": "Own text", "standard_price": "49", "main_image_url": "https://x",
+    "sku": "A1",
+    "item_name": "Oak Desk Lamp",
+    "brand_name": "Pell",
+    "product_type": "DESK_LAMP",
+    "color_name": "Natural",
+    "material_type": "Oak",
+    "bullet_point1": "Own text",
+    "standard_price": "49",
+    "main_image_url": "https://x",
     "generic_keywords": "lamp; oak",
-}  # fmt: skip
+}
 GERMAN = {"Artikelnummer": "A1", "Titel": "Tischlampe", "Marke": "Pell", "Farbe": "Natur", "Material": "Eiche", "Preis": "49"}
 
 
@@ -85,18 +114,32 @@ def test_html_is_read_as_text() -> None:
 
 
 SHOPIFY_OF_TODAY = {
-    "Handle": "bar", "Title": "KEN - Mid Rise Bar", "Vendor": "velo.nl", "Product Category": "Sport > Bicycle Handlebars",
-    "Type": "TILL", "Option1 Name": "Title", "Option1 Value": "Default Title", "Variant Weight Unit": "kg",
+    "Handle": "bar",
+    "Title": "KEN - Mid Rise Bar",
+    "Vendor": "velo.nl",
+    "Product Category": "Sport > Bicycle Handlebars",
+    "Type": "TILL",
+    "Option1 Name": "Title",
+    "Option1 Value": "Default Title",
+    "Variant Weight Unit": "kg",
     "Färg (product.metafields.shopify.color-pattern)": "black; dark-grey",
     "Material (product.metafields.shopify.material)": "metall",
-    "Storlek (product.metafields.shopify.size)": "rosa-2", "Included / Algeria": "true", "Price / Algeria": "12",
-}  # fmt: skip
+    "Storlek (product.metafields.shopify.size)": "rosa-2",
+    "Included / Algeria": "true",
+    "Price / Algeria": "12",
+}
 SCRAPED = {
-    "uniq_id": "c9998518a33b331174a5fe0bebc49049", "product_name": "Back Cover", "isOutOfStock": "False", "itemType": "VARIANT",
-    "product_category_tree": '["Mobiles >> Cases >> Acme Covers"]', "PrimaryColor": " Red",
+    "uniq_id": "c9998518a33b331174a5fe0bebc49049",
+    "product_name": "Back Cover",
+    "isOutOfStock": "False",
+    "itemType": "VARIANT",
+    "product_category_tree": '["Mobiles >> Cases >> Acme Covers"]',
+    "PrimaryColor": " Red",
     "checksum": "9f86d081884c7d659a2feaa0c55ad015",
-    "thread count": "300", "salesUnit": "EACH", "imageSize": "290-392",
-}  # fmt: skip
+    "thread count": "300",
+    "salesUnit": "EACH",
+    "imageSize": "290-392",
+}
 
 
 def test_shopifys_handles_are_told_in_english_and_its_markets_are_not() -> None:

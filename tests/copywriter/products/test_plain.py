@@ -24,10 +24,12 @@ from adcreative.errors import CopywriterError
         ("Tote Bag (SKU-48213)", "Tote Bag"),
         ("Panela de Pressão de Pedra-Sabão - 5 Litros", "Panela de Pressão de Pedra-Sabão, 5 Litros"),
         ('Nordstjerna, 26"', 'Nordstjerna, 26"'),
-        ("Throw pillow covers, pack of two, rustic woven textured pillow cases for sofa, couch, bed, living room and more",
-         "Throw pillow covers"),
+        (
+            "Throw pillow covers, pack of two, rustic woven textured pillow cases for sofa, couch, bed, living room and more",
+            "Throw pillow covers",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_title_loses_its_noise_and_nothing_else(raw: str, title: str) -> None:
     brand = "adidas" if raw.startswith("adidas") else "Pell"
     assert clean_title(raw, brand)[0] == title
@@ -35,9 +37,12 @@ def test_a_title_loses_its_noise_and_nothing_else(raw: str, title: str) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    ["SALE - 50% OFF", "x" * 120,
-     "31 pieces of black, white, blue, confetti latex balloons, wedding decoration, birthday party decoration"],
-)  # fmt: skip
+    [
+        "SALE - 50% OFF",
+        "x" * 120,
+        "31 pieces of black, white, blue, confetti latex balloons, wedding decoration, birthday party decoration",
+    ],
+)
 def test_a_title_that_names_nothing_or_everything_is_refused(raw: str) -> None:
     with pytest.raises(CopywriterError, match=r"names no product|pile of search words"):
         clean_title(raw)
@@ -45,9 +50,19 @@ def test_a_title_that_names_nothing_or_everything_is_refused(raw: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["yes", "N/A", "https://x.com", "A1B2-4711", "20481234", "a, b, c, d", "Soft. Warm.", "x" * 80, "default",
-     "one two three four five six seven eight nine"],
-)  # fmt: skip
+    [
+        "yes",
+        "N/A",
+        "https://x.com",
+        "A1B2-4711",
+        "20481234",
+        "a, b, c, d",
+        "Soft. Warm.",
+        "x" * 80,
+        "default",
+        "one two three four five six seven eight nine",
+    ],
+)
 def test_codes_flags_lists_and_sentences_are_no_facts(value: str) -> None:
     assert tidy_value(value) == ""
 

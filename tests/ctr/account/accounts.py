@@ -66,11 +66,16 @@ def plant_account(
         truth.append(float(special.expit(log_odds)))
         creatives.append(
             Creative(
-                ad_name=f"ad {row}", headline=f"{opening} {rng.integers(40)}", description=ending, platform="meta",
-                impressions=int(shown[row]), clicks=int(rng.binomial(shown[row], truth[-1])), row=row + 1,
+                ad_name=f"ad {row}",
+                headline=f"{opening} {rng.integers(40)}",
+                description=ending,
+                platform="meta",
+                impressions=int(shown[row]),
+                clicks=int(rng.binomial(shown[row], truth[-1])),
+                row=row + 1,
                 context={"device": device, "age": age, "interest": ";".join(interests)},
             )
-        )  # fmt: skip
+        )
     return PlantedAccount(creatives, [CreativeFeatures() for _ in creatives], np.array(truth))
 
 

@@ -123,9 +123,11 @@ def test_new_words_are_worth_what_such_words_were_worth(models: Models, account:
 
 def test_evidence_names_language_and_unknown_columns(models: Models, account: PlantedAccount) -> None:
     german = replace(
-        account.creatives[0], headline="Günstige Schuhe für lange Tage", description="Jetzt bestellen und sparen",
+        account.creatives[0],
+        headline="Günstige Schuhe für lange Tage",
+        description="Jetzt bestellen und sparen",
         context={"device": "television", "age": "18-24"},
-    )  # fmt: skip
+    )
     said = models[0].evidence_for(german, CreativeFeatures())
     assert 'device "television" was not in the training data' in said
     assert "in German, in which it has learnt from no ad" in said
@@ -135,11 +137,15 @@ def test_evidence_names_language_and_unknown_columns(models: Models, account: Pl
 
 def test_groups_hold_ads_of_one_text_or_test_together() -> None:
     ads = [
-        Creative(headline="A"), Creative(headline="a "), Creative(headline="B", test_id="t"),
-        Creative(headline="C", test_id="t"), Creative(headline="C"), Creative(file_name="x.png"),
+        Creative(headline="A"),
+        Creative(headline="a "),
+        Creative(headline="B", test_id="t"),
+        Creative(headline="C", test_id="t"),
+        Creative(headline="C"),
+        Creative(file_name="x.png"),
         Creative(file_name="x.png", context={"age": "18-24"}),
         Creative(file_name="y.png"),
-    ]  # fmt: skip
+    ]
     group = number_groups(ads).tolist()
     assert group[0] == group[1]
     assert group[2] == group[3] == group[4]
@@ -175,8 +181,10 @@ def test_a_fit_takes_one_thread_and_leaves_the_others_as_they_were(account: Plan
 
 def test_other_encoders_and_other_artefacts_are_refused(models: Models, tmp_path: Path) -> None:
     model = AccountModel(
-        models[0].known, ood_scores={}, notes={**models[0].notes, "encoder_hashes": {"words": "abc"}},
-    )  # fmt: skip
+        models[0].known,
+        ood_scores={},
+        notes={**models[0].notes, "encoder_hashes": {"words": "abc"}},
+    )
     with pytest.raises(ArtifactError, match="fitted with words abc, here it is def"):
         model.check_encoders({"words": "def"})
     models[0].save(tmp_path / "model")

@@ -33,11 +33,15 @@ def plant_pictures(num: int, seed: int) -> tuple[Ads, np.ndarray]:
     truth = special.expit(-3.5 + 0.5 * image[:, 0] + 0.2 * (brand - 2))
     creatives = [
         Creative(
-            ad_name=f"ad {row}", file_name=f"{row}.png", headline=f"coat {row % 40}", brand=f"brand {brand[row]}",
-            impressions=4_000, clicks=int(rng.binomial(4_000, truth[row])),
+            ad_name=f"ad {row}",
+            file_name=f"{row}.png",
+            headline=f"coat {row % 40}",
+            brand=f"brand {brand[row]}",
+            impressions=4_000,
+            clicks=int(rng.binomial(4_000, truth[row])),
         )
         for row in range(num)
-    ]  # fmt: skip
+    ]
     return Ads(creatives, [CreativeFeatures(image=one) for one in image]), truth
 
 

@@ -49,11 +49,15 @@ def test_what_words_mean_carries_over_to_new_groups_in_a_plain_regression() -> N
     log_odds = -3.0 + 4.0 * encoder.encode(texts)[:, 0] + 0.5 * (np.arange(400) % 2)
     ads = [
         Creative(
-            headline=text, category=f"group {number // 10}", placement=("feed", "story")[number % 2], impressions=3_000,
-            clicks=int(rng.binomial(3_000, special.expit(log_odds[number]))), row=number + 1,
+            headline=text,
+            category=f"group {number // 10}",
+            placement=("feed", "story")[number % 2],
+            impressions=3_000,
+            clicks=int(rng.binomial(3_000, special.expit(log_odds[number]))),
+            row=number + 1,
         )
         for number, text in enumerate(texts)
-    ]  # fmt: skip
+    ]
     table = read_table(ads, [CreativeFeatures()] * len(ads), text_encoder=encoder)
     learnt, asked = np.arange(300), np.arange(300, 400)
     fitted = AccountEncoder.fit(table.rows(learnt), seed=0)
@@ -128,12 +132,15 @@ def test_what_good_groups_happen_to_use_is_given_no_credit_for_them() -> None:
     levels = np.sort(rng.normal(0.0, 0.4, 16))
     ads = [
         Creative(
-            headline=f"line {rng.integers(30)}", category=f"group {group}", cta="Sign up" if group >= 13 else "Shop now",
-            impressions=4_000, clicks=int(rng.binomial(4_000, special.expit(-3.0 + levels[group] + rng.normal(0, 0.05)))),
+            headline=f"line {rng.integers(30)}",
+            category=f"group {group}",
+            cta="Sign up" if group >= 13 else "Shop now",
+            impressions=4_000,
+            clicks=int(rng.binomial(4_000, special.expit(-3.0 + levels[group] + rng.normal(0, 0.05)))),
             row=row + 1,
         )
         for row, group in enumerate(rng.integers(16, size=240))
-    ]  # fmt: skip
+    ]
     model, _, _ = fit_account(ads, [CreativeFeatures()] * len(ads), seed=0)
     assert model.group_column == "category"
     assert model.new is not None

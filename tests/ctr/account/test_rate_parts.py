@@ -31,9 +31,12 @@ def mixed(*blocks: str) -> MixedModel:
 
 
 MEMBERS: Mapping[str, Member] = {
-    MEAN: MeanRate(0.0), COLUMNS: mixed("device"), WORDS: CappedLogistic(["words", "characters"], 0.0, NOTHING),
-    MIXED: mixed("device", "characters", "picture", "faces"), TREES: BoostedTrees(0.0, 0, *(NOTHING,) * 6),
-}  # fmt: skip
+    MEAN: MeanRate(0.0),
+    COLUMNS: mixed("device"),
+    WORDS: CappedLogistic(["words", "characters"], 0.0, NOTHING),
+    MIXED: mixed("device", "characters", "picture", "faces"),
+    TREES: BoostedTrees(0.0, 0, *(NOTHING,) * 6),
+}
 
 
 @pytest.mark.parametrize(
@@ -81,12 +84,16 @@ def test_an_account_whose_columns_tell_all_needs_no_picture() -> None:
     truth = [special.expit(special.logit(0.05) + worth[one.context["device"]]) for one in plain.creatives]
     creatives = [
         Creative(
-            ad_name=one.ad_name, headline=f"lamp {one.row}", image_u8=PIXELS, row=one.row,
-            context={"device": one.context["device"]}, impressions=one.impressions,
+            ad_name=one.ad_name,
+            headline=f"lamp {one.row}",
+            image_u8=PIXELS,
+            row=one.row,
+            context={"device": one.context["device"]},
+            impressions=one.impressions,
             clicks=int(rng.binomial(one.impressions or 0, rate)),
         )
         for one, rate in zip(plain.creatives, truth, strict=True)
-    ]  # fmt: skip
+    ]
     features = [CreativeFeatures(look=rng.normal(size=6).astype(np.float32)) for _ in creatives]
     model = fit_account(creatives[:120], features[:120], seed=0)[0]
     assert model.rate_parts == frozenset()

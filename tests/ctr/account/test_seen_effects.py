@@ -37,11 +37,13 @@ def plant(effects: dict[str, float], *, num: int = 240, seed: int = 0, placement
         )
         features.append(
             CreativeFeatures(
-                look=looks[picture], image=np.full(8, picture, np.float32), face_shares=np.full(faces, 0.1, np.float32),
+                look=looks[picture],
+                image=np.full(8, picture, np.float32),
+                face_shares=np.full(faces, 0.1, np.float32),
                 face_attributes=np.zeros((faces, len(FACE_ATTRIBUTES)), np.float32),
                 face_codes=np.zeros((faces, 512), np.float32),
             )
-        )  # fmt: skip
+        )
     return creatives, features
 
 

@@ -23,10 +23,16 @@ def test_rates_by_device_and_by_the_weekday_of_a_date_column(tmp_path: Path) -> 
     for number in range(168):
         day, device = date(2026, 3, 2) + timedelta(number % 28), "mobile" if number % 2 else "desktop"
         rate = 0.02 * (2.0 if day.weekday() >= 5 else 1.0) * (1.5 if device == "mobile" else 1.0)
-        rows.append({
-            "ad_name": f"ad {number}", "headline": f"winter coats {number // 6}", "device": device, "date": day.isoformat(),
-            "impressions": 4_000, "clicks": rng.binomial(4_000, rate),
-        })  # fmt: skip
+        rows.append(
+            {
+                "ad_name": f"ad {number}",
+                "headline": f"winter coats {number // 6}",
+                "device": device,
+                "date": day.isoformat(),
+                "impressions": 4_000,
+                "clicks": rng.binomial(4_000, rate),
+            }
+        )
     pd.DataFrame(rows).to_csv(tmp_path / "ads.csv", index=False)
     creatives = read_catalog(tmp_path / "ads.csv").creatives
     model, _, _ = fit_account(creatives, [CreativeFeatures()] * len(creatives), seed=0)

@@ -34,10 +34,15 @@ def plant(num: int, effects: dict[str, float], *, seed: int = 0, group_spread: f
         shown = int(rng.integers(4_000, 12_000))
         creatives.append(
             Creative(
-                headline=line.capitalize(), category=SHOES[group], platform="meta", impressions=shown, row=row + 1,
-                clicks=int(rng.binomial(shown, special.expit(log_odds))), context={"device": device},
+                headline=line.capitalize(),
+                category=SHOES[group],
+                platform="meta",
+                impressions=shown,
+                row=row + 1,
+                clicks=int(rng.binomial(shown, special.expit(log_odds))),
+                context={"device": device},
             )
-        )  # fmt: skip
+        )
     return creatives
 
 

@@ -183,8 +183,13 @@ def plant_worded(account: Worded, num: int, *, rate: float, seed: int) -> list[C
     truth = special.expit(special.logit(rate) + np.array([worth[a] + worth[b] for a, b in chosen]) + rng.normal(0, 0.1, num))
     return [
         Creative(
-            ad_name=f"ad {row}", headline=headline, description=description, platform="google", row=row + 1,
-            impressions=int(shown[row]), clicks=int(rng.binomial(shown[row], truth[row])),
+            ad_name=f"ad {row}",
+            headline=headline,
+            description=description,
+            platform="google",
+            row=row + 1,
+            impressions=int(shown[row]),
+            clicks=int(rng.binomial(shown[row], truth[row])),
         )
         for row, (headline, description) in enumerate(chosen)
-    ]  # fmt: skip
+    ]

@@ -52,18 +52,24 @@ class World:
         """Seven tenths to learn from, a tenth and a half each to choose by and to measure on."""
         a, b = int(0.7 * len(self.ids)), int(0.85 * len(self.ids))
         rows = CompressionRows(
-            train=Stream(self.rows(slice(0, a))), choose=self.rows(slice(a, b)),  # type: ignore[arg-type]
-            held=self.rows(slice(b, None)), held_role="test",
-        )  # fmt: skip
+            train=Stream(self.rows(slice(0, a))),
+            choose=self.rows(slice(a, b)),  # type: ignore[arg-type]
+            held=self.rows(slice(b, None)),
+            held_role="test",
+        )
         return Work(rows=rows, seed=seed, tuning=TuneConfig(**{"batch_size": 512, "learning_rate": 1e-3, **tuning}))
 
     @property
     def encoding(self) -> LogEncoding:
         names = tuple(f"c{number}" for number in range(len(self.sizes)))
         return LogEncoding(
-            schema=LogSchema(label="click", categorical=names), hashed={}, means={}, stds={}, widths={},
+            schema=LogSchema(label="click", categorical=names),
+            hashed={},
+            means={},
+            stds={},
+            widths={},
             vocabularies={name: tuple(f"v{k}" for k in range(size)) for name, size in zip(names, self.sizes, strict=True)},
-        )  # fmt: skip
+        )
 
 
 def world(ids: np.ndarray, truth: np.ndarray, rng: np.random.Generator, sizes: tuple[int, ...]) -> World:

@@ -20,10 +20,16 @@ from adcreative.ctr.training.log_stream import EncodedStream, LogFile
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        (np.array([1, 2]), ["1", "2"]), (np.array([3.0, np.nan, 4.5]), ["3", "4.5"]), (["a", None, 7.0], ["a", "7"]),
-        ("a^^b", ["a", "b"]), (None, []), (float("nan"), []), (np.array(["x"], object), ["x"]), ([], []),
+        (np.array([1, 2]), ["1", "2"]),
+        (np.array([3.0, np.nan, 4.5]), ["3", "4.5"]),
+        (["a", None, 7.0], ["a", "7"]),
+        ("a^^b", ["a", "b"]),
+        (None, []),
+        (float("nan"), []),
+        (np.array(["x"], object), ["x"]),
+        ([], []),
     ],
-)  # fmt: skip
+)
 def test_a_list_s_values_read_as_those_of_a_column(values: Any, expected: list[str]) -> None:
     assert split_lists(pd.Series([values], dtype=object), "^") == [expected]
 

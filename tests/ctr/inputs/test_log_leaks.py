@@ -80,9 +80,12 @@ def test_tables_that_no_memory_holds_are_refused_in_a_sentence(tmp_path: Path, m
         ConfigError, match=r'the tables need .* GiB, this machine has .*; "user" alone has 100,000,002 rows\. Lower'
     ):
         pipeline.train_log(
-            tmp_path / "log.parquet", tmp_path / "out", schema=tmp_path / "schema.toml", network="dnn",
+            tmp_path / "log.parquet",
+            tmp_path / "out",
+            schema=tmp_path / "schema.toml",
+            network="dnn",
             settings=tmp_path / "s.toml",
-        )  # fmt: skip
+        )
 
 
 def test_times_of_a_written_log_are_compared_as_days() -> None:

@@ -91,9 +91,10 @@ def planted_histories(num: int, *, seed: int, length: int = 20, num_categories: 
     truth = 2.0 * ((2 * sign - 1) * is_alike).sum(axis=1)
     spec = LogSpec(categorical={"item": 2 * num_categories + 2}, sequences={"past": "item"})
     batch = LogBatch(
-        ids=torch.from_numpy((2 * target + 2)[:, None]), numbers=torch.zeros(num, 0),
+        ids=torch.from_numpy((2 * target + 2)[:, None]),
+        numbers=torch.zeros(num, 0),
         history={"past": torch.from_numpy(2 * category + sign + 2)},
-    )  # fmt: skip
+    )
     return World(spec, batch, draw_labels(truth.astype(float), rng), truth.astype(float))
 
 

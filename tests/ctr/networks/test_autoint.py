@@ -97,10 +97,11 @@ def test_network_on_microlens_ignores_the_history_and_nothing_else() -> None:
     empty = MicroLensItems(history.ids * 0, history.tags * 0, history.embeddings * 0)
     assert torch.equal(network(levels, target, empty), plain)
     others = [
-        (levels + 1, target), (levels, MicroLensItems(target.ids + 1, target.tags, target.embeddings)),
+        (levels + 1, target),
+        (levels, MicroLensItems(target.ids + 1, target.tags, target.embeddings)),
         (levels, MicroLensItems(target.ids, target.tags + 1, target.embeddings)),
         (levels, MicroLensItems(target.ids, target.tags, target.embeddings + 1)),
-    ]  # fmt: skip
+    ]
     for other_levels, other in others:
         assert float((network(other_levels, other, history) - plain).abs().min()) > 1e-5
 

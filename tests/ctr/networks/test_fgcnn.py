@@ -14,9 +14,12 @@ from tests.ctr.nn.test_layers import seeded
 def config(num_layers: int, pool: int, kernel: int = 3) -> FGCNNConfig:
     one = (1,) * num_layers
     return FGCNNConfig(
-        channels=tuple(3 * k for k in one), kernel_heights=tuple(kernel * k for k in one),
-        pool_sizes=tuple(pool * k for k in one), new_maps=tuple(3 * k for k in one), hidden_dims=(8,),
-    )  # fmt: skip
+        channels=tuple(3 * k for k in one),
+        kernel_heights=tuple(kernel * k for k in one),
+        pool_sizes=tuple(pool * k for k in one),
+        new_maps=tuple(3 * k for k in one),
+        hidden_dims=(8,),
+    )
 
 
 def network_of(num_fields: int, settings: FGCNNConfig, dim: int = 4) -> tuple[FGCNN, InputShape]:

@@ -33,10 +33,13 @@ SMALL: dict[str, Any] = {
     "autoint": AutoIntConfig(attention_dim=8, num_layers=2),
     "fgcnn": FGCNNConfig(channels=(3, 4), kernel_heights=(3, 4), pool_sizes=(2, 2), new_maps=(2, 2), hidden_dims=(16,)),
     "finalmlp": FinalMLPConfig(hidden_dims_1=(16, 8), hidden_dims_2=(12,), gate_dims=(8,), num_heads=4, context_1=("c0",)),
-    "optinter": OptInterConfig(hidden_dims=(16,)), "adaptdhm": AdaptDHMConfig(hidden_dims=(16, 8)),
-    "esmm": ESMMConfig(hidden_dims=(16, 8)), "din": DINConfig(attention_dims=(8,), hidden_dims=(16, 8)),
-    "qin": QINConfig(num_layers=2, num_rows=2), "sdim": SDIMConfig(num_hashes=12, short_length=3, hidden_dims=(16, 8)),
-}  # fmt: skip
+    "optinter": OptInterConfig(hidden_dims=(16,)),
+    "adaptdhm": AdaptDHMConfig(hidden_dims=(16, 8)),
+    "esmm": ESMMConfig(hidden_dims=(16, 8)),
+    "din": DINConfig(attention_dims=(8,), hidden_dims=(16, 8)),
+    "qin": QINConfig(num_layers=2, num_rows=2),
+    "sdim": SDIMConfig(num_hashes=12, short_length=3, hidden_dims=(16, 8)),
+}
 
 
 class Stranger(nn.Identity):

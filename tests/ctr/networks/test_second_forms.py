@@ -71,8 +71,12 @@ def test_fgcnn(num_fields: int, pool: int, kernel: int) -> None:
                                 total += sum(weight[c, j, k, 0] * current[j, place, d] for j in range(len(current)))
                         mapped[c, h, d] = math.tanh(total)
             out_height = math.ceil(height / pool)
-            current = np.array([[[mapped[c, h * pool : (h + 1) * pool, d].max() for d in range(dim)] for h in range(out_height)]
-                                for c in range(len(bias))])  # fmt: skip
+            current = np.array(
+                [
+                    [[mapped[c, h * pool : (h + 1) * pool, d].max() for d in range(dim)] for h in range(out_height)]
+                    for c in range(len(bias))
+                ]
+            )
             new = np.tanh(linear(state, f"layers.{layer}.recombine", current.reshape(-1)))
             rows += list(new.reshape(out_height * maps, dim))
         products = [rows[i] @ rows[j] for i in range(len(rows)) for j in range(i + 1, len(rows))]

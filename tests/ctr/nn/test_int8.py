@@ -26,8 +26,11 @@ def test_what_is_quantised_is_packed_and_comes_back_bit_for_bit(seed: int, axis:
 
 
 def test_other_tensors_are_left_alone() -> None:
-    tensors = {"a": np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32), "b": np.ones(3, np.float32),
-               "c": np.ones((2, 2), np.int32)}  # fmt: skip
+    tensors = {
+        "a": np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32),
+        "b": np.ones(3, np.float32),
+        "c": np.ones((2, 2), np.int32),
+    }
     assert all(np.array_equal(found, tensors[name]) for name, found in pack_int8(tensors).items())
 
 

@@ -21,9 +21,7 @@ class Noisy(Trainer):
     def __init__(self, decay: float, num_epochs: int = 3) -> None:
         network = nn.Linear(3, 1, bias=False)
         nn.init.zeros_(network.weight)
-        super().__init__(
-            network, torch.optim.SGD(network.parameters(), lr=0.2), max_epochs=num_epochs, average_decay=decay
-        )  # fmt: skip
+        super().__init__(network, torch.optim.SGD(network.parameters(), lr=0.2), max_epochs=num_epochs, average_decay=decay)
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         rng = np.random.default_rng([7, epoch])

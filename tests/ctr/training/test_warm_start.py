@@ -60,8 +60,12 @@ def test_equals_the_mixed_model_in_its_primal_form() -> None:
         std = warm_start.HEADLINE_STD if name in ("text", "wording") else std
         blocks.append(values)
         variances.append(np.full(values.shape[1], std**2 / values.shape[1]))
-    fresh = build_ctr_model("linear", FeatureBuilder.fit(world.creatives, world.features, np.arange(90)).spec, CTRModelConfig(),
-                            generator=torch.Generator().manual_seed(0)).eval()  # fmt: skip
+    fresh = build_ctr_model(
+        "linear",
+        FeatureBuilder.fit(world.creatives, world.features, np.arange(90)).spec,
+        CTRModelConfig(),
+        generator=torch.Generator().manual_seed(0),
+    ).eval()
     appeal = batch.dense["appeal"].double().numpy() * float(fresh.wide.log_appeal_weight.detach().exp())  # type: ignore[union-attr,operator]
     blocks.append(appeal)
     variances.append(np.full(1, warm_start.APPEAL_STD**2))
@@ -139,10 +143,12 @@ def plant_two_kinds(num: int, *, beside: float, alone: float) -> PlantedWorld:
         truth.append(log_odds)
         creatives.append(
             Creative(
-                headline=f"line {row}", test_id=f"test {row // 4}", impressions=20_000,
+                headline=f"line {row}",
+                test_id=f"test {row // 4}",
+                impressions=20_000,
                 clicks=int(rng.binomial(20_000, 1 / (1 + np.exp(-log_odds)))),
             )
-        )  # fmt: skip
+        )
         picture = rng.normal(size=4).astype(np.float32) if has_picture else None
         features.append(CreativeFeatures(appeal=appeal, image=picture))
     return PlantedWorld(creatives, features, np.array(truth))

@@ -147,14 +147,27 @@ def test_planted_slope_and_share_are_found() -> None:
     assert (controls.realised_share, controls.num_tests) == (None, 0)
     perfect = recalibrate(outcomes(slope=1, intercept=0, share=1))
     assert (perfect.real_by_predicted, perfect.slope, perfect.realised_share) == (
-        pytest.approx(1, abs=1e-4), pytest.approx(1, abs=1e-3), pytest.approx(1, abs=1e-3),
-    )  # fmt: skip
+        pytest.approx(1, abs=1e-4),
+        pytest.approx(1, abs=1e-3),
+        pytest.approx(1, abs=1e-3),
+    )
 
 
 def test_a_slope_is_found_where_whole_newton_steps_never_settled() -> None:
     counts = ((0.012, 10_000, 180), (0.007, 1_000, 4), (0.203, 1_000, 203))
-    rows = [{"ctr_predicted": p, "impressions": n, "clicks": c, "ctr_real": c / n, "run_hash": "r", "campaign": "c",
-             "test": str(p), "arm": "control"} for p, n, c in counts]  # fmt: skip
+    rows = [
+        {
+            "ctr_predicted": p,
+            "impressions": n,
+            "clicks": c,
+            "ctr_real": c / n,
+            "run_hash": "r",
+            "campaign": "c",
+            "test": str(p),
+            "arm": "control",
+        }
+        for p, n, c in counts
+    ]
     assert recalibrate(rows).slope == pytest.approx(0.88224, abs=1e-5)
 
 

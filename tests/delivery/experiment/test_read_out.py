@@ -87,9 +87,11 @@ def test_evidence_equals_plain_numerical_integration_over_days() -> None:
 def test_a_day_that_is_better_for_both_arms_is_no_evidence() -> None:
     """Simpson: equal rates on each day, but the variant ran mostly on the good day."""
     rows = [
-        ArmDay(arm="a", day="1", impressions=90_000, clicks=900), ArmDay(arm="b", day="1", impressions=10_000, clicks=100),
-        ArmDay(arm="a", day="2", impressions=10_000, clicks=300), ArmDay(arm="b", day="2", impressions=90_000, clicks=2700),
-    ]  # fmt: skip
+        ArmDay(arm="a", day="1", impressions=90_000, clicks=900),
+        ArmDay(arm="b", day="1", impressions=10_000, clicks=100),
+        ArmDay(arm="a", day="2", impressions=10_000, clicks=300),
+        ArmDay(arm="b", day="2", impressions=90_000, clicks=2700),
+    ]
     arm = read_out(rows, control="a").arms[0]
     assert arm.answer == "go on"
     assert arm.uplift_low < 0 < arm.uplift_high  # type: ignore[operator]
@@ -162,9 +164,17 @@ def test_impossible_questions_are_refused(rows: list[ArmDay], options: dict, mes
 
 def arm_days(arm: str, num_days: int, *, spend: float, conversions: float, value: float) -> list[ArmDay]:
     return [
-        ArmDay(arm=arm, day=f"{day:02d}", impressions=5_000, clicks=100, spend=spend, conversions=conversions,
-               revenue=conversions * value) for day in range(num_days)
-    ]  # fmt: skip
+        ArmDay(
+            arm=arm,
+            day=f"{day:02d}",
+            impressions=5_000,
+            clicks=100,
+            spend=spend,
+            conversions=conversions,
+            revenue=conversions * value,
+        )
+        for day in range(num_days)
+    ]
 
 
 def test_arms_are_compared_by_cost_and_by_return() -> None:
@@ -177,8 +187,10 @@ def test_arms_are_compared_by_cost_and_by_return() -> None:
     assert [arm.answer for arm in by_clicks.arms] == ["go on", "go on"]
     assert by_clicks.control_value == 0.02
     for metric, control_value, values in (
-        ("cpc", 1.0, [0.5, 2.0]), ("cost_per_conversion", 10.0, [5.0, 20.0]), ("roas", 3.0, [6.0, 1.5]),
-    ):  # fmt: skip
+        ("cpc", 1.0, [0.5, 2.0]),
+        ("cost_per_conversion", 10.0, [5.0, 20.0]),
+        ("roas", 3.0, [6.0, 1.5]),
+    ):
         found = read_out(rows, control="control", metric=metric)
         assert [(arm.arm, arm.answer) for arm in found.arms] == [("cheaper", "winner"), ("dearer", "loser")]
         assert found.control_value == pytest.approx(control_value)
@@ -211,9 +223,12 @@ def test_cents_and_large_amounts_are_compared_alike() -> None:
 
 @pytest.mark.parametrize(
     ("metric", "message"),
-    [("cpm", 'no metric named "cpm"; known: ctr, cpc'), ("cpc", "no spend, of which cpc"),
-     ("roas", "no revenue and no spend, of which roas is made")],
-)  # fmt: skip
+    [
+        ("cpm", 'no metric named "cpm"; known: ctr, cpc'),
+        ("cpc", "no spend, of which cpc"),
+        ("roas", "no revenue and no spend, of which roas is made"),
+    ],
+)
 def test_a_metric_without_its_columns_is_refused(metric: str, message: str) -> None:
     rows = [ArmDay(arm=arm, impressions=100, clicks=2) for arm in ("control", "b")]
     with pytest.raises(ConfigError, match=message):

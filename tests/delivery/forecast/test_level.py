@@ -39,9 +39,16 @@ def plant(world: str, log_days: int, num: int, seed: int = 0) -> tuple[np.ndarra
     duration = (last - start + 1).astype(float)
     clicks = np.round(1000 * duration * np.exp(-4 + 0.3 * x[:, 2]))
     return x, Lifetimes(
-        names=tuple(map(str, range(num))), start=start, duration=duration, ended=last <= log_days - 1 - GRACE, early=x,
-        impressions=1000 * duration, clicks=clicks, last_day=log_days - 1, screens=(),
-    )  # fmt: skip
+        names=tuple(map(str, range(num))),
+        start=start,
+        duration=duration,
+        ended=last <= log_days - 1 - GRACE,
+        early=x,
+        impressions=1000 * duration,
+        clicks=clicks,
+        last_day=log_days - 1,
+        screens=(),
+    )
 
 
 @lru_cache(maxsize=3)
@@ -138,8 +145,9 @@ def test_a_model_that_loses_is_not_used(merit: dict[str, float], method: str) ->
 
 def test_a_model_whose_level_stays_off_is_not_used() -> None:
     figures: dict[str, dict[str, float | None]] = {
-        "cox": {"short": 0.7, "long": 0.7, "all": 0.7}, "further": {"short": 0.8, "long": 0.8, "all": 0.7}
-    }  # fmt: skip
+        "cox": {"short": 0.7, "long": 0.7, "all": 0.7},
+        "further": {"short": 0.8, "long": 0.8, "all": 0.7},
+    }
     assert choose_method(figures, {"cox": None, "further": 0.02}) == "further"
     assert choose_method(figures, {"cox": None, "further": 0.04}) == "cox"
     assert choose_method(figures, {"cox": 0.05, "further": 0.04}) == "kaplan-meier"

@@ -70,9 +70,12 @@ def test_the_slope_is_that_of_the_likelihood() -> None:
 
 def test_too_little_data_is_said_and_listed_last() -> None:
     rows = [
-        *make_rows("short", -0.5, seed=1, days=4), *make_rows("few", -0.5, seed=2, shown=20), *make_rows("falls", -0.3, seed=3),
-        *make_rows("steady", 0.0, seed=4), ResultRow(ad_name="undated", impressions=1000, clicks=90),
-    ]  # fmt: skip
+        *make_rows("short", -0.5, seed=1, days=4),
+        *make_rows("few", -0.5, seed=2, shown=20),
+        *make_rows("falls", -0.3, seed=3),
+        *make_rows("steady", 0.0, seed=4),
+        ResultRow(ad_name="undated", impressions=1000, clicks=90),
+    ]
     found = {one.name: one for one in measure_fatigue(rows)}
     assert list(found)[:2] == ["falls", "steady"]
     assert found["short"].missing == "4 periods over 3 days"
@@ -83,8 +86,11 @@ def test_too_little_data_is_said_and_listed_last() -> None:
 
 def test_rows_of_one_day_are_added_up_and_the_account_is_one_ad() -> None:
     rows = make_rows("a", -0.2, seed=5)
-    halves = [ResultRow(ad_name=n, impressions=row.impressions, clicks=row.clicks, date_start=row.date_start) for row in rows
-              for n in ("a", "b")]  # fmt: skip
+    halves = [
+        ResultRow(ad_name=n, impressions=row.impressions, clicks=row.clicks, date_start=row.date_start)
+        for row in rows
+        for n in ("a", "b")
+    ]
     (together,) = measure_fatigue(halves, together="all ads")
     assert together.name == "all ads"
     assert together.series[0][1:] == (6000, 2 * rows[0].clicks)

@@ -29,9 +29,12 @@ def planted(num_slates: int = 30_000, num_items: int = 200, size: int = 8) -> tu
     chosen = (rng.random((num_slates, 1)) > chance).sum(axis=1) - 1  # -1: nothing
     clicked = chosen[:, None] == np.arange(size)
     slates = Slates(
-        item=shown.ravel(), slate=np.repeat(np.arange(num_slates), size), position=np.tile(np.arange(size), num_slates),
-        clicked=clicked.ravel(), num_items=num_items,
-    )  # fmt: skip
+        item=shown.ravel(),
+        slate=np.repeat(np.arange(num_slates), size),
+        position=np.tile(np.arange(size), num_slates),
+        clicked=clicked.ravel(),
+        num_items=num_items,
+    )
     return slates, utility, np.bincount(shown.ravel(), minlength=num_items)
 
 
@@ -66,8 +69,9 @@ def test_no_click_depends_on_the_length_and_places_have_effects() -> None:
         slate += [number] * size
         position += range(size)
         clicked += [at == pick for at in range(size)]
-    model = fit_slate_model(Slates(item=np.array(item), slate=np.array(slate), position=np.array(position),
-                                   clicked=np.array(clicked), num_items=20))  # fmt: skip
+    model = fit_slate_model(
+        Slates(item=np.array(item), slate=np.array(slate), position=np.array(position), clicked=np.array(clicked), num_items=20)
+    )
     assert model.no_click[6] - model.no_click[3] == pytest.approx(1.0, abs=0.25)
     assert model.position[:4] == pytest.approx([0, -0.4, -0.8, -1.2], abs=0.2)
     assert np.isnan(model.no_click[5])
@@ -96,8 +100,14 @@ def in_space(doubt: float) -> tuple[SlateModel, np.ndarray]:
             return -np.linalg.norm(places[None] - readers[:, None], axis=2)
 
     mean = -np.linalg.norm(places - reader, axis=1)
-    return Reader(attraction=mean, spread=np.full(400, doubt), no_click=np.zeros(9), position=np.zeros(8),
-                  group_mean=np.zeros(1), item_spread=1.0), places  # fmt: skip
+    return Reader(
+        attraction=mean,
+        spread=np.full(400, doubt),
+        no_click=np.zeros(9),
+        position=np.zeros(8),
+        group_mean=np.zeros(1),
+        item_spread=1.0,
+    ), places
 
 
 def diversity(slates: np.ndarray, places: np.ndarray) -> float:
@@ -170,9 +180,13 @@ def test_a_slate_of_half_a_weight_counts_half() -> None:
     clicked[::2] = rng.random(600) < np.array([0.1, 0.2, 0.3, 0.4])[item[::2]]
     once = Slates(item=item, slate=np.arange(1200) // 2, position=np.arange(1200) % 2, clicked=clicked, num_items=4)
     twice = Slates(
-        item=np.tile(item, 3), slate=np.arange(3600) // 2, position=np.arange(3600) % 2,
-        clicked=np.concatenate([clicked, clicked, ~clicked]), num_items=4, weight=np.repeat([0.5, 0.5, 0.0], 1200),
-    )  # fmt: skip
+        item=np.tile(item, 3),
+        slate=np.arange(3600) // 2,
+        position=np.arange(3600) % 2,
+        clicked=np.concatenate([clicked, clicked, ~clicked]),
+        num_items=4,
+        weight=np.repeat([0.5, 0.5, 0.0], 1200),
+    )
     one, other = fit_slate_model(once), fit_slate_model(twice)
     assert other.attraction == pytest.approx(one.attraction, abs=1e-3)
     assert other.spread == pytest.approx(one.spread, rel=1e-2)

@@ -47,8 +47,14 @@ def test_knee_of_one_and_of_equals() -> None:
 
 
 def test_finalists_are_useful_allowed_and_distinct() -> None:
-    front = [edit(1.5, 0.5, 1.5), edit(1.45, 0.49, 1.45), edit(1.5, 0.48, 2.0, headline=1), edit(0.8, 0.45, 0.8),
-             edit(0.1, -0.1, 0.1), edit(2.0, 0.9, 2.0, violation=0.1)]  # fmt: skip
+    front = [
+        edit(1.5, 0.5, 1.5),
+        edit(1.45, 0.49, 1.45),
+        edit(1.5, 0.48, 2.0, headline=1),
+        edit(0.8, 0.45, 0.8),
+        edit(0.1, -0.1, 0.1),
+        edit(2.0, 0.9, 2.0, violation=0.1),
+    ]
     chosen = choose_finalists(front, num_finalists=5)
     assert chosen == [front[3], front[0], front[2]]  # the knee first, then by lower bound; [1] looks like [0]
     assert choose_finalists(front, num_finalists=1) == [front[3]]
@@ -112,9 +118,15 @@ def test_the_interval_of_a_change_is_ninety_percent_around_what_is_expected() ->
 
 
 def plan(
-    line: int = 0, below: int = 0, button: int = 0, smile: float = 0.0, *, is_message: bool = False, layout: int = 0,
+    line: int = 0,
+    below: int = 0,
+    button: int = 0,
+    smile: float = 0.0,
+    *,
+    is_message: bool = False,
+    layout: int = 0,
     **look: float,
-) -> EditPlan:  # fmt: skip
+) -> EditPlan:
     strengths = np.array([look.get(name, 0.0) for name in ADJUSTMENTS])
     return EditPlan(
         lines=(line, below, button), scene=0, faces=np.array([[smile]]), look=strengths, is_message=is_message, layout=layout

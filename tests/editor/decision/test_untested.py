@@ -16,17 +16,40 @@ from adcreative.problem import Problem
 
 VERDICT: Verdict = give_verdict(chosen=0.3, low=0.1, judged=0.28, audited=0.25, audited_low=0.1, std=0.1)
 LINE = Alternative(
-    uplift=0.2, uplift_low=0.05, change=0.22, change_low=-0.05, change_high=0.5, identity=None, realism=None, size=1.0,
-    headline="new", description="", cta="", edits=(Edit(face=-1, direction="headline", strength=0.0),),
-)  # fmt: skip
+    uplift=0.2,
+    uplift_low=0.05,
+    change=0.22,
+    change_low=-0.05,
+    change_high=0.5,
+    identity=None,
+    realism=None,
+    size=1.0,
+    headline="new",
+    description="",
+    cta="",
+    edits=(Edit(face=-1, direction="headline", strength=0.0),),
+)
 RESULT = EditResult(
-    file_name="a.jpg", status="edited", headline_original="old", headline_edited="new", ctr_original=0.02,
-    ctr_original_judge=0.021, ctr_original_auditor=0.019, ctr_control=0.0201,
-    ctr_edited=move_rate(0.02, VERDICT.expected), ctr_edited_low=0.01, ctr_edited_high=0.05, ctr_edited_judge=0.028,
-    ctr_edited_auditor=0.025, uplift_low=0.05, uplift_high=0.6, change_by_words=VERDICT.expected,
-    problems=(VERDICT.reason, Problem("no_other_line")), search=SearchRecord(curve=((0.1, 0.1),), rendered=2),
+    file_name="a.jpg",
+    status="edited",
+    headline_original="old",
+    headline_edited="new",
+    ctr_original=0.02,
+    ctr_original_judge=0.021,
+    ctr_original_auditor=0.019,
+    ctr_control=0.0201,
+    ctr_edited=move_rate(0.02, VERDICT.expected),
+    ctr_edited_low=0.01,
+    ctr_edited_high=0.05,
+    ctr_edited_judge=0.028,
+    ctr_edited_auditor=0.025,
+    uplift_low=0.05,
+    uplift_high=0.6,
+    change_by_words=VERDICT.expected,
+    problems=(VERDICT.reason, Problem("no_other_line")),
+    search=SearchRecord(curve=((0.1, 0.1),), rendered=2),
     alternatives=(LINE, replace(LINE, edits=(Edit(face=0, direction="smile", strength=1.0),))),
-)  # fmt: skip
+)
 HALF = ChangeTransfer(words=0.5, words_between=0.0, picture=0.0, picture_between=0.0)
 
 

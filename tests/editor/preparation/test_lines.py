@@ -54,8 +54,14 @@ def test_lines_encoded_ahead_are_those_of_the_search_and_it_can_be_stopped() -> 
             self.read |= {(creative.headline, creative.body) for creative in creatives if creative.image_u8 is None}
             return super().extract(creatives)
 
-    ad = replace(fake_ad(), brand="Somnia", category="mattress", headline="Sleep well on cool wool", cta="",
-                 description="Cool wool, firm sides. Quick delivery by bike. A cover to wash.")  # fmt: skip
+    ad = replace(
+        fake_ad(),
+        brand="Somnia",
+        category="mattress",
+        headline="Sleep well on cool wool",
+        cta="",
+        description="Cool wool, firm sides. Quick delivery by bike. A cover to wash.",
+    )
     config = EditorConfig(num_headlines=3 * READ_AHEAD)
     (features,) = FakeExtractor().extract([ad])
     ahead, asked, stopped = Noting(), Noting(), Noting()
@@ -89,15 +95,18 @@ def test_headline_and_description_change_places_and_nothing_is_lost() -> None:
 @pytest.mark.parametrize(
     ("headline", "description", "heads"),
     [
-        ("Endlich gut schlafen", "100 Tage testen. Versand und Abholung gratis.",
-         ["100 Tage testen", "Versand und Abholung gratis"]),
+        (
+            "Endlich gut schlafen",
+            "100 Tage testen. Versand und Abholung gratis.",
+            ["100 Tage testen", "Versand und Abholung gratis"],
+        ),
         ("Weniger Strom, mehr Licht", "LED-Lampen ab 3,99 €", ["LED-Lampen ab 3,99 €"]),
         ("Śpij lepiej od dziś", "Bezpłatna dostawa i zwrot", ["Bezpłatna dostawa i zwrot"]),
         ("Niższe rachunki od zaraz", "Montaż w dwa dni. Gwarancja 10 lat.", []),
         ("Sleep at last", "Try 100 nights at home. Free returns.", ["Try 100 nights at home"]),
         ("Sleep at last", "100 nights. Free returns.", []),
     ],
-)  # fmt: skip
+)
 def test_a_short_offer_leads_where_one_word_says_what_takes_several_in_english(
     headline: str, description: str, heads: list[str]
 ) -> None:
@@ -119,8 +128,14 @@ def test_a_disclaimer_does_not_become_a_headline() -> None:
 
 
 def test_swapped_lines_are_among_those_to_choose_from() -> None:
-    ad = replace(fake_ad(), brand="Palmtrips", category="travel", headline="The off season, your way",
-                 description="Small hotels, fair prices, people who answer the phone.", cta="")  # fmt: skip
+    ad = replace(
+        fake_ad(),
+        brand="Palmtrips",
+        category="travel",
+        headline="The off season, your way",
+        description="Small hotels, fair prices, people who answer the phone.",
+        cta="",
+    )
     (features,) = FakeExtractor().extract([ad])
     lines, _ = build_lines(ad, features, fake_tools(copywriter=build_copywriter("template")), EditorConfig(), None)
     pair = "Small hotels, fair prices, people who answer the phone", "The off season, your way."
@@ -149,8 +164,14 @@ def test_words_that_make_no_other_line_are_told(headline: str, description: str,
 
 def test_of_an_ad_whose_headline_was_not_read_for_sure_no_line_is_made() -> None:
     tools, config = fake_tools(copywriter=build_copywriter("template")), EditorConfig(num_descriptions=12)
-    ad = replace(fake_ad(), brand="Somnia", category="mattress", headline="", cta="",
-                 description="Cool wool, firm sides. Quick delivery by bike. A cover to wash.")  # fmt: skip
+    ad = replace(
+        fake_ad(),
+        brand="Somnia",
+        category="mattress",
+        headline="",
+        cta="",
+        description="Cool wool, firm sides. Quick delivery by bike. A cover to wash.",
+    )
     (features,) = FakeExtractor().extract([ad])
     doubtful = replace(ad, read_note="no headline was read for sure")
     assert [len(build_lines(one, features, tools, config, None)[0].descriptions) > 1 for one in (ad, doubtful)] == [True, False]

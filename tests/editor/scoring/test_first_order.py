@@ -72,8 +72,12 @@ def test_picture_and_look_answer_by_the_area_of_the_face() -> None:
         def _one(self, creative: Creative) -> Any:
             features = super()._one(creative)
             smile = float(features.face_attributes[:, 0].sum())
-            return replace(features, image=np.array([1.0, 0.1 * smile]) / np.hypot(1.0, 0.1 * smile),  # type: ignore[type-var]
-                           look=np.array([smile]), face_shares=np.array([0.3, 0.1], np.float32))  # fmt: skip
+            return replace(
+                features,
+                image=np.array([1.0, 0.1 * smile]) / np.hypot(1.0, 0.1 * smile),  # type: ignore[type-var]
+                look=np.array([smile]),
+                face_shares=np.array([0.3, 0.1], np.float32),
+            )
 
     response, features, _ = measured(fake_ad(), extractor=Sees())
     strengths = np.zeros((2, 2, NUM_DIRECTIONS))

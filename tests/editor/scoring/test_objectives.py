@@ -43,9 +43,12 @@ def scorer(ad: Creative | None = None, rows: tuple[int, ...] = (0, 1), **changes
     opened = opened_faces(ad, features, FakeSession(ad.image_u8, rows))
     faces = measure_faces(opened, FakeExtractor(), SPACE.low, SPACE.high)
     parts = {
-        "space": SPACE, "lines": lines, "predictors": (FakePredictor(bumpy_surface),),
-        "surrogate": FirstOrderSurrogate(faces=faces), "config": careful(),
-    }  # fmt: skip
+        "space": SPACE,
+        "lines": lines,
+        "predictors": (FakePredictor(bumpy_surface),),
+        "surrogate": FirstOrderSurrogate(faces=faces),
+        "config": careful(),
+    }
     return CandidateScorer(ad, features, **{**parts, **changes})
 
 
@@ -208,9 +211,11 @@ def test_an_unchanged_face_is_exactly_itself_whatever_rounding_says() -> None:
     """Rounding noise of one bit would otherwise decide which of two equal edits dominates."""
     words, original, edited = genome({}, headline=1), genome({}), genome({0: 1.0})
     score = scorer()
-    seen = [score.features, score.features, *score._surrogate.apply(
-        score.features, SPACE.strengths([edited]), SPACE.adjustments([edited]), np.zeros(1, np.int64)
-    )]  # fmt: skip
+    seen = [
+        score.features,
+        score.features,
+        *score._surrogate.apply(score.features, SPACE.strengths([edited]), SPACE.adjustments([edited]), np.zeros(1, np.int64)),
+    ]
     noisy = [replace(one, face_codes=one.face_codes * np.float32(1 + 1e-7)) for one in seen]
     scores = [
         score.score_seen([words, original, edited], noisy, np.array([1 - 2**-53, 1.0, low])) for low in (0.9, 0.9 + 1e-12)

@@ -22,9 +22,16 @@ from adcreative.editor.space.genome import CandidateScore, GeneSpace, Individual
 
 LOW, HIGH = np.array([-1.5, -2.0, 0.0]), np.array([2.0, 0.5, 1.0])
 SPACE = GeneSpace(
-    num_faces=2, low=LOW, high=HIGH, num_headlines=4, num_descriptions=2, num_buttons=3, num_scenes=2,
-    adjustment_low=np.array([-1.0, 0.0]), adjustment_high=np.array([1.0, 0.5]),
-)  # fmt: skip
+    num_faces=2,
+    low=LOW,
+    high=HIGH,
+    num_headlines=4,
+    num_descriptions=2,
+    num_buttons=3,
+    num_scenes=2,
+    adjustment_low=np.array([-1.0, 0.0]),
+    adjustment_high=np.array([1.0, 0.5]),
+)
 SEEDS = st.integers(0, 2**32 - 1)
 
 

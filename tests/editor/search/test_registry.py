@@ -27,8 +27,11 @@ def hill(genomes: list[Individual], space: GeneSpace = SPACE) -> list[CandidateS
         low += 0.2 * (headline == 2) + 0.1 * float(np.sin(3 * s).sum())
         size = float(np.linalg.norm(s, axis=1).sum()) + 0.5 * (headline > 0)
         identity = 1 - 0.1 * size
-        scores.append(CandidateScore(uplift_mean=low, uplift_std=0, uplift_low=low, identity=identity, size=size,
-                                     violation=max(0.0, 0.5 - identity)))  # fmt: skip
+        scores.append(
+            CandidateScore(
+                uplift_mean=low, uplift_std=0, uplift_low=low, identity=identity, size=size, violation=max(0.0, 0.5 - identity)
+            )
+        )
     return scores
 
 
@@ -92,9 +95,13 @@ class TestEveryAlgorithm:
         seen: list[int] = []
         config = SearchConfig(algorithm=algorithm, population_size=6, generations=9)
         result = search_edits(
-            hill, SPACE, config, rng=np.random.default_rng(0),
-            progress=lambda generation, generations, best: seen.append(generation), should_stop=lambda: len(seen) >= 3,
-        )  # fmt: skip
+            hill,
+            SPACE,
+            config,
+            rng=np.random.default_rng(0),
+            progress=lambda generation, generations, best: seen.append(generation),
+            should_stop=lambda: len(seen) >= 3,
+        )
         assert seen == [0, 1, 2]
         assert not result.is_complete
         assert result.evaluations == 18
@@ -168,8 +175,13 @@ def test_nsga2_tries_each_line_by_itself_and_no_two_that_may_not_stand_in_one_ad
         asked += candidates
         if not generation:
             assert [space.words(single) for single in asked[1:7]] == [
-                (1, 0), (2, 2), (3, 0), (4, 0), (0, 1), (0, 2),
-            ]  # fmt: skip
+                (1, 0),
+                (2, 2),
+                (3, 0),
+                (4, 0),
+                (0, 1),
+                (0, 2),
+            ]
             assert not space.decode(asked[1:7]).any()
             assert {single[-2] for single in asked[1:7]} == {0.0}
     assert all(fits[int(one[-4]), int(one[-3])] for one in asked)

@@ -45,8 +45,15 @@ def test_each_look_moves_what_it_names_both_ways(name: str) -> None:
     assert editor.apply(image_u8, look(**{name: 1.0})).shape == image_u8.shape
 
 
-LOCKED = {"white": (255, 255, 255), "paper": (250, 248, 243), "grey": (128, 130, 126), "black": (8, 6, 10),
-          "light skin": (236, 188, 160), "dark skin": (120, 74, 54), "brand": (0, 120, 220)}  # fmt: skip
+LOCKED = {
+    "white": (255, 255, 255),
+    "paper": (250, 248, 243),
+    "grey": (128, 130, 126),
+    "black": (8, 6, 10),
+    "light skin": (236, 188, 160),
+    "dark skin": (120, 74, 54),
+    "brand": (0, 120, 220),
+}
 
 
 @pytest.mark.parametrize("strength", [-1.0, 1.0])

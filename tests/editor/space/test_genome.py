@@ -176,7 +176,12 @@ def test_a_plan_keeps_the_face_edit_that_alone_is_worth_most() -> None:
 
 
 def test_single_changes_are_the_ends_of_faces_and_looks() -> None:
-    one = GeneSpace(num_faces=1, low=np.array([-1.0, 0.0]), high=np.array([2.0, 0.1]), adjustment_low=np.array([-0.5]),
-                    adjustment_high=np.array([0.5]))  # fmt: skip
+    one = GeneSpace(
+        num_faces=1,
+        low=np.array([-1.0, 0.0]),
+        high=np.array([2.0, 0.1]),
+        adjustment_low=np.array([-0.5]),
+        adjustment_high=np.array([0.5]),
+    )
     found = one.decode(one.single_changes())
     assert found.tolist() == [[-1.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, -0.5], [0.0, 0.0, 0.5]]

@@ -20,9 +20,18 @@ from adcreative.errors import ArtifactError
 
 SIZES: dict[str, Any] = {"vocab_size": 50, "hidden_size": 96, "intermediate_size": 160, "num_hidden_layers": 3}
 TEXTS = [
-    "Sleep better tonight", "has [PAD] within", "<s> [CLS] hello [SEP] <|im_start|>", "Ünïcode straße – 50% OFF! 🎉",
-    "عنوان من اليمين إلى اليسار", "日本語の広告", "a" * 500, "word " * 300, "\u200f x\t tab\n\nlines", "don't he'll 3.14", "",
-]  # fmt: skip
+    "Sleep better tonight",
+    "has [PAD] within",
+    "<s> [CLS] hello [SEP] <|im_start|>",
+    "Ünïcode straße – 50% OFF! 🎉",
+    "عنوان من اليمين إلى اليسار",
+    "日本語の広告",
+    "a" * 500,
+    "word " * 300,
+    "\u200f x\t tab\n\nlines",
+    "don't he'll 3.14",
+    "",
+]
 
 
 @pytest.fixture(scope="module")

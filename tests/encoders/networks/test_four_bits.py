@@ -21,8 +21,14 @@ OF_THE_PACKAGE = {
     "Онлайн-курсы, ½ цены": (0.0366, -0.0043, -0.0491, -0.0778, 0.0388, -0.0283, -0.0058, 0.0429),
     "冬のコートが半額": (0.0332, -0.0474, -0.0378, -0.0623, 0.0061, -0.0225, -0.0168, 0.0188),
 }
-COATS = ("Winter coats for half the price", "Wintermäntel zum halben Preis", "Winterjassen voor de halve prijs",
-         "冬のコートが半額", "معاطف الشتاء بنصف السعر", "Зимние пальто за полцены")  # fmt: skip
+COATS = (
+    "Winter coats for half the price",
+    "Wintermäntel zum halben Preis",
+    "Winterjassen voor de halve prijs",
+    "冬のコートが半額",
+    "معاطف الشتاء بنصف السعر",
+    "Зимние пальто за полцены",
+)
 HELP = ("Our support team answers at night", "Ons team antwoordt ook 's nachts", "深夜でもサポートがお答えします")
 
 

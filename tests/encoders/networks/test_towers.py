@@ -52,9 +52,7 @@ def towers() -> Any:
 def test_towers_are_open_clips(twin: Any, towers: Any) -> None:
     (model, tokenizer, _), (ours, own_tokenizer) = twin, towers
     names = {name for name in ours.state_dict() if "num_batches" not in name}
-    assert names == {
-        name for name in model.state_dict() if name != "logit_scale" and not name.endswith("num_batches_tracked")
-    }  # fmt: skip
+    assert names == {name for name in model.state_dict() if name != "logit_scale" and not name.endswith("num_batches_tracked")}
     model.load_state_dict(ours.state_dict(), strict=False)
     images_f32 = torch.rand(2, 3, 224, 224) * 2 - 1
     assert torch.equal(ours.encode_image(images_f32), model.encode_image(images_f32))

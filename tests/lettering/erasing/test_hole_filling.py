@@ -83,11 +83,15 @@ def test_a_model_that_fails_or_loops_while_it_runs_is_one_sentence(tmp_path: Pat
     model.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("kept", 1, None))
     helper, bool_type = onnx.helper, onnx.TensorProto.BOOL
     turn = helper.make_graph(
-        [helper.make_node("Identity", ["on"], ["on_out"]), helper.make_node("Identity", ["sum"], ["sum_out"])], "turn",
-        [helper.make_tensor_value_info("turn_number", onnx.TensorProto.INT64, []),
-         helper.make_tensor_value_info("on", bool_type, []), helper.make_tensor_value_info("sum", 1, None)],
+        [helper.make_node("Identity", ["on"], ["on_out"]), helper.make_node("Identity", ["sum"], ["sum_out"])],
+        "turn",
+        [
+            helper.make_tensor_value_info("turn_number", onnx.TensorProto.INT64, []),
+            helper.make_tensor_value_info("on", bool_type, []),
+            helper.make_tensor_value_info("sum", 1, None),
+        ],
         [helper.make_tensor_value_info("on_out", bool_type, []), helper.make_tensor_value_info("sum_out", 1, None)],
-    )  # fmt: skip
+    )
     truth = helper.make_tensor("truth", bool_type, [], [True])
     model.graph.initializer.append(truth)
     model.graph.node.append(helper.make_node("Loop", ["", "truth", model.graph.input[0].name], ["kept"], body=turn))

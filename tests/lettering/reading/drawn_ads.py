@@ -38,9 +38,12 @@ def line(text: str, x0: float, y0: float, x1: float, y1: float, confidence: floa
 
 
 LINES = [
-    line(BRAND, 26, 22, 106, 52), line("Sleep better", 24, 108, 318, 166), line("tonight", 24, 164, 206, 224),
-    line(BODY, 26, 238, 324, 272), line(LABEL, 56, 308, 164, 340),
-]  # fmt: skip
+    line(BRAND, 26, 22, 106, 52),
+    line("Sleep better", 24, 108, 318, 166),
+    line("tonight", 24, 164, 206, 224),
+    line(BODY, 26, 238, 324, 272),
+    line(LABEL, 56, 308, 164, 340),
+]
 
 
 class KnownReader:

@@ -30,11 +30,17 @@ def words() -> PictureWords:
 def test_rows_that_nobody_touched_are_the_words_themselves(words: PictureWords) -> None:
     rows = as_table(words)
     assert [(row["block"], row["role"], row["text"]) for row in rows[1:]] == [
-        ("2", "headline", HEADLINE), ("3", "subline", BODY), ("4", "button", LABEL), ("5", UNREAD, ""),
-    ]  # fmt: skip
+        ("2", "headline", HEADLINE),
+        ("3", "subline", BODY),
+        ("4", "button", LABEL),
+        ("5", UNREAD, ""),
+    ]
     assert (rows[0]["script"], rows[1]["box"], rows[1]["ink"], rows[4]["script"]) == (
-        "Latin", "30 120 279 219", "#{:02x}{:02x}{:02x}".format(*INK), "Thai",
-    )  # fmt: skip
+        "Latin",
+        "30 120 279 219",
+        "#{:02x}{:02x}{:02x}".format(*INK),
+        "Thai",
+    )
     back = words_of_rows(rows)
     assert back.blocks == words.blocks
     assert back.size == words.size

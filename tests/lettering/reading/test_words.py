@@ -48,8 +48,11 @@ def words_of_the_ad() -> PictureWords:
 def test_lines_become_blocks_with_roles_colours_and_the_button_its_plate() -> None:
     words = words_of_the_ad()
     assert [(block.role, block.text) for block in words.blocks] == [
-        ("brand", BRAND), ("headline", HEADLINE), ("subline", BODY), ("button", LABEL),
-    ]  # fmt: skip
+        ("brand", BRAND),
+        ("headline", HEADLINE),
+        ("subline", BODY),
+        ("button", LABEL),
+    ]
     head, button = words.with_role("headline")[0], words.with_role("button")[0]
     assert head.alignment == "left"
     assert len(head.lines) == 2
@@ -138,16 +141,22 @@ def test_letters_without_ascenders_are_lower_than_capitals(text: str, height: fl
 
 
 def block(text: str, box: tuple[int, int, int, int], **changes: object) -> TextBlock:
-    values: dict[str, object] = {"lines": (BlockLine(text=text, box=box, confidence=0.99),), "colour": INK, "ground": GROUND,
-                                 "residual": 0.0}  # fmt: skip
+    values: dict[str, object] = {
+        "lines": (BlockLine(text=text, box=box, confidence=0.99),),
+        "colour": INK,
+        "ground": GROUND,
+        "residual": 0.0,
+    }
     return TextBlock(**{**values, **changes})
 
 
 def test_prices_small_print_and_brands_are_told_apart() -> None:
     blocks = [
-        block("NORTHERN TRAIL CO", (20, 10, 160, 30)), block("Walk further", (20, 100, 300, 150)),
-        block("from $49", (20, 200, 160, 240)), block("Terms apply. Ends 3 May.", (20, 460, 200, 470)),
-    ]  # fmt: skip
+        block("NORTHERN TRAIL CO", (20, 10, 160, 30)),
+        block("Walk further", (20, 100, 300, 150)),
+        block("from $49", (20, 200, 160, 240)),
+        block("Terms apply. Ends 3 May.", (20, 460, 200, 470)),
+    ]
     assert [one.role for one in name_roles(blocks, 480, 480)] == ["brand", "headline", "price", "legal"]
     named = name_roles(blocks, 480, 480, brand="Walk further")
     assert named[1].role == "brand"
@@ -355,12 +364,20 @@ def test_a_misread_letter_is_no_piece_and_a_word_is() -> None:
 @pytest.mark.parametrize(
     ("text", "domain"),
     [
-        ("Jetzt auf www.maison-lune.fr", "maison-lune.fr"), ("https://Shop.example.co.uk/deals", "shop.example.co.uk"),
-        ("Lund-Coats.de/winter", "lund-coats.de"), ("MAISON-LUNE.FR", "maison-lune.fr"), ("www.lund.it", "lund.it"),
-        ("tienda.com.mx", "tienda.com.mx"), ("kontakt@lund.de", ""), ("Frisch.Und gut", ""), ("Gut.De luxe", ""),
-        ("fertig.in 2 Tagen", ""), ("bis 14.12.2026", ""), ("", ""),
+        ("Jetzt auf www.maison-lune.fr", "maison-lune.fr"),
+        ("https://Shop.example.co.uk/deals", "shop.example.co.uk"),
+        ("Lund-Coats.de/winter", "lund-coats.de"),
+        ("MAISON-LUNE.FR", "maison-lune.fr"),
+        ("www.lund.it", "lund.it"),
+        ("tienda.com.mx", "tienda.com.mx"),
+        ("kontakt@lund.de", ""),
+        ("Frisch.Und gut", ""),
+        ("Gut.De luxe", ""),
+        ("fertig.in 2 Tagen", ""),
+        ("bis 14.12.2026", ""),
+        ("", ""),
     ],
-)  # fmt: skip
+)
 def test_an_address_tells_whose_ad_it_is(text: str, domain: str) -> None:
     assert find_domain("no address", text) == domain
 

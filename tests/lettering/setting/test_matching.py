@@ -93,9 +93,11 @@ def test_specks_and_the_rim_of_a_thing_are_no_letters() -> None:
 
 def test_lines_of_one_length_in_the_middle_of_a_picture_are_centred() -> None:
     block = TextBlock(
-        lines=(BlockLine(text="One price", box=(40, 60, 160, 80), confidence=1.0),), colour=(0, 0, 0), ground=(255, 255, 255),
+        lines=(BlockLine(text="One price", box=(40, 60, 160, 80), confidence=1.0),),
+        colour=(0, 0, 0),
+        ground=(255, 255, 255),
         residual=0.0,
-    )  # fmt: skip
+    )
 
     def edges(start: float, end: float) -> dict[str, np.ndarray]:
         return {"left": np.array([start]), "centre": np.array([(start + end) / 2]), "right": np.array([end])}

@@ -48,8 +48,11 @@ def test_a_remembered_lift_is_not_painted_on() -> None:
 def test_a_button_grows_away_from_the_edge_that_it_shares_with_other_texts() -> None:
     label = TextBlock(
         lines=(BlockLine(text="Go", box=(110, 75, 150, 100), confidence=1.0),),
-        colour=(255, 255, 255), ground=TEAL, residual=0.0, plate=PLATE,
-    )  # fmt: skip
+        colour=(255, 255, 255),
+        ground=TEAL,
+        residual=0.0,
+        plate=PLATE,
+    )
 
     def text(x0: int, x1: int) -> TextBlock:
         return replace(label, lines=(replace(label.lines[0], box=(x0, 10, x1, 40)),), plate=None)

@@ -184,8 +184,10 @@ def test_logo_and_far_blocks_do_not_follow() -> None:
     others = [block for block in words.blocks if block is not headline]
     assert [block.role for block in find_followers(headline, others)] == ["subline", "button"]
     low = (30, 460, 200, 476)
-    far = [replace(block, lines=tuple(replace(line, box=low) for line in block.lines)) if block.role == "subline"
-           else block for block in others]  # fmt: skip
+    far = [
+        replace(block, lines=tuple(replace(line, box=low) for line in block.lines)) if block.role == "subline" else block
+        for block in others
+    ]
     assert [block.role for block in find_followers(headline, far)] == ["button"]
     footer = [replace(block, role="brand") if block.role == "subline" else block for block in others]
     assert list(find_followers(headline, footer)) == []

@@ -30,9 +30,11 @@ def test_on_a_wild_ground_a_line_may_hang_below_the_old_one_by_a_descender_and_n
 def test_letters_do_not_hang_into_another_text() -> None:
     wild = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
     below = TextBlock(
-        lines=(BlockLine(text="Space camp", box=(40, 112, 200, 134), confidence=1.0),), colour=(255, 255, 255),
-        ground=(60, 60, 60), residual=60.0,
-    )  # fmt: skip
+        lines=(BlockLine(text="Space camp", box=(40, 112, 200, 134), confidence=1.0),),
+        colour=(255, 255, 255),
+        ground=(60, 60, 60),
+        residual=60.0,
+    )
     x0, y0, x1, y1 = BOX
     assert not find_room(wild, _block(), (below,), ())((x0, y0, x1, y1 + round(0.28 * CAP_PX)))
 

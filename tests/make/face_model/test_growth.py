@@ -72,10 +72,13 @@ def new_trainer(base: FaceModel, faces: torch.Tensor, state: dict[str, torch.Ten
     grown = grow_face_model(base, channels=6)
     settings = {"batch_size": 4, "crop": 16, "num_crops": 4000, "adversarial_from": 0, **changes}
     return GrowthTrainer(
-        grown.generator.synthesis, GrowthConfig(**settings), state,  # type: ignore[arg-type]
-        aligned=renders(base, grown, faces, with_target=True), others=renders(base, grown, faces, with_target=False),
+        grown.generator.synthesis,
+        GrowthConfig(**settings),
+        state,  # type: ignore[arg-type]
+        aligned=renders(base, grown, faces, with_target=True),
+        others=renders(base, grown, faces, with_target=False),
         real_u8=decode_image(faces),
-    )  # fmt: skip
+    )
 
 
 def test_a_resumed_run_takes_the_same_step(
@@ -140,8 +143,22 @@ def test_the_commands_tune_grow_and_export(
     call(tune.main, folder, "--names", names, "--out", tmp_path / "tuned", "--model", model, "--num-epochs", 2)
     tuned = tune.read_tuned(tmp_path / "tuned", train_paths, size=32)
     names.write_text("\n".join(tuned.names[1:3]))
-    call(tune.main, folder, "--names", names, "--out", tmp_path / "closer", "--model", model, "--num-epochs", 1,
-         "--start", tmp_path / "tuned", "--latent-share", 0)  # fmt: skip
+    call(
+        tune.main,
+        folder,
+        "--names",
+        names,
+        "--out",
+        tmp_path / "closer",
+        "--model",
+        model,
+        "--num-epochs",
+        1,
+        "--start",
+        tmp_path / "tuned",
+        "--latent-share",
+        0,
+    )
     closer = tune.read_tuned(tmp_path / "closer", train_paths, size=32)
     assert closer.names == tuned.names[1:3]
     assert float((closer.w_plus - tuned.w_plus[1:3]).abs().max()) < 0.01, "one step from where the other run ended"

@@ -57,9 +57,12 @@ def test_the_pair_that_matters_is_kept_noise_goes_and_the_schema_trains(folder: 
     settings = (tmp_path / "out" / "optinter.toml").read_text() + "[training]\nmax_epochs = 1\nbatch_size = 256\n"
     (tmp_path / "train.toml").write_text(settings)
     pipeline.train_log(
-        folder / "log.parquet", tmp_path / "again", schema=tmp_path / "out" / "schema.toml", network="optinter",
+        folder / "log.parquet",
+        tmp_path / "again",
+        schema=tmp_path / "out" / "schema.toml",
+        network="optinter",
         settings=tmp_path / "train.toml",
-    )  # fmt: skip
+    )
     assert LogModel.load(tmp_path / "again").config.choices[0] == pairs["a", "b"]
 
 

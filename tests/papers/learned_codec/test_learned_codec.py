@@ -46,9 +46,13 @@ from adcreative.papers.learned_codec.transforms import CodecConfig
 from tests.bench.codec import bd_rate
 
 SMALL = CodecConfig(
-    widths=(8, 12, 16), depths=(1, 1, 1), slices=(4, 8, 12), hyper_channels=8, context_channels=16,
+    widths=(8, 12, 16),
+    depths=(1, 1, 1),
+    slices=(4, 8, 12),
+    hyper_channels=8,
+    context_channels=16,
     lambdas=(0.01, 0.1),
-)  # fmt: skip
+)
 
 
 def build_small(seed: int, config: CodecConfig = SMALL) -> ImageCodec:

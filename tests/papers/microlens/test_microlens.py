@@ -94,8 +94,13 @@ def test_rate_halves_after_each_failure_and_training_ends_with_the_best_weights(
     monkeypatch.setattr(training, "_finish_epoch", watch)
     result = training.fit()
     assert [(rate, num_bad_epochs) for rate, num_bad_epochs, _ in seen] == [
-        (2e-3, 0), (2e-3, 0), (1e-3, 1), (1e-3, 0), (6e-4, 1), (6e-4, 2),
-    ]  # fmt: skip
+        (2e-3, 0),
+        (2e-3, 0),
+        (1e-3, 1),
+        (1e-3, 0),
+        (6e-4, 1),
+        (6e-4, 2),
+    ]
     assert training.optimizer.param_groups[0]["lr"] == 6e-4
     assert result is not None
     assert (result["best_epoch"], result["epochs"]) == (4, 6)

@@ -109,10 +109,15 @@ def plant_words(num_topics: int, points_each: int, seed: int) -> tuple[Inputs, I
         return Inputs(csr_matrix(cells, shape=(len(lists), starts[-1] + num_labels)), np.zeros((len(lists), 0)))
 
     points = [
-        np.concatenate([rng.choice(10, 6, replace=False) + 10 * (label // 8), [starts[1] + 2 * label + rng.integers(2)],
-                        starts[2] + rng.integers(0, 500, 3)])
+        np.concatenate(
+            [
+                rng.choice(10, 6, replace=False) + 10 * (label // 8),
+                [starts[1] + 2 * label + rng.integers(2)],
+                starts[2] + rng.integers(0, 500, 3),
+            ]
+        )
         for label in own
-    ]  # fmt: skip
+    ]
     labels = [
         np.append(starts[3] + 4 * (label // 8) + rng.choice(4, 3, replace=False), starts[4] + label)
         for label in range(num_labels)
@@ -136,10 +141,12 @@ def test_clustered_batches_beat_uniform_ones_where_words_tell_the_labels_of_a_to
     found = {
         is_clustered: p_at_1(
             train_encoder(points.take(learn), labels, truth[learn], config, seed=0, is_clustered=is_clustered),
-            points.take(held), labels, truth[held],
+            points.take(held),
+            labels,
+            truth[held],
         )
         for is_clustered in (True, False)
-    }  # fmt: skip
+    }
     print(f"clustered {found[True]:.3f} uniform {found[False]:.3f}")
     assert found[False] > 0.3
     assert found[True] > found[False] + 0.02
@@ -207,10 +214,13 @@ def test_a_named_encoder_stands_in_for_the_shipped_one(quick: Path, monkeypatch:
     dense: list[tuple[int, int]] = []
     plain = model.train_encoder
     monkeypatch.setattr(
-        model, "train_encoder", lambda points, labels, *rest, **told: (
-            dense.append((points.dense.shape[1], labels.dense.shape[1])), plain(points, labels, *rest, **told)
+        model,
+        "train_encoder",
+        lambda points, labels, *rest, **told: (
+            dense.append((points.dense.shape[1], labels.dense.shape[1])),
+            plain(points, labels, *rest, **told),
         )[1],
-    )  # fmt: skip
+    )
     for name in ("", "many-languages"):
         run(quick, f"index{name}", text_encoder=name, restart=True)
     assert set(dense) == {(2, 2), (3, 3)}

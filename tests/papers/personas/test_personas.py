@@ -85,8 +85,15 @@ def panel(tmp_path: Path) -> Path:
         openness = rng.normal()
         for n in range(30):
             value = 3 + 1.2 * openness * (1 if n % 2 else -1) + rng.normal(0, 0.7)
-            rows.append({"person": f"P{person}", "creative": f"Ad {n}", "rating": round(float(np.clip(value, 1, 5)), 2),
-                         "openness": round(openness, 3), "age": 20 + person})  # fmt: skip
+            rows.append(
+                {
+                    "person": f"P{person}",
+                    "creative": f"Ad {n}",
+                    "rating": round(float(np.clip(value, 1, 5)), 2),
+                    "openness": round(openness, 3),
+                    "age": 20 + person,
+                }
+            )
     pd.DataFrame(rows).to_csv(tmp_path / "answers.csv", index=False)
     (tmp_path / "personas.toml").write_text('["Explorers"]\nopenness = 2.0\n["Keepers"]\nopenness = -2.0\n')
     return tmp_path
@@ -130,9 +137,10 @@ def write_ads16(folder: Path, num_people: int) -> None:
             for one in range(1, 5)
         }
         tables = {
-            "B5": pd.DataFrame({"Answer": answers}), "INF": pd.DataFrame({"Age": [30]}),
+            "B5": pd.DataFrame({"Answer": answers}),
+            "INF": pd.DataFrame({"Age": [30]}),
             "RT": pd.DataFrame([dict.fromkeys(cells, "text"), cells]),
-        }  # fmt: skip
+        }
         for name, table in tables.items():
             table.to_csv(person / f"{person.name}-{name}.csv", sep=";", index=False)
 

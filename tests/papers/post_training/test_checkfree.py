@@ -35,9 +35,15 @@ NUM_TOKENS = 16
 def load_small(num_layers: int = 6) -> LlamaForCausalLM:
     """Return a decoder of width 32; the same weights every time."""
     sizes: dict[str, Any] = {
-        "vocab_size": NUM_TOKENS, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": num_layers,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "tie_word_embeddings": True,
-    }  # fmt: skip
+        "vocab_size": NUM_TOKENS,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": num_layers,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 64,
+        "tie_word_embeddings": True,
+    }
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return LlamaForCausalLM(LlamaConfig(**sizes, use_cache=False))

@@ -264,9 +264,14 @@ def test_a_brands_own_files_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"{", "line 1 of .* is not JSON"), (b'{"brand": "A"}', "line 1 of .* has no chosen and no rejected; fields: chosen"),
-     (b"[1]", "has no chosen"), (b"", "holds nothing to learn from"), (b"\xff", "cannot be read as UTF-8")],
-)  # fmt: skip
+    [
+        (b"{", "line 1 of .* is not JSON"),
+        (b'{"brand": "A"}', "line 1 of .* has no chosen and no rejected; fields: chosen"),
+        (b"[1]", "has no chosen"),
+        (b"", "holds nothing to learn from"),
+        (b"\xff", "cannot be read as UTF-8"),
+    ],
+)
 def test_a_file_that_cannot_be_learnt_from_is_one_sentence(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "pairs.jsonl").write_bytes(content)
     with pytest.raises(TrainingError, match=message):

@@ -73,10 +73,12 @@ def test_two_stages_beat_one_and_popularity_and_titles_alone_beat_popularity() -
     both = fit_extender(library, titles, seed=0)
     one = Extender(both.retriever, None)
     figures = {
-        "two stages": ndcg(both, hidden, least=5), "stage one": ndcg(one, hidden, least=5),
-        "popular": popular(library, hidden, least=5), "title": ndcg(both, hidden, least=0, most=0),
+        "two stages": ndcg(both, hidden, least=5),
+        "stage one": ndcg(one, hidden, least=5),
+        "popular": popular(library, hidden, least=5),
+        "title": ndcg(both, hidden, least=0, most=0),
         "popular, no seeds": popular(library, hidden, least=0, most=0),
-    }  # fmt: skip
+    }
     print({name: round(value, 4) for name, value in figures.items()})
     assert both.ranker is not None
     assert figures["two stages"] > figures["stage one"] + 0.005
@@ -199,8 +201,11 @@ def test_wrong_input_is_refused(library: Path, tmp_path: Path) -> None:
         pipeline.extend(library, out, title="x", num=0)
     with pytest.raises(ConfigError, match="stopped before"):
         pipeline.extend(library, out, title="x", should_stop=lambda: True)
-    for content, message in (("a,item\n1,2\n", "no column of sets"), ("set,b\n1,2\n", "no column of items"),
-                             ("set,item\n1,2\n", "1 sets of 1 items")):  # fmt: skip
+    for content, message in (
+        ("a,item\n1,2\n", "no column of sets"),
+        ("set,b\n1,2\n", "no column of items"),
+        ("set,item\n1,2\n", "1 sets of 1 items"),
+    ):
         (tmp_path / "bad.csv").write_text(content)
         with pytest.raises(CatalogError, match=message):
             pipeline.extend(tmp_path / "bad.csv", out, title="x")

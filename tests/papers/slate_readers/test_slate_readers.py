@@ -69,13 +69,17 @@ def plant_readers(num_readers: int = 1200, num_items: int = 60, num_groups: int 
         chance = np.cumsum(appeal / appeal.sum(axis=1, keepdims=True), axis=1)
         chosen = (rng.random((num_readers, 1)) > chance).sum(axis=1) - 1
         rows.append(
-            pd.DataFrame({
-                "user": np.repeat([f"r{number:05d}" for number in range(num_readers)], size), "time": str(step),
-                "slate": np.repeat(np.arange(num_readers) * NUM_STEPS + step, size),
-                "position": np.tile(np.arange(1, size + 1), num_readers), "item": shown.ravel(),
-                "clicks": (chosen[:, None] == np.arange(size)).ravel().astype(int),
-            })
-        )  # fmt: skip
+            pd.DataFrame(
+                {
+                    "user": np.repeat([f"r{number:05d}" for number in range(num_readers)], size),
+                    "time": str(step),
+                    "slate": np.repeat(np.arange(num_readers) * NUM_STEPS + step, size),
+                    "position": np.tile(np.arange(1, size + 1), num_readers),
+                    "item": shown.ravel(),
+                    "clicks": (chosen[:, None] == np.arange(size)).ravel().astype(int),
+                }
+            )
+        )
         hit = chosen >= 0
         clicked = items[np.take_along_axis(shown, np.maximum(chosen, 0)[:, None], axis=1)[:, 0]]
         moved = clicked @ turned.T if turn else MEMORY * taste + (1 - MEMORY) * clicked
@@ -232,9 +236,16 @@ def log_rows(num_readers: int = 30, num_steps: int = 6) -> pd.DataFrame:
         for step in range(num_steps):
             shown, hit = rng.choice(5, 2, replace=False), rng.integers(-1, 2)
             rows += [
-                {"user": f"u{reader}", "time": str(step + 5), "slate": reader * num_steps + step, "position": at + 1,
-                 "item": int(item), "clicks": int(at == hit)} for at, item in enumerate(shown)
-            ]  # fmt: skip
+                {
+                    "user": f"u{reader}",
+                    "time": str(step + 5),
+                    "slate": reader * num_steps + step,
+                    "position": at + 1,
+                    "item": int(item),
+                    "clicks": int(at == hit),
+                }
+                for at, item in enumerate(shown)
+            ]
     return pd.DataFrame(rows)
 
 
@@ -288,9 +299,16 @@ def reader_log(tmp_path: Path) -> Path:
             appeal = np.append(np.where((shown < 3) == (reader < 30), 3.0, 0.2), 1.0)
             pick = rng.choice(4, p=appeal / appeal.sum())
             rows += [
-                {"user": f"u{reader}", "time": step, "slate": reader * 10 + step, "position": at + 1, "creative": NAMES[item],
-                 "click": int(at == pick)} for at, item in enumerate(shown)
-            ]  # fmt: skip
+                {
+                    "user": f"u{reader}",
+                    "time": step,
+                    "slate": reader * 10 + step,
+                    "position": at + 1,
+                    "creative": NAMES[item],
+                    "click": int(at == pick),
+                }
+                for at, item in enumerate(shown)
+            ]
     pd.DataFrame(rows).to_csv(tmp_path / "readers.csv", index=False)
     return tmp_path / "readers.csv"
 

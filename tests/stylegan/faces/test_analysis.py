@@ -182,9 +182,13 @@ def test_the_hash_of_measures_is_stable_and_changes_with_files_and_constants(
     copied.write_bytes(installed.iris.read_bytes() + b"!")
     seen = {analyzer.measures_hash, FaceAnalyzer(replace(installed, iris=copied)).measures_hash}
     for module, name, value in (
-        (faces, "MIN_CONFIDENCE", 0.6), (blazeface, "TILE_STRIDE_PX", 151), (alignment, "EYE_SPAN", 2.1),
-        (face_mesh, "EYE_CROP_SPAN", 2.4), (face_attributes, "LIFT_WEIGHT", 3.0), (faces, "REVISION", 0),
-    ):  # fmt: skip
+        (faces, "MIN_CONFIDENCE", 0.6),
+        (blazeface, "TILE_STRIDE_PX", 151),
+        (alignment, "EYE_SPAN", 2.1),
+        (face_mesh, "EYE_CROP_SPAN", 2.4),
+        (face_attributes, "LIFT_WEIGHT", 3.0),
+        (faces, "REVISION", 0),
+    ):
         with monkeypatch.context() as changed:
             changed.setattr(module, name, value)
             seen.add(FaceAnalyzer().measures_hash)

@@ -250,9 +250,14 @@ def fake_library(monkeypatch: pytest.MonkeyPatch, module: str, attribute: str, v
 
 
 def save_nvlabs(
-    path: Path, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch, *, clamp: float | None,
-    lr_multiplier: float = 0.01, protocol: int = 4,
-) -> None:  # fmt: skip
+    path: Path,
+    state: dict[str, Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    clamp: float | None,
+    lr_multiplier: float = 0.01,
+    protocol: int = 4,
+) -> None:
     attributes: dict[str, dict[str, Any]] = {"synthesis": {"num_fp16_res": 4}, "": {"c_dim": 0, "img_channels": 3}}
     for name in {n.rpartition(".")[0] for n in state}:
         if name.endswith(("conv0", "conv1")):
@@ -356,9 +361,14 @@ class FakeNetwork:
 
 
 def save_tensorflow(
-    path: Path, variables: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch, *, version: int = 4,
-    parts: Mapping[str, dict[str, Any]] | None = None, **settings: Any,
-) -> None:  # fmt: skip
+    path: Path,
+    variables: dict[str, np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    version: int = 4,
+    parts: Mapping[str, dict[str, Any]] | None = None,
+    **settings: Any,
+) -> None:
     """Write (G, D, Gs); `parts` are settings of one component only, by its prefix ("mapping/")."""
     network_class = type("Network", (FakeNetwork,), {})
 

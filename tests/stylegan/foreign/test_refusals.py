@@ -72,9 +72,16 @@ def test_a_refused_name_is_stated(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("torch_utils.persistence", "import_hook"), ("collections", "OrderedDict.__init__.__globals__"), ("builtins", "getattr"),
-     ("numpy", "load"), ("torch", "load"), ("functools", "partial"), ("torch.storage", "_load_from_bytes.__globals__")],
-)  # fmt: skip
+    [
+        ("torch_utils.persistence", "import_hook"),
+        ("collections", "OrderedDict.__init__.__globals__"),
+        ("builtins", "getattr"),
+        ("numpy", "load"),
+        ("torch", "load"),
+        ("functools", "partial"),
+        ("torch.storage", "_load_from_bytes.__globals__"),
+    ],
+)
 def test_names_near_the_table_are_refused(module: str, name: str, tmp_path: Path) -> None:
     def text(word: str) -> bytes:
         return b"\x8c" + bytes([len(word)]) + word.encode()
@@ -84,10 +91,13 @@ def test_names_near_the_table_are_refused(module: str, name: str, tmp_path: Path
         read_weights(tmp_path / "g.pkl")
 
 
-@pytest.mark.parametrize("trap", [
-    Planted(np._core.multiarray.scalar, np.dtype("O"), pickle.dumps("x")),  # type: ignore[attr-defined]
-    Planted(np._core.multiarray._reconstruct, np.dtype, (0,), b"b"),  # type: ignore[attr-defined]
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "trap",
+    [
+        Planted(np._core.multiarray.scalar, np.dtype("O"), pickle.dumps("x")),  # type: ignore[attr-defined]
+        Planted(np._core.multiarray._reconstruct, np.dtype, (0,), b"b"),  # type: ignore[attr-defined]
+    ],
+)
 def test_number_stand_ins_take_numbers_only(trap: Planted, tmp_path: Path) -> None:
     (tmp_path / "g.pkl").write_bytes(pickle.dumps({"G_ema": trap}))
     with pytest.raises(CheckpointError, match=r"an array is of type O8, expected|numpy\.dtype|an array is of an unknown kind"):

@@ -98,8 +98,12 @@ def test_every_rosinality_tensor_goes_there_and_back(size: int, tmp_path: Path) 
     state = o.random_rosinality(size, depth=3, seed=2)
     o.save_rosinality(tmp_path / "g.pt", state, torch.zeros(o.W_DIM), is_training_state=False)
     ours, back = load(tmp_path / "g.pt").state_dict(), {}
-    names = {"affine.weight": "conv.modulation.weight", "affine.bias": "conv.modulation.bias", "weight": "conv.weight",
-             "noise_strength": "noise.weight"}  # fmt: skip
+    names = {
+        "affine.weight": "conv.modulation.weight",
+        "affine.bias": "conv.modulation.bias",
+        "weight": "conv.weight",
+        "noise_strength": "noise.weight",
+    }
     for name, tensor in ours.items():
         part, *rest = name.split(".", 3)
         if name == "synthesis.const":

@@ -15,8 +15,15 @@ from stylegan.networks.generator import Generator, GeneratorConfig
 
 @pytest.fixture(scope="module")
 def tiny_codec() -> FaceCodec:
-    config = GeneratorConfig(size=32, z_dim=12, w_dim=16, num_mapping_layers=1, mapping_rows=8, normalize_z=False,
-                             channels={4: 16, 8: 16, 16: 16, 32: 8})  # fmt: skip
+    config = GeneratorConfig(
+        size=32,
+        z_dim=12,
+        w_dim=16,
+        num_mapping_layers=1,
+        mapping_rows=8,
+        normalize_z=False,
+        channels={4: 16, 8: 16, 16: 16, 32: 8},
+    )
     encoder = FaceEncoder(EncoderConfig(size=32, num_rows=8, w_dim=16, code_dim=12, level_width=4))
     return FaceCodec(FaceModel(Generator(config).eval(), encoder.eval(), {}))
 
@@ -37,8 +44,15 @@ def test_codec_shapes_batches_and_row_independence(tiny_codec: FaceCodec) -> Non
 
 
 def test_codes_are_the_encoders_own_and_do_not_depend_on_the_other_crops() -> None:
-    config = GeneratorConfig(size=32, z_dim=12, w_dim=16, num_mapping_layers=1, mapping_rows=8, normalize_z=False,
-                             channels={4: 16, 8: 16, 16: 16, 32: 8})  # fmt: skip
+    config = GeneratorConfig(
+        size=32,
+        z_dim=12,
+        w_dim=16,
+        num_mapping_layers=1,
+        mapping_rows=8,
+        normalize_z=False,
+        channels={4: 16, 8: 16, 16: 16, 32: 8},
+    )
     torch.manual_seed(0)
     encoder = FaceEncoder(EncoderConfig(size=128, num_rows=8, w_dim=16)).eval()
     codec = FaceCodec(FaceModel(Generator(config).eval(), encoder, {}))

@@ -44,8 +44,16 @@ def test_no_face_is_as_real_as_it_was() -> None:
 
 def tiny_parts(code_dim: int) -> tuple[Generator, FaceEncoder]:
     torch.manual_seed(0)
-    config = GeneratorConfig(size=32, z_dim=code_dim, w_dim=16, num_mapping_layers=1, mapping_rows=8, normalize_z=False,
-                             mapping_lr_multiplier=1.0, channels={4: 16, 8: 16, 16: 16, 32: 8})  # fmt: skip
+    config = GeneratorConfig(
+        size=32,
+        z_dim=code_dim,
+        w_dim=16,
+        num_mapping_layers=1,
+        mapping_rows=8,
+        normalize_z=False,
+        mapping_lr_multiplier=1.0,
+        channels={4: 16, 8: 16, 16: 16, 32: 8},
+    )
     return Generator(config), FaceEncoder(EncoderConfig(size=32, num_rows=8, w_dim=16, code_dim=code_dim, level_width=4))
 
 

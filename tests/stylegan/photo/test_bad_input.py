@@ -112,9 +112,13 @@ def _seen(
     points = np.zeros((468, 2), np.float32)
     points[CHIN, 1] = box_xyxy_px[3]
     return FaceInPicture(
-        box_xyxy_px=box_xyxy_px, attributes={"head_yaw": yaw, "head_pitch": pitch}, refusal=refusal,
-        detection=Detection((0, 0, 1, 1), (0, 0), (1, 0), score), landmarks_px=points, alignment=unused,
-    )  # fmt: skip
+        box_xyxy_px=box_xyxy_px,
+        attributes={"head_yaw": yaw, "head_pitch": pitch},
+        refusal=refusal,
+        detection=Detection((0, 0, 1, 1), (0, 0), (1, 0), score),
+        landmarks_px=points,
+        alignment=unused,
+    )
 
 
 def test_only_large_faces_that_look_at_us_are_edited_beside_the_largest() -> None:

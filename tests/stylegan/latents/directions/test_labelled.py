@@ -19,8 +19,13 @@ def codes() -> np.ndarray:
 
 
 def two_directions() -> DirectionSet:
-    return DirectionSet(names=("smile", "yaw"), vectors=np.eye(2, 6, dtype=np.float32), low=np.array([-2.0, -1.0]),
-                        high=np.array([2.0, 1.0]), table={"smile": {"own": 1.0}})  # fmt: skip
+    return DirectionSet(
+        names=("smile", "yaw"),
+        vectors=np.eye(2, 6, dtype=np.float32),
+        low=np.array([-2.0, -1.0]),
+        high=np.array([2.0, 1.0]),
+        table={"smile": {"own": 1.0}},
+    )
 
 
 def test_separated_directions_leave_the_others_alone(codes: np.ndarray) -> None:
@@ -104,8 +109,15 @@ def test_load_refuses_what_it_does_not_know(tmp_path: Path) -> None:
 
 def test_restricted_names_limits_and_ranges_survive_the_disk(tmp_path: Path) -> None:
     limits = EditLimits(np.arange(7, dtype=np.float32), 0.25, np.array([1, 0, 0, 0, 0, 0, -0.5], np.float32))
-    both = DirectionSet(names=("age", "smile"), vectors=np.eye(2, 6, dtype=np.float32), low=np.array([-2.0, -1.0]),
-                        high=np.array([2.0, 1.0]), table={}, restricted=("age",), limits=limits)  # fmt: skip
+    both = DirectionSet(
+        names=("age", "smile"),
+        vectors=np.eye(2, 6, dtype=np.float32),
+        low=np.array([-2.0, -1.0]),
+        high=np.array([2.0, 1.0]),
+        table={},
+        restricted=("age",),
+        limits=limits,
+    )
     both.save(tmp_path)
     loaded = DirectionSet.load(tmp_path)
     assert loaded.restricted == ("age",)
@@ -129,8 +141,13 @@ def test_restricted_names_limits_and_ranges_survive_the_disk(tmp_path: Path) -> 
     ],
 )
 def test_a_folder_of_directions_that_contradicts_itself(change: dict[str, object], message: str, tmp_path: Path) -> None:
-    DirectionSet(names=("age", "smile"), vectors=np.eye(2, 6, dtype=np.float32), low=np.array([-2.0, -1.0]),
-                 high=np.array([2.0, 1.0]), table={}).save(tmp_path)  # fmt: skip
+    DirectionSet(
+        names=("age", "smile"),
+        vectors=np.eye(2, 6, dtype=np.float32),
+        low=np.array([-2.0, -1.0]),
+        high=np.array([2.0, 1.0]),
+        table={},
+    ).save(tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     (tmp_path / "manifest.json").write_text(json.dumps(manifest | change))
     with pytest.raises(CheckpointError, match=message):
