@@ -1,4 +1,4 @@
-"""Commands of the help panel "After launch": rotate, target and retire. No logic of their own."""
+"""Commands of the help panel "After launch": rotate and retire. No logic of their own."""
 
 from __future__ import annotations
 
@@ -31,30 +31,6 @@ def rotate(
     Example: adcreative rotate account/ --log log.parquet --out plan.csv
     """
     return pipeline.rotate(account, out, settings, log=log, restart=restart, **told), "share{s} planned"
-
-
-@commands.command(rich_help_panel=PANEL)
-@shown
-def target(
-    ads: Data,
-    labels: Annotated[Path, typer.Option(help="Table with query, keyword or interest; with creative: known pairs.")],
-    out: CsvAndJson,
-    settings: ReadSettings,
-    num: Annotated[int, typer.Option(help="How many labels for each ad.")] = 10,
-    index: Annotated[Path | None, typer.Option(hidden=True, help="As of papers target.")] = None,
-    pictures: Annotated[bool, typer.Option(hidden=True, help="As of papers target.")] = True,
-    seed: Seed = 0,
-    restart: Overwrite = False,
-    **told: Any,
-) -> Done:
-    """Rank search queries, keywords or interests for each creative, among up to millions.
-
-    Example: adcreative target account/ --labels queries.csv --out targets.csv
-    """
-    summary = pipeline.target(
-        ads, out, settings, labels=labels, num=num, index=index, use_pictures=pictures, seed=seed, restart=restart, **told
-    )
-    return summary, "creative{s} targeted"
 
 
 @commands.command(rich_help_panel=PANEL)

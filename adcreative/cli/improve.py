@@ -1,4 +1,4 @@
-"""Commands of the help panel "Improve": edit ads, describe products, run the demo, open the app. No logic of their own."""
+"""Commands of the help panel "Improve": edit and compose ads, run the demo, open the app. No logic of their own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adcreative.cli.columns import Export
 from adcreative.cli.commands import Done, flags, shown
 from adcreative.cli.progress import EXIT_CODES, one_line_errors, verb
 from adcreative.errors import ConfigError
-from adcreative.options import BrandKit, C2paCertificate, C2paKey, Consent, Csv, Data, Llm, Model, Overwrite, Seed, Settings
+from adcreative.options import C2paCertificate, C2paKey, Consent, Data, Model, Overwrite, Seed, Settings
 from adcreative.pipeline import AppSettings, BatchConfig, ComposeSettings, OptimizeSettings
 
 PANEL = "Improve"
@@ -86,35 +86,6 @@ def edit(
     summary = pipeline.edit(ad, changes or [], restart=restart)
     pipeline.report_ads(ad.resolve().parent)
     return summary, "ad{s} rendered"
-
-
-@commands.command(rich_help_panel=PANEL)
-@shown
-def describe(
-    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or parquet: one product a row, a column title.")],
-    out: Csv,
-    llm: Llm = "template",
-    seed: Seed = 0,
-    max_chars: Annotated[int | None, typer.Option(help="Longest description; 500 if not given.")] = None,
-    brand_kit: BrandKit = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Start over instead of continuing.")] = False,
-    **told: Any,
-) -> Done:
-    """Write a description of each product from its attributes, and say how much of the record it says.
-
-    Example: adcreative describe products.csv --out descriptions.csv
-    """
-    summary = pipeline.describe(
-        data,
-        out,
-        llm=llm,
-        seed=seed,
-        max_chars=max_chars,
-        brand_kit=brand_kit,
-        restart=restart,
-        **told,
-    )
-    return summary, "product{s} described"
 
 
 @commands.command(rich_help_panel=PANEL)

@@ -1,8 +1,7 @@
-"""Commands of the help panel "Keep the rules": platform rules, disclosures, removal of a person. No logic of their own."""
+"""Commands of the help panel "Keep the rules": platform rules, removal of a person. No logic of their own."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from adcreative import pipeline
 from adcreative.cli.columns import Numbers
 from adcreative.cli.commands import Done, shown
 from adcreative.cli.progress import verb
-from adcreative.cli.terminal import say, say_json
+from adcreative.cli.terminal import say
 from adcreative.options import BrandKit, Columns, Csv, Data, Overwrite, ReadPictures, Words
 
 PANEL = "Keep the rules"
@@ -38,35 +37,6 @@ def check(
     """
     told |= {"brand_kit": brand_kit, "read_pictures": read_pictures, "words": words, "restart": restart}
     return pipeline.check(data, out, columns=table.keep(out, columns), **told), "creative{s} checked"
-
-
-@commands.command(rich_help_panel=PANEL)
-def disclosures(
-    market: Annotated[list[str], typer.Option(help="eu, us-ny, meta, tiktok, google or all; repeat for several.")],
-    run: Annotated[Path | None, typer.Option(help="A folder that optimize wrote; default: faces and words edited.")] = None,
-    on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day the ad runs; default: today.")] = None,
-    synthetic: Annotated[bool, typer.Option("--synthetic", help="The person shown does not exist.")] = False,
-    rules: Annotated[Path | None, typer.Option(help="Folder of YAML rules that replace or add to ours.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """List what the law of a place or a platform's rules may ask you to disclose. Not legal advice.
-
-    Example: adcreative disclosures --market eu --market meta --run improved/
-    """
-    with verb():
-        found = pipeline.disclosures(market, run=run, on=on.date() if on else None, is_synthetic=synthetic, rules_dir=rules)
-    if as_json:
-        say_json([one.as_dict() for one in found], indent=1)
-        return
-    for one in found:
-        since = "since" if one.is_in_force else "from"
-        say(f"[ ] {one.market_name}: {one.title} ({one.level}, {since} {one.applies_from})")
-        say(f"    {one.duty}\n    What to do: {one.how}")
-        say(f"    Sources differ: {one.doubt}" if one.doubt else "", nl=bool(one.doubt))
-        say(f"    Checked on {one.checked_on}: {', '.join(one.sources)}")
-    if not found:
-        say("no rule of these markets is touched by these edits")
-    say(pipeline.NOT_LEGAL_ADVICE)
 
 
 @commands.command(rich_help_panel=PANEL)

@@ -1,4 +1,4 @@
-"""Commands of the help panel "Research": `doctor`, and the group `adcreative tools NAME` for models, weights, logs and runs.
+"""Commands of the help panel "Research": `doctor`, and the group `adcreative tools NAME` for what is asked for rarely.
 
 No logic. Commands of the group keep their names of version 1.0 at the top level, hidden from the help.
 """
@@ -6,6 +6,7 @@ No logic. Commands of the group keep their names of version 1.0 at the top level
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,13 +17,34 @@ from adcreative.cli.columns import Numbers
 from adcreative.cli.commands import Done, flags, in_group, shown
 from adcreative.cli.progress import EXIT_CODES, verb
 from adcreative.cli.terminal import say, say_json
-from adcreative.options import AsJson, Columns, Data, Dates, Engine, Json, LogModel, Model, Overwrite, Seed, Workers
+from adcreative.options import (
+    AsJson,
+    BrandKit,
+    Columns,
+    Csv,
+    CsvAndJson,
+    Data,
+    Dates,
+    Engine,
+    Json,
+    Llm,
+    LogModel,
+    Model,
+    Overwrite,
+    Seed,
+    Workers,
+)
 from adcreative.pipeline import RankSettings, ReadSettings
 
 PANEL = "Research"
 commands = typer.Typer(rich_markup_mode="rich")
 group = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
-commands.add_typer(group, name="tools", rich_help_panel=PANEL, help="Tools for models, weights, logs and run folders.")
+commands.add_typer(
+    group,
+    name="tools",
+    rich_help_panel=PANEL,
+    help="Tools for models, logs, run folders, product texts, keywords and disclosures.",
+)
 tool = in_group(group, commands)
 
 
@@ -309,3 +331,85 @@ def ledger(
     Example: adcreative tools ledger ledger.parquet --out ledger.json
     """
     return pipeline.ledger(path, out, share=share, restart=restart), "tested version{s}"
+
+
+@tool("target")
+@shown
+def target(
+    ads: Data,
+    labels: Annotated[Path, typer.Option(help="Table with query, keyword or interest; with creative: known pairs.")],
+    out: CsvAndJson,
+    settings: ReadSettings,
+    num: Annotated[int, typer.Option(help="How many labels for each ad.")] = 10,
+    index: Annotated[Path | None, typer.Option(hidden=True, help="As of papers target.")] = None,
+    pictures: Annotated[bool, typer.Option(hidden=True, help="As of papers target.")] = True,
+    seed: Seed = 0,
+    restart: Overwrite = False,
+    **told: Any,
+) -> Done:
+    """Rank search queries, keywords or interests for each creative, among up to millions.
+
+    Example: adcreative tools target account/ --labels queries.csv --out targets.csv
+    """
+    summary = pipeline.target(
+        ads, out, settings, labels=labels, num=num, index=index, use_pictures=pictures, seed=seed, restart=restart, **told
+    )
+    return summary, "creative{s} targeted"
+
+
+@tool("describe")
+@shown
+def describe(
+    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or parquet: one product a row, a column title.")],
+    out: Csv,
+    llm: Llm = "template",
+    seed: Seed = 0,
+    max_chars: Annotated[int | None, typer.Option(help="Longest description; 500 if not given.")] = None,
+    brand_kit: BrandKit = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Start over instead of continuing.")] = False,
+    **told: Any,
+) -> Done:
+    """Write a description of each product from its attributes, and say how much of the record it says.
+
+    Example: adcreative tools describe products.csv --out descriptions.csv
+    """
+    summary = pipeline.describe(
+        data,
+        out,
+        llm=llm,
+        seed=seed,
+        max_chars=max_chars,
+        brand_kit=brand_kit,
+        restart=restart,
+        **told,
+    )
+    return summary, "product{s} described"
+
+
+@tool("disclosures")
+def disclosures(
+    market: Annotated[list[str], typer.Option(help="eu, us-ny, meta, tiktok, google or all; repeat for several.")],
+    run: Annotated[Path | None, typer.Option(help="A folder that optimize wrote; default: faces and words edited.")] = None,
+    on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day the ad runs; default: today.")] = None,
+    synthetic: Annotated[bool, typer.Option("--synthetic", help="The person shown does not exist.")] = False,
+    rules: Annotated[Path | None, typer.Option(help="Folder of YAML rules that replace or add to ours.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List what the law of a place or a platform's rules may ask you to disclose. Not legal advice.
+
+    Example: adcreative tools disclosures --market eu --market meta --run improved/
+    """
+    with verb():
+        found = pipeline.disclosures(market, run=run, on=on.date() if on else None, is_synthetic=synthetic, rules_dir=rules)
+    if as_json:
+        say_json([one.as_dict() for one in found], indent=1)
+        return
+    for one in found:
+        since = "since" if one.is_in_force else "from"
+        say(f"[ ] {one.market_name}: {one.title} ({one.level}, {since} {one.applies_from})")
+        say(f"    {one.duty}\n    What to do: {one.how}")
+        say(f"    Sources differ: {one.doubt}" if one.doubt else "", nl=bool(one.doubt))
+        say(f"    Checked on {one.checked_on}: {', '.join(one.sources)}")
+    if not found:
+        say("no rule of these markets is touched by these edits")
+    say(pipeline.NOT_LEGAL_ADVICE)

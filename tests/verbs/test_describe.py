@@ -205,6 +205,5 @@ def test_the_command_line_does_the_same(table: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "4 products described, 2 failed" in result.output
     assert _rows(tmp_path / "d.csv") == _rows(pipeline.describe(table, tmp_path / "api.csv", llm="template").path)
-    assert (
-        "Example: adcreative describe products.csv --out descriptions.csv" in CliRunner().invoke(app, ["describe", "-h"]).output
-    )
+    shown = CliRunner().invoke(app, ["describe", "-h"]).output
+    assert "Example: adcreative tools describe products.csv --out descriptions.csv" in shown
