@@ -159,9 +159,14 @@ def _shape_problems(text: str, brief: Brief, facts: Facts, kind: str) -> Iterabl
     words = WORD.findall(text)
     if not words:
         yield Problem("no_words")
-    capitals = [word for word in words if len(word) > 1 and word.isupper() and word not in facts.names]
+    capitals = [word for word in words if len(word) > 1 and _is_shouted(word) and word not in facts.names]
     if capitals:
         yield Problem("capitals", word=capitals[0])
+
+
+def _is_shouted(word: str) -> bool:
+    """Return whether all letters are capitals; letters of scripts without capitals, as in "SUV服务器", are none."""
+    return all(letter.isupper() for letter in word if letter.isalpha())
 
 
 def writing_problems(text: str, facts: Facts, kind: str) -> Iterable[Problem]:

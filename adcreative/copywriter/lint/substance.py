@@ -123,7 +123,7 @@ def _subject_problems(text: str, facts: Facts) -> Iterator[Problem]:
         yield from _subject_problems_elsewhere(text, facts)
         return
     own = _content_stems(text) - (_trade_stems() - _told_stems(facts))
-    brand = {stem(word) for word in WORD.findall(facts.brand)}
+    brand = {stem(word) for word in WORD.findall(facts.brand)} - _content_stems(facts.product)  # "Leeds Eye Hospital"
     told = _content_stems(" | ".join((facts.product, facts.headline, facts.description, facts.notes, *facts.liked)))
     if not own:
         yield Problem("any_ad")

@@ -387,3 +387,9 @@ def test_a_word_that_the_ad_says_without_its_without_turns_nothing_around() -> N
     assert check_copy("Micellar water. Ideal for oily skin", water, "headline") == ()
     dry = replace(water, brand="Lumivara", description="Removes oil without stripping the skin.")
     assert any("turns the brief around" in one for one in check_copy("Micellar water for stripping skin", dry, "headline"))
+
+
+def test_capitals_beside_letters_without_capitals_are_not_shouted() -> None:
+    server = Brief("景安", "服务器托管", "", "独享服务器托管", "首月免费。")
+    assert not check_copy("SUV用户的服务器托管", server, "headline")
+    assert "in capitals" in " ".join(check_copy("服务器托管 NOW", server, "headline"))

@@ -124,6 +124,12 @@ def test_an_offer_stays_in_the_line_it_is_in_and_a_headline_may_leave_it_to_the_
     assert "drops the offer 'Free'" in check_copy("Solid wood, and no tricks.", both, "description")
 
 
+def test_a_brand_that_names_its_product_leaves_the_product_to_say() -> None:
+    clinic = read_facts(Brief("Leeds Eye Hospital", "eye hospital", "", "Leeds Eye Hospital", "Headingley."))
+    assert not list(substance_problems("The hospital round the corner", clinic, "headline"))
+    assert [one.code for one in substance_problems("Good day, Leeds", clinic, "headline")] == ["brand_alone"]
+
+
 def test_a_brand_is_named_once() -> None:
     assert "names the brand twice" in check_copy("Meet Glowette, with Glowette", Brief("Glowette", "serum"), "headline")
 
