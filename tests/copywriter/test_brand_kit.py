@@ -60,6 +60,7 @@ def test_words_are_avoided_and_liked_ones_come_first(tmp_path: Path, shoe_brief:
         "tone": "bold",
         "headline": shoe_brief.headline,
         "description": shoe_brief.description,
+        "angles": ["benefit", "proof", "question", "story"],
         "words_to_use": ["ridge", "fell"],
         "words_to_avoid": ["mud bath", "conquer"],
     }

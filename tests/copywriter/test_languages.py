@@ -12,6 +12,7 @@ from adcreative.copywriter import Brief, build_copywriter, check_copy
 from adcreative.copywriter.brief import read_facts
 from adcreative.copywriter.engines.server import build_request
 from adcreative.copywriter.lint.checks import text_length
+from adcreative.encoders.language import LANGUAGES
 
 BRIEFS = {
     "de": Brief("Löwenzahn", "Wolldecke", "", "Weiche Wolle für die Kleinsten", "Waschbar bei 30 Grad, sanft zur Haut.", "de"),
@@ -76,7 +77,7 @@ def test_a_server_is_asked_in_the_language_and_its_lines_come_through_whole(chat
     assert found.headlines == (LINES[language],)
     assert "number 99" in found.dropped[0][1]
     message = chat_server.requests[0]["messages"][1]["content"]
-    assert f"({language})" in message
+    assert f"ad headlines in {LANGUAGES[language]}" in message
     assert BRIEFS[language].headline in message
 
 
@@ -84,4 +85,4 @@ def test_a_brief_in_another_language_is_noticed_without_being_told() -> None:
     for language, brief in BRIEFS.items():
         unsaid = Brief(brief.brand, brief.product, "", brief.headline, brief.description)
         assert not read_facts(unsaid).is_english, language
-        assert "Write in the language of the brief" in build_request(unsaid, "headline", 2)
+        assert f"ad headlines in {LANGUAGES[language]}" in build_request(unsaid, "headline", 2)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.):])\s+")
@@ -40,19 +41,23 @@ def read_answer(content: str) -> Answer:
 
 
 def read_finished(content: str) -> list[str]:
-    """Return the closed strings of the first list with a string, from truncated JSON."""
+    """Return the closed strings of all lists of truncated JSON, taken in turn."""
+    lists: list[list[str]] = []
     for opened in re.finditer(r"\[", content):
-        lines, place = [], opened.end()
+        lists.append([])
+        place = opened.end()
         while found := _ITEM.match(content, place):
             place = found.end()
             with contextlib.suppress(ValueError):  # an invalid escape, a raw line break
-                lines.append(json.loads(found[1]).strip())
-        if any(lines):
-            return [line for line in lines if line]
-    return []
+                lists[-1].append(json.loads(found[1]).strip())
+    return _in_turn(lists)
 
 
 def _lines_in(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return next((lines for item in value.values() if isinstance(item, list) and (lines := _lines_in(item))), [])
-    return [item.strip() for item in value if isinstance(item, str) and item.strip()] if isinstance(value, list) else []
+    lists = value.values() if isinstance(value, dict) else [value]
+    return _in_turn([[one.strip() for one in own if isinstance(one, str)] for own in lists if isinstance(own, list)])
+
+
+def _in_turn(lists: list[list[str]]) -> list[str]:
+    """Return the first text of each list, then the second of each, so that the first few lines have different angles."""
+    return [text for turn in zip_longest(*lists) for text in turn if text]

@@ -70,7 +70,7 @@ class ChatConfig:
     max_attempts: int = 4
     backoff_s: float = 0.5
     max_backoff_s: float = 20.0
-    temperature: float = 0.9
+    temperature: float = 0.7
 
     def __post_init__(self) -> None:
         check_key(self.api_key, name="api_key")

@@ -41,6 +41,14 @@ def lost_problems(text: str, old: str, facts: Facts) -> Iterator[Problem]:
         yield from _proof_problems(text, old, facts)
 
 
+def must_keep(facts: Facts, kind: str) -> list[str]:
+    """Return the offers, else the numbers, awards and names of the ad's line of `kind` that its other line does not have."""
+    old, beside = (facts.headline, facts.description) if kind == "headline" else (facts.description, "")
+    proofs = (found.group(0) for found in compiled(rule_pack("phrases")["proof"]).finditer(old))
+    said = [*offers_of(old).values()] or [*NUMBER.findall(old), *proofs, *_names_of(old, facts)]
+    return [one for one in dict.fromkeys(said) if one.casefold() not in beside.casefold()]
+
+
 def offers_of(text: str) -> dict[str, str]:
     """Return the offers in a text (money, percentages, what is free) as {form for comparison: text as written}."""
     patterns = rule_pack("phrases")["offers"].values()

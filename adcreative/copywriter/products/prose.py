@@ -14,7 +14,7 @@ from typing import Protocol
 from adcreative.copywriter.brief import Brief, read_facts
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.local_llm import LocalSource
-from adcreative.copywriter.engines.server import ServerSource, pack_data
+from adcreative.copywriter.engines.server import ServerSource, lists_schema, pack_data
 from adcreative.copywriter.lint.checks import claim_problems
 from adcreative.copywriter.products.product import content, tokenize
 from adcreative.copywriter.rules import rule_pack, word_set
@@ -54,7 +54,8 @@ class ServerProse:
         task = f"Write {num} different descriptions of at most {max_chars} characters each."
         request = f"{task}\n<product>\n{pack_data(record)}\n</product>"
         max_tokens = num * (max_chars // 3 + 20) + 100
-        return self._server.ask_lines(SYSTEM, request, max_tokens=max_tokens, seed=seed, should_stop=should_stop)[: 4 * num]
+        schema = lists_schema(["lines"], num)
+        return self._server.ask_lines(SYSTEM, request, schema, max_tokens=max_tokens, seed=seed, should_stop=should_stop)
 
 
 class LocalProse:

@@ -20,8 +20,14 @@ ANSWERS = st.one_of(ITEMS, st.dictionaries(TEXTS, VALUES, max_size=4))
 def test_texts_of_any_json_answer_are_read(value, is_ascii: bool) -> None:
     answer = read_answer(json.dumps(value, ensure_ascii=is_ascii))
     lists = [value] if isinstance(value, list) else [one for one in value.values() if isinstance(one, list)]
-    texts = [[text.strip() for text in one if isinstance(text, str) and text.strip()] for one in lists]
-    assert answer.lines in (texts if any(texts) else [*texts, [], [json.dumps(value, ensure_ascii=is_ascii)]])
+    texts = sorted(text.strip() for one in lists for text in one if isinstance(text, str) and text.strip())
+    assert sorted(answer.lines) == texts or (not texts and answer.lines == [json.dumps(value, ensure_ascii=is_ascii)])
+
+
+def test_the_lists_of_an_answer_are_taken_in_turn() -> None:
+    content = json.dumps({"benefit": ["a", "b", "c"], "proof": [], "story": ["d", "e"]})
+    assert read_answer(content) == Answer(["a", "d", "b", "e", "c"], is_whole=True)
+    assert read_answer(content[: content.index('"e"')]) == Answer(["a", "d", "b", "c"], is_whole=False)
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=5), st.floats(0, 1))
@@ -42,7 +48,7 @@ def test_an_answer_cut_anywhere_keeps_what_was_finished(texts: list[str], share:
         ('["a b", "c', ["a b"], False),
         ('Use {brand} [x]: {"n": 1, "lines": ["a b"]} ok?', ["a b"], False),
         ('{"notes": [], "lines": ["a \\"b\\" [c"]}', ['a "b" [c'], True),
-        ('{"lines": ["a b"]} {"lines": ["c d"]}', ["a b"], False),
+        ('{"lines": ["a b"]} {"lines": ["c d"]}', ["a b", "c d"], False),
         ('Say [maybe "x"] to shoes', ['Say [maybe "x"] to shoes'], True),
     ],
 )

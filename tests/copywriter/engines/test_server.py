@@ -6,15 +6,19 @@ import gzip
 import json
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
 from adcreative.copywriter import Brief, build_copywriter
+from adcreative.copywriter.brief import read_facts
 from adcreative.copywriter.engines.answer_lines import read_answer
 from adcreative.copywriter.engines.chat import ChatClient, ChatConfig
 from adcreative.copywriter.engines.server import ServerSource, build_request
+from adcreative.copywriter.lint.substance import must_keep
+from adcreative.encoders.language import LANGUAGES
 from adcreative.errors import ConfigError, CopywriterError
 
 LINES = ["Grip that loves mud", "Find your next muddy hill", "Looking for a grippy sole?"]
@@ -35,7 +39,9 @@ def test_lines_come_back_and_the_request_is_as_promised(chat_server, shoe_brief)
     assert request["model"] == "test-model"
     assert request["seed"] == 7
     assert request["response_format"]["type"] == "json_schema"
-    assert request["response_format"]["json_schema"]["schema"]["required"] == ["lines"]
+    schema = request["response_format"]["json_schema"]["schema"]
+    assert schema["required"] == list(schema["properties"]) == ["benefit", "proof", "question", "story"]
+    assert {listed["maxItems"] for listed in schema["properties"].values()} == {2}
     assert "Authorization" not in chat_server.headers[0]
 
 
@@ -54,6 +60,35 @@ def test_the_brief_travels_as_data_that_cannot_close_its_marks(chat_server) -> N
     assert json.loads(packed)["brand"] == "A < B > C"
     assert "<" not in packed
     assert ">" not in packed
+
+
+def test_a_brief_names_its_angles_offers_and_what_a_line_must_keep() -> None:
+    bare = Brief("Häcker", "Küchen", "", "Küchen aus Deutschland", "")
+    full = replace(bare, headline="30 % auf Küchen", description="Seit 1898. Lieferung gratis.", language="de")
+    asked = [json.loads(build_request(brief, "headline", 4).split("<brief>\n")[1].split("\n<")[0]) for brief in (bare, full)]
+    assert [one["angles"] for one in asked] == [
+        ["benefit", "question", "story"],
+        ["benefit", "proof", "offer", "question", "story"],
+    ]
+    assert [one.get("offer") for one in asked] == [None, ["30 %", "gratis"]]
+    assert [one.get("must_keep") for one in asked] == [None, ["30 %"]]
+    told = replace(full, description="30 % auf alles. Seit 1898.")
+    assert must_keep(read_facts(told), "headline") == []  # the description says it
+    assert must_keep(read_facts(told), "description") == ["30 %"]
+    assert must_keep(read_facts(replace(told, description="Seit 1898.")), "description") == ["1898", "Seit 1898"]
+
+
+@pytest.mark.parametrize("headline", ["Beyaz eşyalarda büyük indirim başladı", "Ваш новий інтернет уже тут"])
+def test_a_server_is_told_the_language_that_the_words_have(headline: str) -> None:
+    language = LANGUAGES[read_facts(Brief(headline=headline)).language]
+    assert f"ad headlines in {language}, of at most 60 characters" in build_request(Brief(headline=headline), "headline", 4)
+
+
+def test_a_server_on_this_machine_has_time_for_one_core() -> None:
+    limits = [
+        ServerSource.from_address(address)._client.config.timeout_s for address in ("http://127.0.0.1:1", "https://example.org")
+    ]
+    assert limits == [300.0, 60.0]
 
 
 def test_a_rate_limit_is_waited_out(chat_server, shoe_brief) -> None:

@@ -44,7 +44,7 @@ def test_streamed_or_not_the_lines_are_the_same(chat_server, shoe_brief, content
     chat_server.streams(*(content[i : i + 3] for i in range(0, len(content), 3)))
     chat_server.writes(content)
     streamed = source.propose(shoe_brief, "headline", 3, seed=0)
-    assert source.ask_lines("s", "r", max_tokens=9, seed=0) == streamed  # answered in one piece
+    assert source.ask_lines("s", "r", {}, max_tokens=9, seed=0) == streamed  # answered in one piece
     assert all(request["stream"] for request in chat_server.requests)
 
 
