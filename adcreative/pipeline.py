@@ -72,7 +72,12 @@ if TYPE_CHECKING:
     from adcreative.verbs.finish import save_run
     from adcreative.verbs.forecast import forecast
     from adcreative.verbs.governance import disclosures, purge, signing_config
-    from adcreative.verbs.language_model import check_language_model, list_language_models, models_dir
+    from adcreative.verbs.language_model import (
+        check_language_model,
+        find_language_servers,
+        list_language_models,
+        models_dir,
+    )
     from adcreative.verbs.ledger import ledger
     from adcreative.verbs.model_folder import is_log_model
     from adcreative.verbs.models import models
@@ -142,7 +147,7 @@ _HOMES = {
     "verbs.finish": "save_run",
     "verbs.forecast": "forecast",
     "verbs.governance": "disclosures purge signing_config",
-    "verbs.language_model": "check_language_model list_language_models models_dir",
+    "verbs.language_model": "check_language_model find_language_servers list_language_models models_dir",
     "verbs.ledger": "ledger",
     "verbs.model_folder": "is_log_model",
     "verbs.models": "models",

@@ -46,6 +46,9 @@ commands.add_typer(
     help="Tools for models, logs, run folders, product texts, keywords and disclosures.",
 )
 tool = in_group(group, commands)
+GET = """No language model was found here. One way to get one, with Ollama (https://ollama.com):
+  ollama pull qwen2.5:7b       4.7 GB on disk, about 6 GB of memory, licence Apache-2.0
+  adcreative optimize ads/ --out improved/ --llm http://127.0.0.1:11434/v1#qwen2.5:7b"""
 
 
 @commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
@@ -72,11 +75,18 @@ def doctor(
 
 
 @tool("models")
-def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    writer: Annotated[bool, typer.Option("--writer", help="Language models found here for --llm, and how to get one.")] = False,
+) -> None:
     """List each named weight: where it comes from, size, sha256, licence, and whether it is here.
 
     Example: adcreative tools models
     """
+    if writer:
+        found = pipeline.find_language_servers() | {name: str(path) for name, path in pipeline.list_language_models().items()}
+        say_json(found, indent=1) if as_json else say("\n".join(f"{name}: --llm {spec}" for name, spec in found.items()) or GET)
+        return
     rows = pipeline.models()
     if as_json:
         say_json(rows, indent=1)

@@ -1,12 +1,17 @@
-"""Choose the language model: files offered by name, and whether a chosen model can be used. Imports no torch."""
+"""Choose the language model: what is here, in files or behind servers, and whether it can be used. Imports no torch."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from adcreative.copywriter.build import kind_of_engine
 from adcreative.encoders.gguf_cache import default_cache_dir
-from adcreative.errors import ConfigError
+from adcreative.errors import ConfigError, CopywriterError
+
+# usual ports of servers that speak the OpenAI chat protocol
+LOCAL_SERVERS = {"Ollama": 11434, "llama.cpp": 8080, "LM Studio": 1234, "vLLM": 8000}
+_WAIT_S, _MOST_LISTED = 2.0, 20
 
 
 def models_dir() -> Path:
@@ -19,6 +24,24 @@ def list_language_models() -> dict[str, Path]:
     folder = models_dir()
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     return {path.name: path for path in found if path.suffix == ".gguf" or (path / "config.json").is_file()}
+
+
+def find_language_servers() -> dict[str, str]:
+    """Return name -> `--llm` of each model that a server on a usual port of this machine lists: "qwen3:4b (Ollama)".
+
+    Each port is asked once, for at most two seconds; no key is sent. What does not answer like such a server is left out.
+    """
+    from adcreative.copywriter.engines.chat import ChatClient, ChatConfig
+    from adcreative.copywriter.engines.server_address import clean_said
+
+    found = {}
+    for name, port in LOCAL_SERVERS.items():
+        address = f"http://127.0.0.1:{port}/v1"
+        with suppress(CopywriterError):
+            models = ChatClient(ChatConfig(base_url=address, timeout_s=_WAIT_S, max_attempts=1)).list_models()
+            usable = [model for model in models[:_MOST_LISTED] if model == clean_said(model) and " " not in model]
+            found |= {f"{model} ({name})": f"{address}#{model}" for model in usable}
+    return found
 
 
 def check_language_model(spec: str, *, key: str = "") -> str:

@@ -84,6 +84,17 @@ def test_a_page_that_anybody_reaches_asks_no_server(handlers: Handlers) -> None:
     assert languages.save("me", "server", "", "http://169.254.169.254/v1")[1]["error"] == NO_SERVERS
 
 
+def test_the_first_server_on_this_machine_is_filled_in_but_not_on_a_public_page(
+    handlers: Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"qwen (Ollama)": "http://127.0.0.1:11434/v1#qwen:4b", "b (vLLM)": "http://127.0.0.1:8000/v1#b"}
+    monkeypatch.setattr("apps.studio.handlers.language.find_language_servers", lambda: found)
+    assert Languages(handlers=handlers).find_server() == ("http://127.0.0.1:11434/v1", "qwen:4b")
+    assert Languages(handlers=handlers, may_ask_servers=False).find_server() == ("", "")
+    found.clear()
+    assert Languages(handlers=handlers).find_server() == ("", "")
+
+
 def test_a_wrong_server_is_said_and_nothing_is_kept(handlers: Handlers) -> None:
     languages = Languages(handlers=handlers)
     assert "Say where the server is" in languages.save("me", "server", "", "localhost")[1]["error"]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import http.server
 import importlib.util
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -120,6 +122,38 @@ def test_models_lists_licences() -> None:
     result = runner.invoke(app, ["models"])
     assert result.exit_code == 0
     assert "licence=Apache-2.0" in result.output
+
+
+def test_models_names_the_writers_that_are_here_or_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server on a usual port is found; a page, a refusal and a closed port are passed over."""
+
+    class Answers(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = told[self.server.server_address[1]]
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_args: object) -> None:
+            return
+
+    listed = b'{"data": [{"id": "qwen:4b"}, {"id": "spoilt\\u001b name"}, {"id": "b"}]}'
+    told: dict[int, tuple[int, bytes]] = {}
+    servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) for _ in range(3)]
+    ports = [server.server_address[1] for server in servers]
+    told |= dict(zip(ports, [(200, listed), (200, b"<html>"), (404, b"{}")], strict=True))
+    for server in servers:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("ADCREATIVE_CACHE", str(tmp_path))
+    usual = {"Ollama": ports[0], "llama.cpp": ports[1], "vLLM": ports[2], "LM Studio": 9}
+    monkeypatch.setattr("adcreative.verbs.language_model.LOCAL_SERVERS", usual)
+    found = {f"{name} (Ollama)": f"http://127.0.0.1:{ports[0]}/v1#{name}" for name in ("qwen:4b", "b")}
+    assert json.loads(runner.invoke(app, ["models", "--writer", "--json"]).stdout) == found
+    assert runner.invoke(app, ["models", "--writer"]).stdout.splitlines() == [f"{one}: --llm {found[one]}" for one in found]
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+    assert len(runner.invoke(app, ["models", "--writer"]).stdout.splitlines()) == 3
 
 
 def test_json_says_what_went_wrong_and_stdout_holds_nothing_else(tmp_path: Path) -> None:

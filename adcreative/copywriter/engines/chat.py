@@ -143,13 +143,17 @@ class ChatClient:
             error.text = "".join(pieces)
             raise
 
-    def first_model(self, should_stop: ShouldStop | None = None) -> str:
-        """Return the id of the first model listed by the server, or "default" if the list is empty."""
+    def list_models(self, should_stop: ShouldStop | None = None) -> list[str]:
+        """Return the ids of the models that the server lists; empty if it lists none.
+
+        Raises:
+            CopywriterError: the server cannot be reached, or does not answer JSON.
+        """
         try:
             answer = self._attempt("/models", None, read_object, should_stop)
-            return str(answer["data"][0]["id"])
-        except (RefusedError, KeyError, IndexError, TypeError):
-            return "default"
+            return [str(one["id"]) for one in answer["data"]]
+        except (RefusedError, KeyError, TypeError):
+            return []
 
     def _attempt(
         self,

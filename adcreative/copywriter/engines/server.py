@@ -31,6 +31,7 @@ from adcreative.copywriter.lint.substance import is_proof, must_keep, offers_of
 from adcreative.encoders.language import LANGUAGES
 from adcreative.errors import CopywriterError
 
+UNNAMED = "default"  # asked of a server that lists no model
 _MAX_LINES = 64
 _LOCAL_TIMEOUT_S = 300.0  # for a server on this machine: one core writes 5 to 15 tokens a second
 _SYSTEM = (
@@ -77,8 +78,8 @@ class ServerSource:
             CopywriterError: the server cannot be reached, in one attempt.
         """
         client = ChatClient(replace(self._client.config, max_attempts=1, timeout_s=10.0))
-        listed = client.first_model()
-        return clean_said(self._model or listed)
+        listed = client.list_models()
+        return clean_said(self._model or next(iter(listed), UNNAMED))
 
     def propose(
         self, brief: Brief, kind: str, num_lines: int, *, seed: int, should_stop: ShouldStop | None = None
@@ -115,7 +116,7 @@ class ServerSource:
         """
         try:
             if not self._model:
-                self._model = self._client.first_model(should_stop)
+                self._model = next(iter(self._client.list_models(should_stop)), UNNAMED)
             messages = [{"role": "system", "content": system}, {"role": "user", "content": request}]
             body = {
                 "model": self._model,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adcreative.errors import AdCreativeError
-from adcreative.pipeline import check_language_model, list_language_models
+from adcreative.pipeline import check_language_model, find_language_servers, list_language_models
 
 from ..html import fragments
 from .choices import Writer
@@ -27,6 +27,12 @@ class Languages:
     def files(self) -> list[str]:
         """Return the names of the available model files."""
         return list(list_language_models())
+
+    def find_server(self) -> tuple[str, str]:
+        """Return address and model of the first server found on this machine's usual ports; ("", "") on a public page."""
+        found = find_language_servers() if self.may_ask_servers else {}
+        address, _, model = next(iter(found.values()), "").partition("#")
+        return address, model
 
     def save(
         self,

@@ -133,8 +133,10 @@ def _build_language(languages: Languages, visitor: gr.BrowserState) -> gr.HTML:
     button = gr.Button("Let it write", elem_id="writer-save")
     shown, record = fragment(elem_id="writer-saved"), gr.JSON(visible=False)
 
-    def show(kind: str) -> list[Any]:
-        return [gr.update(visible=kind == FILE, choices=languages.files()), gr.update(visible=kind == SERVER)]
+    def show(kind: str, typed: str) -> list[Any]:
+        found = languages.find_server() if kind == SERVER and not typed else ("", "")
+        filled = [gr.update(value=text) if text else gr.skip() for text in found]
+        return [gr.update(visible=kind == FILE, choices=languages.files()), gr.update(visible=kind == SERVER), *filled]
 
     def save_writer(
         request: gr.Request,
@@ -147,7 +149,7 @@ def _build_language(languages: Languages, visitor: gr.BrowserState) -> gr.HTML:
     ) -> Any:
         return (*languages.save(find_owner(visitor, request), writer, file, address, model, key), "")
 
-    kind.change(show, kind, [file, server], **MOVES)
+    kind.change(show, [kind, address], [file, server, address, model], **MOVES)
     inputs: Fields = {"writer": kind, "file": file, "address": address, "model": model, "key": key, "visitor": visitor}
     button.click(save_writer, None, [shown, record, key], inputs_kwargs=inputs, api_name="save_writer", **QUICK)
     return shown
