@@ -224,13 +224,28 @@ def _repeat_problems(text: str, facts: Facts, kind: str) -> Iterable[Problem]:
 
 
 def _language_problems(text: str, facts: Facts) -> Iterable[Problem]:
-    """Yield English words that are not the ad's in a line for an ad in another language, including whole English lines."""
+    """Yield what a line for an ad in another language than English has of English or of another script, and superlatives."""
     if facts.is_english:
         return
     told = f"{facts.brand} {facts.product} {facts.headline} {facts.description} {facts.notes}".casefold()
     foreign = [word for word in WORD.findall(text) if word.casefold() not in told]
     if foreign and ("en" in (detect_language(text), detect_language(" ".join(foreign))) or _are_english(foreign)):
         yield Problem("english", word=foreign[0])
+    scripts = _scripts_of(told) | {"LATIN"}
+    strange = [word for word in foreign if not _scripts_of(word) <= scripts]
+    if strange:
+        yield Problem("other_script", word=strange[0])
+    for pattern in rule_pack("claims")["superlatives_elsewhere"].values():
+        found = compiled(pattern).search(text)
+        if found and found.group(0).casefold() not in told:
+            yield Problem("claim", words=found.group(0), group="superlative")
+
+
+def _scripts_of(text: str) -> set[str]:
+    """Return the scripts of the letters, Japanese for each of its three; the first word of a letter's name in Unicode."""
+    found = {unicodedata.name(letter, "").split(" ")[0].split("-")[0] for letter in text if letter.isalpha()}
+    is_japanese = bool(found & {"HIRAGANA", "KATAKANA"})
+    return found | ({"CJK", "HIRAGANA", "KATAKANA"} if is_japanese else set())
 
 
 def _are_english(words: list[str]) -> bool:

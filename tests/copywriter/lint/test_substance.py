@@ -109,6 +109,21 @@ def test_a_line_is_in_the_language_of_the_ad(line: str, is_refused: bool) -> Non
     assert any("is in English" in one for one in check_copy(line, brief, "headline")) == is_refused
 
 
+@pytest.mark.parametrize(
+    ("brief", "line", "codes"),
+    [
+        (Brief("", "menu iftar", "", "Menu iftar à 95 DH", "Soupe harira."), "Notre菜单 iftar à 95 DH", ["other_script"]),
+        (Brief("", "توصيل", "", "متاح توصيل لكفر الدوار", ""), "أفضل توصيل في كفر الدوار", ["claim"]),
+        (Brief("", "音楽教室", "", "あの頃の歌が楽しい", "教室で歌って踊れる。"), "ヤマハの音楽教室で歌が楽しい", []),
+        (Brief("", "音楽教室", "", "あの頃の歌が楽しい", "教室で歌って踊れる。"), "教室で最高の歌が楽しい", ["claim"]),
+        (Brief("", "seguidores", "", "Impulsiona seguidores", ""), "Seguidores incríveis para você", ["claim"]),
+        (Brief("", "Küchen", "", "Die besten Küchen aus Lehm", ""), "Aus Lehm: die besten Küchen", []),
+    ],
+)
+def test_a_line_elsewhere_has_no_other_script_and_no_new_superlative(brief: Brief, line: str, codes: list[str]) -> None:
+    assert [one.code for one in check_copy(line, brief, "headline")] == codes
+
+
 def test_a_word_of_any_ad_does_not_come_back_in_a_description() -> None:
     brief = Brief("Oat Table", "food", "", "Fresh bread", "Start the morning with fresh bread and something warm.")
     assert "uses one word twice" in check_copy("Make it fresh today. Make the morning warm.", brief, "description")
