@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import Literal
 
+from adcreative.copywriter.candidates import LineSource
 from adcreative.copywriter.engines.template import TemplateSource
+from adcreative.copywriter.messages import message_encoder
 from adcreative.copywriter.writer import LintedCopywriter, with_template_fallback
 from adcreative.errors import ConfigError, is_address
 
@@ -16,6 +18,7 @@ ENGINES = {
     "http://... or https://...": "an OpenAI-compatible chat server; add #model-name to choose its model",
     "a folder, a .gguf file or owner/name": "a causal language model for transformers, local or from the hub",
 }
+EMBEDDED = ("smollm2", "smollm2-tuned")
 MOST_LINES = {"headline": 8, "description": 4}  # per ad from a language model: the local model takes a second per line
 
 
@@ -36,12 +39,13 @@ def build_copywriter(spec: str = "template", *, allow_fallback: bool = True, key
     if kind == "server":
         from adcreative.copywriter.engines.server import ServerSource
 
-        return with_template_fallback(
-            ServerSource.from_address(spec, key), allow_fallback=allow_fallback, most_lines=MOST_LINES
-        )
-    from adcreative.copywriter.engines.local_llm import LocalSource
+        source: LineSource = ServerSource.from_address(spec, key)
+    else:
+        from adcreative.copywriter.engines.local_llm import LocalSource
 
-    return with_template_fallback(LocalSource(spec), allow_fallback=allow_fallback, most_lines=MOST_LINES)
+        source = LocalSource(spec)
+    encode = None if spec in EMBEDDED else message_encoder()  # the embedded model orders the ad's own phrases
+    return with_template_fallback(source, allow_fallback=allow_fallback, most_lines=MOST_LINES, encode=encode)
 
 
 def kind_of_engine(spec: str) -> Literal["template", "server", "local"]:
@@ -60,6 +64,6 @@ def kind_of_engine(spec: str) -> Literal["template", "server", "local"]:
             "the language model is named by an address that begins with neither http:// nor https:// (it may hold a password, "
             "so it is not shown here); write http://host:port/v1#model, a folder, a .gguf file or owner/name."
         )
-    if spec in ("smollm2", "smollm2-tuned") or "/" in spec or "\\" in spec or spec.endswith(".gguf"):
+    if spec in EMBEDDED or "/" in spec or "\\" in spec or spec.endswith(".gguf"):
         return "local"
     raise ConfigError(f"no copywriter named {spec!r}; known: {'; '.join(ENGINES)}.")

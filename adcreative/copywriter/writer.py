@@ -13,6 +13,7 @@ from adcreative.copywriter.brief import Brief, clean_text, expect_of, read_facts
 from adcreative.copywriter.candidates import CopyCandidates, CutShortError, LineSource, ShouldStop
 from adcreative.copywriter.engines.template import TemplateSource
 from adcreative.copywriter.lint.checks import KINDS, check_copy, is_near_duplicate, length_limit, text_length, used_words
+from adcreative.copywriter.messages import SAME_MESSAGE, EncodesLines
 from adcreative.encoders.language import LANGUAGES
 from adcreative.errors import CopywriterError
 from adcreative.problem import Problem
@@ -27,9 +28,21 @@ class LintedCopywriter:
     say why; without a fallback, a failing engine raises.
     """
 
-    def __init__(self, source: LineSource, *, fallback: LineSource | None, most_lines: Mapping[str, int] | None = None) -> None:
-        """most_lines: kind -> limit for a source with expensive lines; the fallback writes the rest. None: no limit."""
-        self.engine = source.engine
+    def __init__(
+        self,
+        source: LineSource,
+        *,
+        fallback: LineSource | None,
+        most_lines: Mapping[str, int] | None = None,
+        encode: EncodesLines | None = None,
+    ) -> None:
+        """Create a copywriter.
+
+        Args:
+            most_lines: kind -> limit for a source with expensive lines; the fallback writes the rest. None: no limit.
+            encode: finds headlines with the same message in other words, see `messages`; None: only shared words count.
+        """
+        self.engine, self._encode = source.engine, encode
         self._source, self._fallback, self._most_lines = source, fallback, most_lines
         self._cache: OrderedDict[tuple[Brief, int, int, int], CopyCandidates] = OrderedDict()
         self._lock = threading.Lock()
@@ -55,7 +68,7 @@ class LintedCopywriter:
             if key in self._cache:
                 self._cache.move_to_end(key)
                 return self._cache[key]
-        draft = _Draft(brief)
+        draft = _Draft(brief, self._encode)
         for kind, num_lines in zip(KINDS, (num_headlines, num_descriptions), strict=True):
             self._fill(draft, kind, num_lines, seed, should_stop)
         result = draft.finished()
@@ -92,8 +105,8 @@ class LintedCopywriter:
 class _Draft:
     """Lines accepted and refused so far, for one brief."""
 
-    def __init__(self, brief: Brief) -> None:
-        self.brief = brief
+    def __init__(self, brief: Brief, encode: EncodesLines | None) -> None:
+        self.brief, self._encode = brief, encode
         self.is_cancelled = False
         self._accepted: dict[str, list[tuple[str, str]]] = {kind: [] for kind in KINDS}  # kind -> (line, engine)
         self._dropped: list[tuple[str, str]] = []
@@ -128,12 +141,22 @@ class _Draft:
             if self.num_lines(kind) >= num_lines:
                 break
             problems = check_copy(text, self.brief, kind)
-            if not problems and is_near_duplicate(text, [other for other, _ in self._accepted[kind]]):
+            if not problems and self._is_said(text, kind):
                 problems = (Problem("near_duplicate"),)
             if problems:
                 self._dropped.append((text[:300], "; ".join(problems)))
             else:
                 self._accepted[kind].append((self._with_disclaimers(text, kind), engine))
+
+    def _is_said(self, text: str, kind: str) -> bool:
+        """Return whether an accepted line of the kind has the words of `text`, or, of headlines, its message."""
+        others = [other for other, _ in self._accepted[kind]]
+        if is_near_duplicate(text, others):
+            return True
+        if self._encode is None or kind != "headline" or not others:
+            return False
+        own, *rest = self._encode([text, *others])
+        return max(float(own @ other) for other in rest) >= SAME_MESSAGE
 
     def _with_disclaimers(self, text: str, kind: str) -> str:
         """Append the brand's disclaimers to a description if they fit; else add a note."""
@@ -165,7 +188,12 @@ class _Draft:
 
 
 def with_template_fallback(
-    source: LineSource, *, allow_fallback: bool, most_lines: Mapping[str, int] | None = None
+    source: LineSource,
+    *,
+    allow_fallback: bool,
+    most_lines: Mapping[str, int] | None = None,
+    encode: EncodesLines | None = None,
 ) -> LintedCopywriter:
     """Return `source` with the linter, and the template grammar as fallback unless disallowed."""
-    return LintedCopywriter(source, fallback=TemplateSource() if allow_fallback else None, most_lines=most_lines)
+    fallback = TemplateSource() if allow_fallback else None
+    return LintedCopywriter(source, fallback=fallback, most_lines=most_lines, encode=encode)

@@ -34,7 +34,7 @@ def find_language_servers() -> dict[str, str]:
     from adcreative.copywriter.engines.chat import ChatClient, ChatConfig
     from adcreative.copywriter.engines.server_address import clean_said
 
-    found = {}
+    found: dict[str, str] = {}
     for name, port in LOCAL_SERVERS.items():
         address = f"http://127.0.0.1:{port}/v1"
         with suppress(CopywriterError):

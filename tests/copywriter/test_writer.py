@@ -11,6 +11,7 @@ import pytest
 from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.candidates import ShouldStop
 from adcreative.copywriter.engines.template import TemplateSource
+from adcreative.copywriter.messages import message_encoder
 from adcreative.copywriter.writer import LintedCopywriter
 from adcreative.errors import ConfigError, CopywriterError
 
@@ -141,3 +142,19 @@ def test_importing_and_templates_load_no_torch() -> None:
         "assert not {'torch', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_of_headlines_with_one_message_the_first_is_offered_in_any_script() -> None:
+    brief = Brief("景安", "服务器托管", "", "独享服务器托管8800元", "首月免费。")
+    lines = ["服务器托管，独享，8800元", "独享托管，服务器8800元", "首月免费，以后8800元"]
+    plain, read = (LintedCopywriter(ScriptedSource(lines), fallback=None, encode=one) for one in (None, message_encoder()))
+    assert plain.write(brief, 3, 0, seed=0).headlines == tuple(lines)
+    found = read.write(brief, 3, 0, seed=0)
+    assert found.headlines == (lines[0], lines[2])
+    assert found.dropped == ((lines[1], "says the same as another candidate"),)
+
+
+@pytest.mark.parametrize("state", ["absent", "changed"])
+def test_without_the_encoder_lines_are_compared_by_their_words(monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+    monkeypatch.setattr("adcreative.copywriter.messages.check_weight", lambda name: state)
+    assert message_encoder() is None
