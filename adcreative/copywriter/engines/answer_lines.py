@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from itertools import zip_longest
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.):])\s+")
@@ -43,9 +43,10 @@ def read_answer(content: str) -> Answer:
 def read_finished(content: str) -> list[str]:
     """Return the closed strings of all lists of truncated JSON, taken in turn."""
     lists: list[list[str]] = []
-    for opened in re.finditer(r"\[", content):
+    place = 0
+    while (opened := content.find("[", place)) >= 0:  # a list is read once: an answer may hold a hundred thousand brackets
         lists.append([])
-        place = opened.end()
+        place = opened + 1
         while found := _ITEM.match(content, place):
             place = found.end()
             with contextlib.suppress(ValueError):  # an invalid escape, a raw line break
@@ -60,4 +61,5 @@ def _lines_in(value: Any) -> list[str]:
 
 def _in_turn(lists: list[list[str]]) -> list[str]:
     """Return the first text of each list, then the second of each, so that the first few lines have different angles."""
-    return [text for turn in zip_longest(*lists) for text in turn if text]
+    placed = [(place, text) for texts in lists for place, text in enumerate(texts) if text]
+    return [text for _, text in sorted(placed, key=itemgetter(0))]

@@ -54,3 +54,11 @@ def test_an_answer_cut_anywhere_keeps_what_was_finished(texts: list[str], share:
 )
 def test_faulty_json_gives_its_finished_lines(content: str, lines: list[str], is_whole: bool) -> None:
     assert read_answer(content) == Answer(lines, is_whole)
+
+
+@pytest.mark.parametrize(
+    "content", ["[" * 90_000 + '"a",' * 90_000, '["a"] ' * 90_000 + '["a",' + '"a",' * 90_000, '["["' + ',"["' * 90_000]
+)
+def test_a_hundred_thousand_lists_are_read_once(content: str) -> None:
+    """Read once for each bracket, or once for each place of the longest list, they would take hours."""
+    assert len(read_finished(content)) >= 90_000
