@@ -206,6 +206,11 @@ def balanced_lines(text: str, kind: Type, width: float) -> tuple[str, ...]:
     return tuple(reversed(lines))
 
 
+def _bounds(font: skia.Font, letters: str) -> list[skia.Rect]:
+    """Return the box of each letter that a font has."""
+    return list(font.getBounds([glyph for glyph in font.textToGlyphs(letters) if glyph]))
+
+
 @lru_cache(maxsize=4096)
 def rise_and_fall(text: str, kind: Type) -> tuple[float, float]:
     """Return the extent of a line above and below its baseline in em.
@@ -215,10 +220,13 @@ def rise_and_fall(text: str, kind: Type) -> tuple[float, float]:
     """
     if not regex.search(OTHER_SCRIPTS, text):
         font = skia.Font(typeface(kind.faces[0]), MEASURED_AT)
-        highest = "dlifOQ" + "".join(letter for letter in text if len(unicodedata.normalize("NFD", letter)) > 1)
-        high = max(font.getMetrics().fCapHeight, *(-bounds.top() for bounds in font.getBounds(font.textToGlyphs(highest))))
+        font.setHinting(skia.FontHinting.kNone)  # which rounds to whole pixels
+        font.setSubpixel(True)
+        marks = "".join(letter for letter in text if not letter.isalnum() or len(unicodedata.normalize("NFD", letter)) > 1)
         falls = 0.22 if regex.search(r"[gjpqyçşţąęQ,;(/@рудцщфζημξρφχψςβ]", text) else 0.02
-        return max(0.5, high / MEASURED_AT + 0.02), falls
+        low = max([0.0, *(one.bottom() for one in _bounds(font, marks))])
+        high = max([font.getMetrics().fCapHeight, *(-one.top() for one in _bounds(font, "dlifOQ" + marks))])
+        return max(0.5, high / MEASURED_AT + 0.02), max(falls, low / MEASURED_AT + 0.02)
     line = paragraph(kind, ((text, MEASURED_AT),))
     width, height = int(line.MaxIntrinsicWidth) + 200, int(MEASURED_AT * 4)
     pixels = np.zeros((height, width, 4), np.uint8)

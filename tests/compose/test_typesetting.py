@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from adcreative.compose.fonts import bold_cut, faces_for, missing_letters, open_pairs
 from adcreative.compose.layout import load_layout
-from adcreative.compose.typesetting import Type, balanced_lines, line_width, num_lines, segments
+from adcreative.compose.parts import Box
+from adcreative.compose.scene import Words, draw_alpha
+from adcreative.compose.typesetting import Type, balanced_lines, line_width, num_lines, rise_and_fall, segments
 from adcreative.errors import ConfigError
 
 
@@ -103,3 +106,15 @@ def test_a_layout_with_a_mistake_is_refused_by_name(tmp_path, text, said):
     (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(ConfigError, match=said):
         load_layout("mine", tmp_path)
+
+
+@pytest.mark.parametrize("text", ["Dormez mieux", "[Nur heute] {neu} ($129)", "Éclat £9"])
+def test_ink_stays_within_the_rise_and_fall_of_its_line(text):
+    for pair in open_pairs():
+        kind, size = Type(((pair.display, 0),), "en"), 120.0
+        cover = np.zeros((400, 2000), np.uint8)
+        draw_alpha(Words(((text, 50.0, 200.0),), size, kind, "#000000", "headline", Box(0, 0, 0, 0)), cover)
+        rows = np.flatnonzero((cover > 127).any(axis=1))
+        rise, fall = rise_and_fall(text, kind)
+        assert rows[0] >= 200 - rise * size, pair.display.stem
+        assert rows[-1] <= 200 + fall * size, pair.display.stem
