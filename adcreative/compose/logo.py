@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,7 @@ BOX_STEP = 0.06  # OKLab: maximum distance of the box's colour from the corners'
 BOX_SHARE = 0.9  # minimum share of the edge in the corners' colour for a box
 LETTERS_SHARE = 0.5  # of the logo's frame: less is lettering, whose counters show the ground too; more is a solid badge
 MIN_MARK = 0.002  # minimum remaining share of the picture without the box
+_NOT_DRAWN = re.compile(rb"<(?:\w+:)?(text|image|foreignObject)[\s>/]")  # elements that Skia leaves out
 
 
 def read_logo(path: Path) -> Image.Image:
@@ -52,7 +54,7 @@ def _read_pixels(path: Path) -> Image.Image:
 
 
 def _draw_svg(path: Path) -> Image.Image:
-    """Draw an SVG with Skia, which loads no referenced files."""
+    """Draw an SVG with Skia, which loads no referenced files and has no fonts."""
     import skia
 
     content = path.read_bytes()
@@ -62,6 +64,9 @@ def _draw_svg(path: Path) -> Image.Image:
     size = None if drawing is None else drawing.containerSize()
     if drawing is None or b"<svg" not in content:
         raise ConfigError(f"the logo {path.name} is a broken SVG; export it again, or supply a PNG.")
+    if (left_out := _NOT_DRAWN.search(content)) is not None:
+        what = "words as text" if left_out[1] == b"text" else "a picture"
+        raise ConfigError(f"the logo {path.name} holds {what}; export it as outlines, or supply a PNG.")
     width, height = (size.width(), size.height()) if size is not None else (0, 0)
     if not (0 < width < 1e5 and 0 < height < 1e5):
         width = height = 512.0

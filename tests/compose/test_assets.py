@@ -101,6 +101,10 @@ def test_logos_are_drawn_from_svg_and_broken_ones_refused(tmp_path: Path) -> Non
         file.write_text(content)
         with pytest.raises(ConfigError, match=r"broken SVG|is empty"):
             read_logo(file)
+    for left_out, what in (("<text y='9'>Marlow</text>", "words as text"), ("<image href='a.png'/>", "a picture")):
+        file.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20">{drawn}{left_out}</svg>')
+        with pytest.raises(ConfigError, match=f"holds {what}; export it as outlines"):
+            read_logo(file)
     with pytest.raises(ConfigError, match=r"there is no file .*--cutout-model"):
         load_segmenter(tmp_path / "none.onnx")
     with pytest.raises(ConfigError, match="is no ONNX network"):
