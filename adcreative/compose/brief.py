@@ -18,7 +18,7 @@ from adcreative.compose.cutouts import Segmenter
 from adcreative.compose.fonts import open_pairs
 from adcreative.compose.logo import read_logo
 from adcreative.compose.palettes import derive_palettes, find_accents
-from adcreative.compose.parts import ROLES, Parts, Typefaces
+from adcreative.compose.parts import MOST_CHARACTERS, ROLES, Parts, Typefaces
 from adcreative.config import load_config
 from adcreative.copywriter.brand_kit import read_brand_kit
 from adcreative.encoders.language import detect_language
@@ -26,6 +26,7 @@ from adcreative.errors import ConfigError
 
 Lines = str | tuple[str, ...]
 NAME = "brief.toml"
+NEVER_LEFT_OUT = {"headline", "legal"}  # too long ones are refused
 MAX_PHOTOS, MAX_LINES, MAX_COLOURS = 12, 8, 5
 LEAST_WITH_BUTTON = 3  # minimum lines other than prices and offers for taking the last one as the button
 _BUTTON = re.compile(r"^(?!.*[\d.,:;?!])\S+(?: \S+){0,3}$")  # at most four words; Meta's own have at most three
@@ -255,6 +256,11 @@ def messages_of(brief: Brief, kit_disclaimers: Sequence[str] = ()) -> tuple[dict
     if kit_disclaimers and not found["legal"]:
         found["legal"] = (" ".join(kit_disclaimers),)
         notes.append("small print: the disclaimers of the brand kit.")
+    for role in [one for one in found if one not in NEVER_LEFT_OUT]:
+        short = tuple(line for line in found[role] if len(line) <= MOST_CHARACTERS[role])
+        if len(short) < len(found[role]):
+            notes.append(f"left out: {role} of more than {MOST_CHARACTERS[role]} characters.")
+            found[role] = short
     return {role: lines for role, lines in found.items() if lines}, notes
 
 
@@ -277,7 +283,8 @@ def prepare(brief: Brief, *, segment: Segmenter | None, find_faces: FindFaces | 
     )
     for one, given in zip(seen, brief.photos, strict=True):
         if min(one.photo.pixels.size) < SHARP_PX:
-            notes.append(f"{given.file.name} is {one.photo.pixels.width} px wide; from {SHARP_PX} px on it can be shown large.")
+            side = min(one.photo.pixels.size)
+            notes.append(f"{given.file.name} has {side} px on its shorter side; from {SHARP_PX} px on it can be shown large.")
         if one.photo.cutout is None:
             notes.append(
                 f"{given.file.name} stays a photo: a cut-out's edge would be poor ({one.edge.edge:.0%} of it can be seen, "

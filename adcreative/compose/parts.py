@@ -18,6 +18,18 @@ from PIL import Image
 Found = TypeVar("Found")
 # The role of a message in an ad, in the reading order without a leading one.
 ROLES = ("headline", "subline", "offer", "price", "old_price", "proof", "badge", "button", "legal", "brand")
+MOST_CHARACTERS = {
+    "headline": 120,
+    "subline": 220,
+    "offer": 50,
+    "price": 30,
+    "old_price": 30,
+    "proof": 110,
+    "badge": 40,
+    "button": 36,
+    "legal": 320,
+    "brand": 40,
+}
 
 
 class Box(NamedTuple):

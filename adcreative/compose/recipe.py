@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,6 +11,7 @@ from adcreative.compose.parts import ROLES
 from adcreative.errors import ConfigError
 
 Density = Literal["airy", "normal", "full"]
+UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")  # controls, forced directions
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Recipe:
             raise ConfigError(f"an ad has no role {', '.join(unknown)}; name roles of {', '.join(ROLES)}.")
         if self.density not in ("airy", "normal", "full"):
             raise ConfigError(f"density is airy, normal or full, got {self.density!r}.")
+        object.__setattr__(self, "texts", {role: UNSEEN.sub("", words) for role, words in self.texts.items()})
 
     def to_json(self) -> dict[str, object]:
         """Return the recipe as JSON values, for ad.json."""

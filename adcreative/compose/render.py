@@ -33,7 +33,7 @@ from adcreative.compose.layout import (
     layout_names,
     load_layout,
 )
-from adcreative.compose.parts import ROLES, Box, Palette, Parts, Photo, once_a_photo
+from adcreative.compose.parts import MOST_CHARACTERS, ROLES, Box, Palette, Parts, Photo, once_a_photo
 from adcreative.compose.recipe import Recipe
 from adcreative.compose.scene import Fill, Item, Line, Picture, Scene, Scrim, Words
 from adcreative.compose.shapes import Shape
@@ -45,18 +45,6 @@ from adcreative.problem import Problem
 __all__ = ["Composed", "Placed", "compose_ad", "layout_names", "load_layout"]
 
 Part = TypeVar("Part")
-MOST_CHARACTERS = {
-    "headline": 120,
-    "subline": 220,
-    "offer": 50,
-    "price": 30,
-    "old_price": 30,
-    "proof": 110,
-    "badge": 40,
-    "button": 36,
-    "legal": 320,
-    "brand": 40,
-}
 SPACING = {"airy": 1.2, "normal": 1.0, "full": 0.82}
 WISH = {"airy": 9.5, "normal": 8.0, "full": 6.5}  # steps of the grid: headline size below which optional roles are dropped
 STAND_INS = ("split", "inset_side", "minimal")  # substitutes for a layout that cuts the photo in a shape

@@ -239,7 +239,7 @@ def find_faults(recipe: Recipe, parts: Parts, shape: Shape, *, strict: bool = Fa
 
 def _why_none(prepared: Prepared, shapes: Sequence[Shape]) -> str:
     """Return one sentence on why no ad was composed, from the problems of the plainest layout."""
-    texts = {role: lines[0] for role, lines in prepared.messages.items() if role in ("headline", "button")}
+    texts = {role: lines[0] for role, lines in prepared.messages.items() if role in ("headline", "button", "legal")}
     for layout in ("type_only", "announcement"):
         problems = find_faults(Recipe(layout=layout, texts=texts, photo=None), prepared.parts, shapes[0])
         if problems:

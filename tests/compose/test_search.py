@@ -136,6 +136,18 @@ def test_facts_find_their_roles() -> None:
     assert 'headline: "Free returns", the first offer.' in notes
 
 
+def test_lines_too_long_for_an_ad_are_left_out_by_name_but_no_small_print() -> None:
+    said = Messages(headline="Dry feet", offer="20 % off", proof=("Resoled", "x" * 111), legal="y" * 321)
+    messages, notes = messages_of(Brief(messages=said))
+    assert messages["proof"] == ("Resoled",)
+    assert "left out: proof of more than 110 characters." in notes
+    assert len(messages["legal"][0]) == 321
+
+
+def test_controls_and_forced_directions_leave_the_words() -> None:
+    assert Recipe("split", {"headline": "Dry\u202e feet\x00 all\u200b day"}).texts == {"headline": "Dry feet all\u200b day"}
+
+
 def test_rows_of_a_feed_become_briefs(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"")
     rows = with_known_columns(
