@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from adcreative.compose.from_ad import read_twice, take_parts, write_taken
+from adcreative.compose.from_ad import is_clean, read_twice, take_parts, write_taken
 from adcreative.errors import ConfigError
 from adcreative.lettering import BlockLine, TextBlock, TextLine, Words
 from adcreative.verbs.compose_many import compose_from
@@ -86,6 +86,39 @@ def test_a_thing_that_goes_on_beyond_the_photograph_is_not_taken() -> None:
     taken = take_parts(drawn_ad(), said(residual=30.0), segment)
     assert taken.photo is None
     assert "of what its photograph shows lies under words" in taken.missing["photos"]
+
+
+def test_a_thing_is_taken_whole_where_the_largest_part_cuts_it() -> None:
+    image_u8 = np.random.default_rng(3).integers(0, 255, (75, 112, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+
+    def segment(image_u8: np.ndarray) -> np.ndarray:
+        seen = np.zeros(image_u8.shape[:2], np.float32)
+        seen[60:560, 500:800] = 1.0  # the largest part without words is all that is below them
+        return seen
+
+    photo = take_parts(image_u8, said(residual=30.0), segment).photo
+    assert photo is not None
+    assert 300 < photo.width < 450
+    assert photo.height > 550
+    image_u8[:, 496:] = 200
+    assert take_parts(image_u8, said(residual=30.0), segment).photo is None, "a drawn sign is no photograph"
+
+
+def test_shades_of_erased_letters_are_told_from_clean_ground() -> None:
+    ramp = np.broadcast_to(np.linspace(80, 200, 600)[:, None, None], (600, 600, 3)).astype(np.uint8).copy()
+    (block,) = said().blocks
+    assert is_clean(ramp, block)
+    letters = drawn_ad()[66:130, 60:380].min(axis=2, keepdims=True) < 128
+    ramp[66:130, 60:380] -= np.where(letters, 8, 0).astype(np.uint8)
+    assert not is_clean(ramp, block)
+
+
+def test_the_drawn_bar_behind_words_stays_out_of_the_photograph() -> None:
+    image_u8 = np.random.default_rng(4).integers(0, 255, (75, 75, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    image_u8[40:160] = 255
+    photo = take_parts(image_u8, said(residual=30.0), None).photo
+    assert photo is not None
+    assert photo.height <= 440
 
 
 def test_without_photo_and_brand_both_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
