@@ -34,7 +34,6 @@ FIGURES: dict[str, tuple[str, dict[str, Any]]] = {
     "composing": ("tests.bench.composed_uplift:compose_figures", {"markets": (201,), "is_tiny": True}),
     "concepts": ("tests.bench.concepts:concept_figures", {"num_groupings": 1, "num_accounts": 1, "largest": 60}),
     "editing": ("tests.bench.editing:editing_figures", {"population": 4, "generations": 1, "num_one_by_one": 1}),
-    "text-encoder": ("tests.bench.text_encoder:text_encoder_figures", {"num": 8, "repeats": 2}),
     "set-text": ("tests.bench.set_text:set_text_figures", {"num": 2}),
     "app-page": ("tests.bench.app:page_figures", {"is_tiny": True}),
     "app-scores": ("tests.bench.app:score_figures", {"num_people": 3, "is_tiny": True}),
