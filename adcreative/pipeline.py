@@ -51,7 +51,6 @@ if TYPE_CHECKING:
         write_settings,
     )
     from adcreative.verbs.app import launch_app
-    from adcreative.verbs.approvals import approve, approved_pictures, check_approved
     from adcreative.verbs.archive import archive
     from adcreative.verbs.benchmark import benchmark
     from adcreative.verbs.benchmark_bars import BarsSummary, benchmark_bars
@@ -61,17 +60,15 @@ if TYPE_CHECKING:
     from adcreative.verbs.compose_many import compose_feed, compose_from
     from adcreative.verbs.compress import CompressSummary
     from adcreative.verbs.concepts import concepts
-    from adcreative.verbs.convert_weights import convert_weights
     from adcreative.verbs.demo import demo, demo_account
     from adcreative.verbs.describe import describe
     from adcreative.verbs.doctor import Finding, doctor
     from adcreative.verbs.edit_composed import edit, read_ad, report_ads
     from adcreative.verbs.evaluate import evaluate
     from adcreative.verbs.explain import explain
-    from adcreative.verbs.export_model import ExportedModel, export_model
     from adcreative.verbs.finish import save_run
     from adcreative.verbs.forecast import forecast
-    from adcreative.verbs.governance import disclosures, purge, signing_config
+    from adcreative.verbs.governance import approve, approved_pictures, check_approved, disclosures, purge, signing_config
     from adcreative.verbs.language_model import (
         check_language_model,
         find_language_servers,
@@ -80,7 +77,7 @@ if TYPE_CHECKING:
     )
     from adcreative.verbs.ledger import ledger
     from adcreative.verbs.model_folder import is_log_model
-    from adcreative.verbs.models import models
+    from adcreative.verbs.models import ExportedModel, convert_weights, export_model, models
     from adcreative.verbs.optimize import optimize
     from adcreative.verbs.rank_features import FeatureRank, RankSummary, rank_features
     from adcreative.verbs.read import read
@@ -122,7 +119,7 @@ _HOMES = {
     "verbs.account": "METRICS NEEDED_COLUMNS AccountView ColumnView MappingProposal propose_mapping read_account read_columns"
     " read_result_rows read_settings write_mapping write_settings",
     "verbs.app": "launch_app",
-    "verbs.approvals": "approve approved_pictures check_approved",
+    "verbs.governance": "approve approved_pictures check_approved disclosures purge signing_config",
     "verbs.archive": "archive",
     "verbs.benchmark": "benchmark",
     "verbs.benchmark_bars": "BarsSummary benchmark_bars",
@@ -133,24 +130,21 @@ _HOMES = {
     "verbs.compose_many": "compose_feed compose_from",
     "verbs.concepts": "concepts",
     "verbs.compress": "CompressSummary",
-    "verbs.convert_weights": "convert_weights",
+    "verbs.models": "ExportedModel convert_weights export_model models",
     "verbs.demo": "demo demo_account",
     "verbs.describe": "describe",
     "verbs.doctor": "Finding doctor",
     "verbs.edit_composed": "edit read_ad report_ads",
     "verbs.evaluate": "evaluate",
     "verbs.explain": "explain",
-    "verbs.export_model": "ExportedModel export_model",
     "papers.set_continuation.run": "extend",
     "papers.slate_readers.run": "rotate",
     "papers.slate_readers.settings": "RotateSettings",
     "verbs.finish": "save_run",
     "verbs.forecast": "forecast",
-    "verbs.governance": "disclosures purge signing_config",
     "verbs.language_model": "check_language_model find_language_servers list_language_models models_dir",
     "verbs.ledger": "ledger",
     "verbs.model_folder": "is_log_model",
-    "verbs.models": "models",
     "verbs.optimize": "optimize",
     "papers.discontinuation.run": "forecast_two_terms",
     "papers.ngame.run": "target",

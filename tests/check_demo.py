@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from adcreative.editor.space.genome import ADJUSTMENTS
-from adcreative.report.best_pairs import MIN_CHANGED_SHARE, changed_share
+from adcreative.report.alternatives import MIN_CHANGED_SHARE, changed_share
 
 MIN_VISIBLE = 1  # of twelve edits, seen at once; two were measured: light and colour alone are offered, and no edit
 MAX_WORSE, WORST = 1, -0.03  # ads whose planted rate fell, and by how much it may have (relative)

@@ -15,8 +15,7 @@ from itertools import pairwise
 
 from adcreative.copywriter.rules import compiled, rule_pack, word_set
 from adcreative.creative import Creative
-from adcreative.encoders.english import english_words
-from adcreative.encoders.language import detect_language
+from adcreative.encoders.language import detect_language, english_words
 from adcreative.features.line_features import LineEffect, expected_change
 
 FIELD_LIMITS = {

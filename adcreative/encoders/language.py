@@ -1,6 +1,6 @@
 """Language detection for an ad's words, by their script, then by character statistics (py3langid; Lui & Baldwin 2012).
 
-The model of py3langid is in its wheel.
+The model of py3langid is in its wheel; the English word list is `english_words.txt`, which states its source.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import resources
 from typing import Any
 
 # languages used in ads that are detected reliably in a line of a few words
@@ -96,3 +97,10 @@ def _identifier() -> Any:
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(list(LANGUAGES))
     return identifier
+
+
+@cache
+def english_words() -> frozenset[str]:
+    """Return about 46,000 English words in lower case, without names."""
+    text = resources.files(__package__).joinpath("english_words.txt").read_text(encoding="utf-8")
+    return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))

@@ -3,6 +3,8 @@
 Both encode the creative again, so they measure the whole pipeline: a region with a face changes faces, look and picture at
 once. Positive means that the word or region raises the log-odds. Encoders and predictor are passed in as functions. No
 gradients: a leave-one-out effect is an actual difference, not a slope.
+
+Boxes of the faces and the lines of text of a picture, for heat maps that cover each as a whole.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,6 +21,7 @@ from adcreative.creative import Creative
 from adcreative.encoders.threads import iter_in_threads
 from adcreative.errors import CreativeError
 from adcreative.features.batch import CreativeFeatures
+from adcreative.lettering import has_reader, load_reader
 from adcreative.progress import Count, uncounted
 
 WORD_FIELDS = ("headline", "primary_text", "description")
@@ -201,3 +205,33 @@ def cell_edges(image_u8: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     counts = (max(MIN_CELLS, round(side / cell_px)) for side in (height, width))
     down, across = (np.linspace(0, side, n + 1).round().astype(int) for side, n in zip((height, width), counts, strict=True))
     return down, across
+
+
+MAX_THINGS = 6
+HELD_SHARE = 0.9
+
+
+def find_things(image_u8: np.ndarray, analyzer: Any) -> list[list[float]]:
+    """Return boxes x0, y0, x1, y1 (px) of faces, then of lines of text, each from the largest; MAX_THINGS at most.
+
+    A detected line that contains a face is false (the rim of a photograph, say) and left out: it would outweigh all windows.
+
+    Args:
+        image_u8: [H, W, 3]. analyzer: finds faces (`features.extraction.FaceFinder`).
+    """
+    faces = [[float(edge) for edge in face.box_xyxy_px] for face in analyzer.analyze(image_u8)]
+    found = load_reader().find_lines(image_u8).tolist() if has_reader() else []
+    lines = [line for line in found if not any(_holds(line, face) for face in faces)]
+    return [*sorted(faces, key=_area, reverse=True), *sorted(lines, key=_area, reverse=True)][:MAX_THINGS]
+
+
+def _holds(box_xyxy_px: list[float], other_xyxy_px: list[float]) -> bool:
+    """Return whether the first box contains almost all of the other."""
+    (x0, y0, x1, y1), (u0, v0, u1, v1) = box_xyxy_px, other_xyxy_px
+    inside = max(0.0, min(x1, u1) - max(x0, u0)) * max(0.0, min(y1, v1) - max(y0, v0))
+    return inside > HELD_SHARE * _area(other_xyxy_px)
+
+
+def _area(box_xyxy_px: list[float]) -> float:
+    x0, y0, x1, y1 = box_xyxy_px
+    return (x1 - x0) * (y1 - y0)

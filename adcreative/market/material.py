@@ -14,8 +14,7 @@ from PIL import Image, ImageFilter
 from adcreative.market.backdrops import draw_ground, draw_motif
 from adcreative.market.brands import CATEGORIES, RGB, VOICES, Brand
 from adcreative.market.lines import draw_speaker
-from adcreative.market.pen import Pen
-from adcreative.market.products import WHITE, draw_product
+from adcreative.market.pen import WHITE, Pen, draw_product
 
 PRODUCT_PX, PORTRAIT_PX = 1080, 720
 STAGE = (0.18, 0.16, 0.64)  # of a product's picture: left, top and side of the product

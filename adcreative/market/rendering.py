@@ -13,8 +13,7 @@ from adcreative.market.backdrops import draw_ground, draw_motif
 from adcreative.market.brands import CATEGORIES, RGB, Brand
 from adcreative.market.layouts import PLACEMENTS, TEMPLATES, Bounds, Layout
 from adcreative.market.lines import AdWords
-from adcreative.market.pen import Pen, fade, font, luma, mix, set_text, wrap
-from adcreative.market.products import INK, WHITE, draw_product
+from adcreative.market.pen import INK, WHITE, Pen, draw_product, fade, font, luma, mix, set_text, wrap
 
 FRAMES = ("circle", "rounded", "arch", "leaf")
 _SHARPEN = ImageFilter.UnsharpMask(radius=1.6, percent=60, threshold=2)

@@ -19,8 +19,15 @@ from adcreative.artifacts import open_atomically
 from adcreative.creative import FailedCreative
 from adcreative.progress import told
 from adcreative.report import pictures, words
-from adcreative.report.alternatives import OtherEdit, list_alternatives
-from adcreative.report.best_pairs import NUM_LOOKED_AT, BestPair, pick_pairs
+from adcreative.report.alternatives import (
+    NUM_LOOKED_AT,
+    BestPair,
+    OtherEdit,
+    SizeCard,
+    list_alternatives,
+    list_sizes,
+    pick_pairs,
+)
 from adcreative.report.drift import measure_drift
 from adcreative.report.rates import (
     Lift,
@@ -34,7 +41,6 @@ from adcreative.report.rates import (
 )
 from adcreative.report.rendering import build_environment, flatten, read_part, script_hash
 from adcreative.report.search_plots import SearchPlots, plot_search
-from adcreative.report.sizes import SizeCard, list_sizes
 from adcreative.report.summary import calibration_sentence, summarise
 
 TITLE, TITLE_UNTESTED = "What the edits are expected to do", "Versions that are worth a test"

@@ -20,9 +20,8 @@ from adcreative.catalog.images import picture
 from adcreative.catalog.tables import write_rows
 from adcreative.creative import TEXT_COLUMNS, Creative, EditResult
 from adcreative.provenance.approval import AUDIT
-from adcreative.provenance.export import export_picture
 from adcreative.provenance.run_records import RESULTS, SETTINGS
-from adcreative.provenance.sidecar import SUFFIX
+from adcreative.provenance.sidecar import SUFFIX, export_picture
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.continuing import hash_creative
 from adcreative.runs.people import told_pictures

@@ -18,7 +18,7 @@ from adcreative.provenance.seals import why_unsealed
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.exports import ExportTrail
 from adcreative.runs.outputs import check_not_read, check_outputs, own_outputs
-from adcreative.verbs.approvals import hash_words
+from adcreative.verbs.governance import hash_words
 
 if TYPE_CHECKING:
     from adcreative.delivery.experiment.plan import PlannedArm

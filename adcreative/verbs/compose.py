@@ -35,8 +35,7 @@ from adcreative.features.lettering import DrawnLines
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.provenance.disclosure import disclosures_of_run
-from adcreative.provenance.export import export_picture
-from adcreative.provenance.sidecar import sidecar_path
+from adcreative.provenance.sidecar import export_picture, sidecar_path
 from adcreative.provenance.weight import fit_export
 from adcreative.report.wall import render_wall
 from adcreative.runs.batch import RunSummary

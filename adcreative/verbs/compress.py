@@ -145,8 +145,7 @@ def _read_settings(path: Path | None, names: Sequence[str], budget: float, metho
 def _write(out: Path, points: list[Point], rows: CompressionRows, model: Path, data: Path) -> CompressSummary:
     """Write report and model; the model last, so that every folder with a model has a report."""
     from adcreative.ctr.compression.comparison import measure_speeds
-    from adcreative.metrics.impressions import measure_impressions
-    from adcreative.metrics.paired import compare_predictions
+    from adcreative.metrics.impressions import compare_predictions, measure_impressions
 
     labels, users = rows.held.clicks, rows.held.users
     speeds = measure_speeds([point.model.network for point in points], rows.held)

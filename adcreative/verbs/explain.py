@@ -221,8 +221,7 @@ def _map_heat(
     creative: Creative, image_u8: np.ndarray | None, extractor: FeatureExtractor, score: Score, progress: Count
 ) -> tuple[HeatMap | None, np.ndarray | None]:
     """Return the heat map of a picture, and the picture under the map; neither without a picture. Reads no words."""
-    from adcreative.explain.perturbation import map_heat, shrink_picture
-    from adcreative.explain.things import find_things
+    from adcreative.explain.perturbation import find_things, map_heat, shrink_picture
 
     if image_u8 is None:
         return None, None

@@ -22,7 +22,7 @@ from adcreative.errors import CreativeError
 from adcreative.features.picture_fields import words_of
 from adcreative.lettering import Words
 from adcreative.progress import Count, uncounted
-from adcreative.provenance.export import export_picture
+from adcreative.provenance.sidecar import export_picture
 from adcreative.provenance.weight import fit_export
 from adcreative.runs.folder import Makers, Outcome
 from adcreative.verbs.score_table import move_rate

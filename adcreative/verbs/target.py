@@ -61,8 +61,7 @@ def target(
     Raises:
         CatalogError: ads or labels cannot be used. ConfigError: a setting, stopped, or an output is a file of another program.
     """
-    from adcreative.delivery.targeting.features import read_grams
-    from adcreative.delivery.targeting.ranking import Task, rank_labels
+    from adcreative.delivery.targeting.ranking import Task, rank_labels, read_grams
 
     out, sheet = Path(out), beside(Path(out), ".json")
     if num < 1:

@@ -38,8 +38,8 @@ from stylegan.faces.attributes import ATTRIBUTES
 from stylegan.images import decode_image
 from stylegan.latents.codec import FaceCodec, inversion_errors
 from stylegan.latents.directions.labelled import DirectionSet, EditLimits
-from stylegan.networks.backbone import installed_backbone_path
 from stylegan.networks.checkpoints import load_face_model
+from stylegan.networks.efficientnet import installed_backbone_path
 
 OFFERED = (
     "smile",

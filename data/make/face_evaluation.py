@@ -25,13 +25,13 @@ from data.make.face_model.losses import PerceptualDistance
 from data.make.identity import SAME_PERSON_DISTANCE, FaceRecognizer
 from data.make.probes import PictureFeatures
 from stylegan.faces.analysis import FaceAnalyzer
-from stylegan.faces.identity import bone_distance
+from stylegan.faces.mesh import bone_distance
 from stylegan.images import decode_image
 from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.latents.inversion import invert
-from stylegan.networks.backbone import installed_backbone_path
 from stylegan.networks.checkpoints import FaceModel, load_face_model
+from stylegan.networks.efficientnet import installed_backbone_path
 
 NUM_IDENTITY_FACES = 64
 

@@ -75,8 +75,7 @@ def judge_heat(
 ) -> dict[str, dict[str, float]]:
     """Return the figures of `summarise_wins` for the heat maps of creatives with a readable picture."""
     from adcreative.catalog.images import picture
-    from adcreative.explain.perturbation import map_heat, occlusion_drops, shrink_picture
-    from adcreative.explain.things import find_things
+    from adcreative.explain.perturbation import find_things, map_heat, occlusion_drops, shrink_picture
 
     rng = np.random.default_rng(seed)
     score = partial(_score, predictor)

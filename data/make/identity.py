@@ -2,7 +2,7 @@
 
 Three measurements are used, because each has a weakness: dlib's ResNet (99.4 % on LFW) was trained to distinguish people but is
 an extra (`pip install dlib-bin face_recognition_models`); the mesh compares bones alone, independent of light
-(`stylegan.faces.identity`); the cosine of latent codes (`FaceCodec`) is fast enough for every candidate.
+(`stylegan.faces.mesh`); the cosine of latent codes (`FaceCodec`) is fast enough for every candidate.
 `data.make.face_evaluation` reports all three on the same faces and the cosine at which the network sees another person.
 """
 

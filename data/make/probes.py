@@ -23,8 +23,7 @@ from torch.nn import functional as F
 from data.make.captions import CaptionLabel
 from stylegan.errors import DirectionError
 from stylegan.images import encode_image
-from stylegan.networks.backbone import load_backbone
-from stylegan.networks.efficientnet import EfficientNetLevels
+from stylegan.networks.efficientnet import EfficientNetLevels, load_backbone
 
 _CHILDREN = ("baby", "toddler", "child")
 PROBES = {

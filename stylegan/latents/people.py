@@ -22,10 +22,9 @@ from stylegan.errors import CheckpointError, ShapeError
 from stylegan.images import decode_image
 from stylegan.latents.codec import RENDER_BATCH
 from stylegan.latents.directions.labelled import DirectionSet
-from stylegan.networks.checkpoints import FaceModel, file_sha256, load_face_model, save_face_model
+from stylegan.networks.checkpoints import FaceModel, drafts, file_sha256, load_face_model, save_face_model
 from stylegan.networks.encoder import FaceEncoder
 from stylegan.networks.generator import Generator
-from stylegan.networks.whole_files import drafts
 from stylegan.runtime.inference_synthesis import InferenceSynthesis
 
 PEOPLE_FILE = "people.safetensors"

@@ -1,14 +1,15 @@
 """Read and write face models: one folder, `model.safetensors` + `manifest.json`; strict, hashed, no pickles.
 
 The manifest states the kind of encoder: the embedded one, an e4e one, or none. Checkpoints of other projects are converted to
-such folders by `stylegan.foreign`.
-"""
+such folders by `stylegan.foreign`."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,10 @@ from stylegan.errors import CheckpointError
 from stylegan.networks.generator import Generator, GeneratorConfig
 from stylegan.networks.ir_se50 import E4EConfig, E4EEncoder
 from stylegan.networks.unset import unset_weights
-from stylegan.networks.whole_files import drafts
 
 if TYPE_CHECKING:
     from stylegan.networks.encoder import FaceEncoder
+
 
 FORMAT = 1
 EMBEDDED, E4E = "embedded", "e4e"
@@ -222,3 +223,30 @@ def _load_state(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -
     is_meta = any(p.is_meta for p in module.parameters())
     state = {k: t.float() if t.is_floating_point() else t for k, t in state.items()}
     module.load_state_dict(state, strict=True, assign=is_meta)
+
+
+@contextmanager
+def drafts(folder: Path, *names: str) -> Iterator[list[Path]]:
+    """Yield a temporary path for each file; after a successful block, the files are renamed in this order.
+
+    Raises:
+        CheckpointError: the disk is full, or the folder cannot be written.
+    """
+    paths = [folder / f".{name}.part" for name in names]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield paths
+        for path in paths:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+            path.chmod(0o644)  # safetensors writes files that only the owner can read
+        for path, name in zip(paths, names, strict=True):
+            os.replace(path, folder / name)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(
+            f"{str(folder)!r} cannot be written ({reason}); free some space, or choose another place"
+        ) from error
+    finally:
+        for path in paths:
+            path.unlink(missing_ok=True)

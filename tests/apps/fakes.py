@@ -24,7 +24,7 @@ from adcreative.errors import TrainingError
 from adcreative.pipeline import Brief, ImproveSettings, RunSummary, Standing, WriteSettings, compose
 from adcreative.problem import Problem
 from adcreative.provenance.consent import read_consents
-from adcreative.provenance.export import export_picture
+from adcreative.provenance.sidecar import export_picture
 from adcreative.verbs.explain import ExplanationSummary
 from adcreative.verbs.folder_scores import FolderScores
 

@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 
 from adcreative.errors import AdCreativeError
-from adcreative.provenance.export import export_picture
-from adcreative.provenance.sidecar import build_sidecar, write_sidecar
+from adcreative.provenance.sidecar import build_sidecar, export_picture, write_sidecar
 from apps.studio.handlers.next_test import NextTest
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.packing import PACKAGE, TECHNICAL, UPLOAD, write_package

@@ -24,8 +24,7 @@ from scipy import ndimage
 
 from adcreative.catalog.images import picture
 from adcreative.explain.attribution import calibrated_log_odds
-from adcreative.explain.perturbation import cell_edges, map_heat, occlusion_drops, shrink_picture
-from adcreative.explain.things import find_things
+from adcreative.explain.perturbation import cell_edges, find_things, map_heat, occlusion_drops, shrink_picture
 from adcreative.lettering.reading.reader import has_reader, load_reader
 from adcreative.metrics.bootstrap import draw_group_counts, percentile_interval
 from adcreative.verbs.loading import load_market, load_model, load_tools

@@ -201,7 +201,7 @@ def _train_on_log(root: Path) -> None:
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with everything that the examples name: creatives, a run, a plan, results, a picture, products, weights."""
-    from adcreative.provenance.export import export_picture
+    from adcreative.provenance.sidecar import export_picture
     from adcreative.runs.log import RunLog
 
     root = tmp_path_factory.mktemp("workshop")

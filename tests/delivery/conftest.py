@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from adcreative.creative import Edit, EditResult
-from adcreative.provenance.export import export_picture
+from adcreative.provenance.sidecar import export_picture
 from tests.catalog.conftest import write_csv
 
 HOSTILE = '=HYPERLINK("http://evil.example","win")'

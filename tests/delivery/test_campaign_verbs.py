@@ -20,8 +20,7 @@ from adcreative.cli.app import app
 from adcreative.delivery.experiment.variants import read_variants
 from adcreative.errors import ConfigError
 from adcreative.provenance.errors import ProvenanceError
-from adcreative.provenance.export import export_picture
-from adcreative.provenance.sidecar import build_sidecar, read_sidecar, write_sidecar
+from adcreative.provenance.sidecar import build_sidecar, export_picture, read_sidecar, write_sidecar
 from adcreative.runs.outputs import LIST_NAME
 from tests.catalog.conftest import write_csv
 from tests.delivery.conftest import result_row

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from adcreative.explain.things import MAX_THINGS, find_things
+from adcreative.explain.perturbation import MAX_THINGS, find_things
 
 pytest.importorskip("rapidocr")
 
@@ -31,7 +31,8 @@ def test_faces_come_before_lines_and_large_before_small() -> None:
 def test_what_is_taken_for_a_line_but_holds_a_face_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that found the rim of two photographs came and went with noise of one level, and the whole map with it."""
     lines = np.array([(14, 2, 365, 211), (20, 120, 340, 180), (20, 217, 283, 253)], np.float32)
-    monkeypatch.setattr("adcreative.explain.things.load_reader", lambda: SimpleNamespace(find_lines=lambda image_u8: lines))
+    reader = SimpleNamespace(find_lines=lambda image_u8: lines)
+    monkeypatch.setattr("adcreative.explain.perturbation.load_reader", lambda: reader)
     faces = [SimpleNamespace(box_xyxy_px=(219, 72, 303, 168)), SimpleNamespace(box_xyxy_px=(65, 79, 143, 169))]
     found = find_things(np.zeros((384, 384, 3), np.uint8), SimpleNamespace(analyze=lambda image_u8: faces))
     assert found == [[219, 72, 303, 168], [65, 79, 143, 169], *lines[1:].tolist()]  # words across faces are lines

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from data.make.captions import read_caption_words
+from data.make.captions import CaptionLabel, label_faces, read_caption_words
+from data.make.face_folder import split_faces
 from data.make.face_pool import adult_paths, is_usable, mix_codes
 from stylegan.faces.attributes import ATTRIBUTES
 
@@ -37,3 +39,37 @@ def test_turned_sleeping_and_unseen_faces_are_left_out(name: str, value: float) 
     good[:, ATTRIBUTES.index("eyes_open")] = 0.3
     good[1, ATTRIBUTES.index(name)] = value
     assert is_usable(good).tolist() == [True, False]
+
+
+def labels_of(faces_dir: Path, label: CaptionLabel) -> list[float]:
+    return label_faces([faces_dir / f"{name}.jpg" for name in "abcdef"], read_caption_words(faces_dir), label).tolist()
+
+
+def test_captions_become_whole_lower_case_words(faces_dir: Path) -> None:
+    words = read_caption_words(faces_dir)
+    assert words["b.jpg"] == {"woman", "red", "lipstick"}
+    assert words["d.jpg"] == frozenset()
+
+
+def test_a_face_of_both_sides_has_no_label_unless_plus_wins(faces_dir: Path) -> None:
+    label = CaptionLabel(plus=("woman",), minus=("man",))
+    np.testing.assert_array_equal(labels_of(faces_dir, label), [-1, 1, -1, np.nan, np.nan, np.nan])
+    label = CaptionLabel(plus=("woman",), minus=("man",), plus_wins=True)
+    np.testing.assert_array_equal(labels_of(faces_dir, label), [-1, 1, -1, np.nan, 1, np.nan])
+
+
+def test_never_leaves_a_face_out(faces_dir: Path) -> None:
+    label = CaptionLabel(plus=("woman",), minus=("man",), never=("young",))
+    np.testing.assert_array_equal(labels_of(faces_dir, label), [-1, 1, np.nan, np.nan, np.nan, np.nan])
+
+
+def test_split_depends_on_bytes_alone(tmp_path: Path) -> None:
+    for i in range(60):
+        Image.fromarray(np.full((8, 8, 3), i, dtype=np.uint8)).save(tmp_path / f"{i:03d}.png")
+    train, held_out = split_faces(list(tmp_path.glob("*.png")))
+    assert len(train) + len(held_out) == 60
+    assert 1 <= len(held_out) <= 15
+    kept = {path.read_bytes() for path in held_out}
+    for path in tmp_path.glob("*.png"):
+        path.rename(path.with_name("renamed-" + path.name))
+    assert {path.read_bytes() for path in split_faces(list(tmp_path.glob("*.png")))[1]} == kept

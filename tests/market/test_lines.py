@@ -8,7 +8,7 @@ import pytest
 from adcreative.market.backdrops import MOTIFS
 from adcreative.market.brands import CATEGORIES, PALETTES, VOICES, brand_names, draw_brands
 from adcreative.market.lines import Speaker, draw_speaker, title_case
-from adcreative.market.products import PRODUCTS
+from adcreative.market.pen import PRODUCTS
 
 
 @pytest.mark.parametrize("category", CATEGORIES)

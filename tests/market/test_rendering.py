@@ -8,8 +8,7 @@ from adcreative.market.backdrops import MOTIFS, draw_motif
 from adcreative.market.brands import PALETTES, Brand
 from adcreative.market.layouts import PLACEMENTS, TEMPLATES
 from adcreative.market.lines import AdWords
-from adcreative.market.pen import Pen, wrap
-from adcreative.market.products import PRODUCTS, draw_product
+from adcreative.market.pen import PRODUCTS, Pen, draw_product, wrap
 from adcreative.market.rendering import FRAMES, AdDesign, render_ad
 
 WORDS = AdWords(

@@ -18,8 +18,7 @@ from adcreative.cli.app import app
 from adcreative.errors import ConfigError
 from adcreative.provenance.approval import AUDIT, note_event
 from adcreative.provenance.errors import ProvenanceError
-from adcreative.provenance.export import export_picture
-from adcreative.provenance.sidecar import build_sidecar, read_sidecar, sidecar_path, write_sidecar
+from adcreative.provenance.sidecar import build_sidecar, export_picture, read_sidecar, sidecar_path, write_sidecar
 from tests.delivery.conftest import make_run, result_row  # noqa: F401
 
 SIZE = "images/1.edited.9x16.png"

@@ -17,7 +17,7 @@ from adcreative.cli.app import app
 from adcreative.creative import Edit, EditResult
 from adcreative.errors import ConfigError
 from adcreative.features.cache import FeatureCache
-from adcreative.provenance.export import export_picture
+from adcreative.provenance.sidecar import export_picture
 from adcreative.runs.continuing import find_kept
 from adcreative.runs.log import RunLog
 

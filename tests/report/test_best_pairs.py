@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from adcreative.report.best_pairs import PAIR_PX, changed_share, pick_pairs
+from adcreative.report.alternatives import PAIR_PX, changed_share, pick_pairs
 from adcreative.report.pictures import preview, read_picture
 
 

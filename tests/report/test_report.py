@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import time
 import tracemalloc
@@ -22,9 +23,11 @@ from adcreative.problem import Problem
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.report import pictures, rates, words, write_report
 from adcreative.report.page import MAX_TABLE_ROWS
+from adcreative.report.pictures import read_picture
 from adcreative.report.rendering import TEMPLATE_DIR, build_environment, compile_templates, flatten
 from adcreative.report.summary import calibration_sentence, summarise
 from adcreative.report.wall import with_pictures
+from adcreative.report.words import describe_strength, interplay, reason
 from stylegan.faces.visible_changes import SHOWN_UNITS
 
 CALIBRATION = {"n": 1684, "ece": 0.0009, "pairwise_accuracy_significant": 0.72, "data": "held-out tests"}
@@ -553,3 +556,50 @@ def test_walls_of_new_ads_open_the_page_with_what_is_planted(tmp_path: Path) -> 
     assert page.index("New for Orchard") < page.index("data:image") < page.index("Melons &lt;b&gt;today")
     assert "split, planted rate 1.40%; 50 % like the nearest of the set" in page
     assert "walls" not in page
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_a_broken_picture_is_none(kind: str, tmp_path: Path) -> None:
+    buffer, rng = io.BytesIO(), np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (40, 40, 3)).astype(np.uint8)).save(buffer, kind)
+    assert read_picture(tmp_path / "none.png") is None
+    path = tmp_path / "a"
+    for _ in range(300):
+        content = bytearray(buffer.getvalue())
+        for at in rng.integers(8, len(content), 3):
+            content[at] = rng.integers(256)
+        path.write_bytes(content[: rng.integers(8, len(content))])
+        found = read_picture(path)
+        assert found is None or found.mode == "RGB"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+    assert read_picture(path) is None
+
+
+@pytest.mark.parametrize(
+    ("reasons", "change", "said"),
+    [
+        ({"words": -2, "faces": -2}, 0.03, ["what they do together +7%"]),
+        ({"words": 12, "look": -2}, 0.0, ["what they do together \N{MINUS SIGN}9%"]),
+        ({"words": 10}, 0.1, []),
+        ({}, 0.3, []),
+    ],
+)
+def test_parts_and_what_they_do_together_make_the_whole(reasons: dict[str, int], change: float, said: list[str]) -> None:
+    told = [Problem("part_change", part=part, change=one) for part, one in reasons.items()]
+    assert [reason(one) for one in interplay(told, change)] == said
+
+
+@pytest.mark.parametrize(
+    ("strength", "num_others", "said"),
+    [
+        (1.0, 1, "the strongest of 2"),
+        (0.0, 5, "the weakest of 6"),
+        (0.4, 5, "stronger than 2 of the 5 others"),
+        (0.73, 30, "stronger than 7 of 10 others"),
+        (0.97, 30, "stronger than nearly all others"),
+        (None, 5, ""),
+        (0.5, 0, ""),
+    ],
+)
+def test_strength_is_told_by_counting_where_few_ads_were_compared(strength: float | None, num_others: int, said: str) -> None:
+    assert describe_strength(strength, num_others) == said

@@ -19,8 +19,8 @@ from adcreative.artifacts import hash_file
 from adcreative.creative import Creative, Edit, EditResult
 from adcreative.errors import ConfigError
 from adcreative.provenance.approval import AUDIT, note_event
-from adcreative.provenance.export import export_picture
 from adcreative.provenance.seals import KEY_FILE
+from adcreative.provenance.sidecar import export_picture
 from adcreative.runs.folder import Makers, write_pictures
 from adcreative.runs.log import RunLog
 from adcreative.runs.outputs import LIST_NAME

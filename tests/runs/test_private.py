@@ -1,4 +1,4 @@
-"""What shows people is readable by its owner alone, whatever the umask."""
+"""What shows people is readable by its owner alone, whatever the umask; the rebuilt face is written only on request."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from adcreative import pipeline
+from adcreative.creative import Creative, Edit, EditResult
 from adcreative.delivery.experiment.loop import write_training_table
 from adcreative.features.cache import FeatureCache
+from adcreative.runs.folder import Makers, write_pictures
 from tests import fake_models
 from tests.fake_models import write_ads
 
@@ -86,3 +89,16 @@ def check_private(folder: Path) -> None:
     assert len(found) > 1
     for path, mode in found.items():
         assert mode == ("0o700" if Path(path).is_dir() else "0o600"), path
+
+
+@pytest.mark.parametrize(("keep", "kinds"), [(False, ["edited", "original"]), (True, ["control", "edited", "original"])])
+def test_the_control_is_written_when_it_is_asked_for(tmp_path: Path, keep: bool, kinds: list[str]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 48, 3)).astype(np.uint8)
+    result = EditResult(
+        file_name="a.png", ad_name="A", status="edited", edits=(Edit(face=0, direction="smile", strength=1.0),), consent_id="x"
+    )
+    outcome = SimpleNamespace(result=result, image_u8=pixels, control_u8=pixels)
+    creative = Creative(file_name="a.png", image_u8=pixels)
+    paths = write_pictures(creative, outcome, tmp_path, stem="a", makers=Makers(), keep_control=keep)
+    assert sorted(paths) == [f"{kind}_image" for kind in kinds]
+    assert sorted(path.name for path in (tmp_path / "images").glob("*.png")) == [f"a.{kind}.png" for kind in kinds]

@@ -15,7 +15,7 @@ from adcreative.catalog.tables import write_rows
 from adcreative.creative import EditResult
 from adcreative.errors import AdCreativeError, CatalogError
 from adcreative.provenance.errors import ProvenanceError
-from adcreative.provenance.export import export_picture
+from adcreative.provenance.sidecar import export_picture
 from adcreative.runs.log import RunLog
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from adcreative.creative import Alternative, Creative, Edit, EditResult
 from adcreative.report.alternatives import list_alternatives
 from adcreative.runs.folder import Makers
-from adcreative.verbs.alternatives import write_alternatives
+from adcreative.verbs.finish import write_alternatives
 
 SMILE, LINE = Edit(face=0, direction="smile", strength=1.0), Edit(face=-1, direction="headline", strength=0.0)
 

@@ -17,7 +17,7 @@ from adcreative.compose.shapes import shape_named
 from adcreative.compose.stored import read_parts, write_parts
 from adcreative.creative import Creative, EditResult
 from adcreative.progress import Count, uncounted
-from adcreative.report.sizes import list_sizes
+from adcreative.report.alternatives import list_sizes
 from adcreative.runs.folder import Makers
 from adcreative.verbs.compose import write_ad
 from adcreative.verbs.score_table import move_rate

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from adcreative.copywriter.brief import WORD, Facts, is_known_word, stem
 from adcreative.copywriter.rules import word_set
-from adcreative.encoders.english import english_words
+from adcreative.encoders.language import english_words
 from adcreative.problem import Problem
 
 _MOST_ABBREVIATION_CHARS = 4

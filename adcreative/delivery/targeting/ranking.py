@@ -1,22 +1,24 @@
 """Rank labels for creatives by several methods, and use the method that is best on held-out creatives.
 
     popular     the most frequent labels
-    words       cosine of TF-IDF between a creative's words and the label's
+    words       cosine of hashed n-grams between a creative's words and the label's
     neighbours  labels of creatives with similar words, by cosine
 
-A further method is used only if it beats these baselines. Without known pairs only "words" is possible. Does not import torch.
+A further method is used only if it beats these baselines. Without known pairs only "words" is possible. Word n-grams (1 and 2)
+and character n-grams (3 to 5) of any language are hashed into 2^16 columns, rows scaled to length 1. Does not import torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
+from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.preprocessing import normalize
 
-from adcreative.delivery.targeting.features import weigh_grams
-from adcreative.metrics.labels import inverse_propensities, precision_at, propensity_scored_precision
+from adcreative.metrics.ranking import inverse_propensities, precision_at, propensity_scored_precision
 
 MIN_POINTS = 40  # creatives with known labels, for training and evaluation
 NUM_NEIGHBOURS = 10
@@ -127,3 +129,23 @@ def _top(left: csr_matrix, right: csr_matrix, num: int) -> tuple[np.ndarray, np.
 
 
 FLOORS: Mapping[str, Method] = {"popular": _by_popularity, "words": _by_words, "neighbours": _by_neighbours}
+
+
+NUM_GRAMS = 2**16
+_WORDS = HashingVectorizer(n_features=NUM_GRAMS // 2, ngram_range=(1, 2), alternate_sign=False, dtype=np.float32)
+_PIECES = HashingVectorizer(
+    n_features=NUM_GRAMS // 2, analyzer="char_wb", ngram_range=(3, 5), alternate_sign=False, dtype=np.float32
+)
+
+
+def read_grams(texts: Sequence[str]) -> csr_matrix:
+    """Return [N, 65536] float32 rows of length 1; an empty text is a row of zeros."""
+    texts = list(texts)
+    return csr_matrix(normalize(hstack([_WORDS.transform(texts), _PIECES.transform(texts)], format="csr")))
+
+
+def weigh_grams(grams: csr_matrix, reference: csr_matrix) -> csr_matrix:
+    """Return TF-IDF rows, with document frequencies from the rows of `reference`, scaled to length 1."""
+    seen = np.asarray((reference > 0).sum(axis=0)).ravel()
+    weights = np.log((1 + reference.shape[0]) / (1 + seen)) + 1
+    return csr_matrix(normalize(grams.multiply(weights[None, :]).tocsr()))

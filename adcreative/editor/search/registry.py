@@ -7,6 +7,12 @@ Every algorithm spends population_size x (generations + 1) candidate evaluations
 candidate, so that algorithms compare at equal cost and no result is below the start. A second, more expensive scorer scores
 the contenders for the best (`archive.py`), and only these can be the best. Knows genomes and scores; no pictures, models or
 torch. Source: DEAP's archives and logbook; sources of the algorithms are given in their own files.
+
+A search stops early when the prediction still rises and a second opinion no longer does. Optimising against a model first
+raises the true objective and then only the prediction (Goodhart's law; Gao, Schulman & Hilton 2023 draw the curve for reward
+models). The truth is unknown during a search. Predictor and judge guide it together, so when their prediction rises and the
+judge's own does not, the search follows the predictor alone. The auditor is not asked here: it could not report on a choice in
+which it took part.
 """
 
 from __future__ import annotations
@@ -22,7 +28,6 @@ from adcreative.editor.search.archive import MIN_PAIRS, Archive
 from adcreative.editor.search.baselines import AdSEESearch, RandomSearch
 from adcreative.editor.search.config import Scorer, SearchAlgorithm, SearchConfig
 from adcreative.editor.search.nsga2 import NSGA2Search
-from adcreative.editor.search.stopping import StoppingRule
 from adcreative.editor.space.genome import GeneSpace, Individual
 from adcreative.metrics.ranking import spearman_correlation
 from adcreative.progress import Rounds, ShouldStop
@@ -142,3 +147,24 @@ def _statistics(front: Iterable[Individual], best: Individual) -> dict[str, floa
 
 
 ALGORITHMS: Mapping[str, Callable[..., SearchAlgorithm]] = {"nsga2": NSGA2Search, "adsee": AdSEESearch, "random": RandomSearch}
+
+
+MIN_RISE = 1e-3  # log-odds; smaller changes are no rise
+
+
+@dataclass
+class StoppingRule:
+    """Stop when the second opinion was best at least `patience` generations ago and the prediction has risen since.
+
+    curve: (prediction, second opinion) of the best candidate so far after each generation, log-odds.
+    """
+
+    patience: int
+    curve: list[tuple[float, float]] = field(default_factory=list)
+
+    def update(self, predicted: float, second_opinion: float) -> bool:
+        """Add both opinions of the best candidate after one more generation; return whether the search should stop."""
+        self.curve.append((predicted, second_opinion))
+        peak = max(range(len(self.curve)), key=lambda number: (self.curve[number][1], -number))
+        has_risen = predicted > self.curve[peak][0] + MIN_RISE
+        return has_risen and len(self.curve) - 1 - peak >= self.patience

@@ -21,8 +21,7 @@ from adcreative.encoders.networks.bert import Bert, read_bert, share_bert
 from adcreative.encoders.networks.tokens import TokenReader, read_tokens
 from adcreative.errors import ArtifactError
 from stylegan.errors import CheckpointError
-from stylegan.networks.backbone import load_backbone
-from stylegan.networks.efficientnet import HEAD_CHANNELS, EfficientNetLite0
+from stylegan.networks.efficientnet import HEAD_CHANNELS, EfficientNetLite0, load_backbone
 from stylegan.networks.unset import unset_weights
 
 IMAGE_SIZE = 224

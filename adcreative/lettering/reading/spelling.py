@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from adcreative.encoders.english import english_words
-from adcreative.encoders.language import detect_language
+from adcreative.encoders.language import detect_language, english_words
 from adcreative.lettering.reading.blocks import TextBlock
 
 _WORD = re.compile(r"[A-Za-z]+")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from adcreative.encoders.english import english_words
+from adcreative.encoders.language import english_words
 
 WORD_FILE = Path(__file__).with_name("role_words.yaml")
 

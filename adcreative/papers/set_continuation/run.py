@@ -162,7 +162,7 @@ def _find_reader(described: Sequence[str], text_encoder: str) -> Callable[[Seque
 
         encode = load_words(text_encoder)
         return lambda texts: csr_matrix(encode(texts))
-    from adcreative.delivery.targeting.features import read_grams, weigh_grams
+    from adcreative.delivery.targeting.ranking import read_grams, weigh_grams
 
     grams = read_grams(described)
     return lambda texts: weigh_grams(read_grams(texts), grams)

@@ -33,8 +33,8 @@ from data.make.face_model.state_files import read_state, write_state
 from data.make.face_model.trainer import FaceModelTrainer, TrainingConfig, encode_all, reconstruct
 from stylegan.images import decode_image
 from stylegan.latents.prior import fit_prior
-from stylegan.networks.backbone import installed_backbone_path
 from stylegan.networks.checkpoints import load_face_model, save_face_model
+from stylegan.networks.efficientnet import installed_backbone_path
 
 
 def save_sheet(trainer: FaceModelTrainer, train: Tensor, held_out: Tensor, sheet_path: Path) -> None:

@@ -28,8 +28,8 @@ from data.make.face_model.state_files import read_state, write_state
 from data.make.face_model.tune import Tuned, read_tuned
 from stylegan.images import decode_image
 from stylegan.latents.prior import GaussianPrior
-from stylegan.networks.backbone import installed_backbone_path
 from stylegan.networks.checkpoints import FaceModel, load_face_model, save_face_model
+from stylegan.networks.efficientnet import installed_backbone_path
 from stylegan.networks.encoder import FaceEncoder
 from stylegan.networks.generator import SynthesisNetwork
 

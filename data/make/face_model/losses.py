@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data.make.face_model.discriminator import ProjectedDiscriminator, hinge_loss
-from stylegan.networks.backbone import load_backbone
-from stylegan.networks.efficientnet import EfficientNetLevels
+from stylegan.networks.efficientnet import EfficientNetLevels, load_backbone
 
 
 class PerceptualDistance(nn.Module):

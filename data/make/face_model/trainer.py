@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from data.make.face_model.augmentation import jitter
 from data.make.face_model.discriminator import ProjectedDiscriminator, generator_loss
 from data.make.face_model.losses import PerceptualDistance, face_weight, step_discriminator
-from stylegan.networks.backbone import load_backbone
 from stylegan.networks.checkpoints import FaceModel
+from stylegan.networks.efficientnet import load_backbone
 from stylegan.networks.encoder import EncoderConfig, FaceEncoder
 from stylegan.networks.generator import Generator, GeneratorConfig
 

@@ -23,8 +23,8 @@ from data.make.face_model.joint_tuning import JointTuner, JointTuningConfig
 from data.make.face_model.state_files import read_state, write_state
 from stylegan.errors import CheckpointError
 from stylegan.images import decode_image
-from stylegan.networks.backbone import installed_backbone_path
 from stylegan.networks.checkpoints import load_face_model
+from stylegan.networks.efficientnet import installed_backbone_path
 from stylegan.networks.generator import GeneratorConfig, SynthesisNetwork
 
 SAVE_EVERY_S = 60.0

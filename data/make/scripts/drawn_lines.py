@@ -16,7 +16,7 @@ import numpy as np
 from fontTools.ttLib import TTFont, TTLibError
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from adcreative.encoders.english import english_words
+from adcreative.encoders.language import english_words
 from adcreative.lettering.reading.scripts import HEIGHT_PX, SCRIPTS
 
 FONT_FOLDER = Path("/usr/share/fonts")

@@ -23,8 +23,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from stylegan.errors import CheckpointError, DirectionError, ShapeError
-from stylegan.networks.checkpoints import file_sha256, read_manifest
-from stylegan.networks.whole_files import drafts
+from stylegan.networks.checkpoints import drafts, file_sha256, read_manifest
 
 FORMAT = 1
 PROTECTED = ("sex", "african", "asian", "irish", "age", "skin_red", "skin_green", "skin_blue")

@@ -1,4 +1,4 @@
-"""Grids and descriptions of data sets that cannot be meant: one sentence each, before anything is read, trained or written."""
+"""Grids: shipped ones try every line alike; grids and data sets that cannot be meant are one sentence each, before any work."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from adcreative import pipeline
-from adcreative.benchmarks.bars.grid import expand, read_grid
+from adcreative.benchmarks.bars.grid import GRIDS, expand, read_grid
 from adcreative.cli.app import app
+from adcreative.ctr.networks.registry import NETWORKS
 from adcreative.errors import AdCreativeError, ConfigError
 
-GRIDS = {
+WRONG_GRIDS = {
     "": "no section networks",
     "[1, 2]": "no section networks",
     "networks: {}": "no section networks with at least one line",
@@ -49,13 +50,13 @@ GRIDS = {
 }
 
 
-@pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: grid[:40])
+@pytest.mark.parametrize("grid", WRONG_GRIDS, ids=lambda grid: grid[:40])
 def test_a_grid_that_cannot_be_meant_is_one_sentence(grid: str, frozen: Path, tmp_path: Path) -> None:
     (tmp_path / "grid.yaml").write_text(grid)
-    with pytest.raises(ConfigError, match=GRIDS[grid]) as raised:
+    with pytest.raises(ConfigError, match=WRONG_GRIDS[grid]) as raised:
         pipeline.benchmark_bars(str(frozen), tmp_path / "board", grid=str(tmp_path / "grid.yaml"), num_seeds=1)
     assert "\n" not in str(raised.value)
-    if "narrower" not in GRIDS[grid]:  # known only when the log was read
+    if "narrower" not in WRONG_GRIDS[grid]:  # known only when the log was read
         assert not (tmp_path / "board").exists()
 
 
@@ -125,3 +126,24 @@ def test_a_training_that_runs_away_is_a_result_and_the_board_goes_on(frozen: Pat
     failed = [path for path in (tmp_path / "board" / "trials").glob("*/result.json") if "is not finite" in path.read_text()]
     assert len(failed) == 1
     assert [row["settings_tried"] for row in found.rows if row["trials"]] == [2]
+
+
+def test_every_shipped_grid_tries_each_line_with_as_many_regularisations() -> None:
+    names = sorted(path.stem for path in GRIDS.glob("*.yaml"))
+    assert names == ["sequences", "small"]
+    for name in names:
+        trials = expand(read_grid(name), (), data_key="k", embedding_dim=8, seed=0, where=name)
+        tried: dict[str, set[float]] = {}
+        for trial in trials:
+            tried.setdefault(trial.line, set()).add(trial.settings.training.embedding_regularizer)
+        assert {len(values) for values in tried.values()} == {3}, name
+
+
+def test_networks_with_and_without_a_history_stand_in_the_grid_for_sequences() -> None:
+    lines = {name: NETWORKS[name].reads_history for name in read_grid("sequences")["networks"]}
+    assert {name for name, reads in lines.items() if reads} == {name for name, one in NETWORKS.items() if one.reads_history}
+    assert {name for name, reads in lines.items() if not reads} >= {"linear", "dnn"}
+    assert not any(NETWORKS[NETWORK_OF.get(name, name)].reads_history for name in read_grid("small")["networks"])
+
+
+NETWORK_OF = {"autoint+": "autoint"}

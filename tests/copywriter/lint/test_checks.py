@@ -12,7 +12,7 @@ from adcreative.copywriter.brief import read_facts
 from adcreative.copywriter.lint.checks import is_near_duplicate, length_limit
 from adcreative.copywriter.rules import PACKS, compiled, rule_pack
 from adcreative.creative import Creative
-from adcreative.encoders.english import english_words
+from adcreative.encoders.language import english_words
 from adcreative.verbs.check import check_words
 
 GOOD_HEADLINES = (

@@ -16,9 +16,8 @@ from adcreative.delivery.experiment.settings import ExportSettings
 from adcreative.delivery.experiment.variants import Variant, read_variants
 from adcreative.delivery.placements import placement_limit
 from adcreative.errors import ConfigError, CreativeError
-from adcreative.provenance.export import export_picture
 from adcreative.provenance.marks import EDITED, read_source_type
-from adcreative.provenance.sidecar import read_sidecar
+from adcreative.provenance.sidecar import export_picture, read_sidecar
 from tests.delivery.conftest import result_row
 
 

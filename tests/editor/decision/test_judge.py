@@ -1,8 +1,10 @@
-"""Knee, finalists, shrinkage and verdict."""
+"""Knee, finalists, shrinkage and verdict; the third model's mean and its own lower bound."""
 
 from __future__ import annotations
 
+from argparse import Namespace
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 from adcreative.creative import Creative
 from adcreative.editor.decision.finalists import Finalist, pick_finalist
 from adcreative.editor.decision.judge import accept, choose_finalists, choose_versions, give_verdict, pick_knee, shrink_uplift
-from adcreative.editor.decision.opinions import Opinion
+from adcreative.editor.decision.opinions import Opinion, audit
+from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.genome import ADJUSTMENTS, KINDS, CandidateScore, EditPlan, GeneSpace, Individual
 
 SPACE = GeneSpace(num_faces=1, low=np.full(2, -2.0), high=np.full(2, 2.0), num_headlines=3)
@@ -191,3 +194,38 @@ def test_a_choice_of_the_users_is_delivered_and_a_loss_is_said_to_be_one() -> No
     assert doubt.expected == 0.0  # one of the opinions is a loss: no gain is claimed
     gain = give_verdict(chosen=0.2, low=0.1, judged=0.2, audited=0.2, audited_low=0.01, std=0.1)
     assert accept(gain) == gain
+
+
+PAIR = [Creative(headline="Sleep well"), Creative(headline="Sleep deeper")]
+CHOSEN = Opinion(chosen=0.3, low=0.2, judged=0.3, std=0.1)
+
+
+class Says:
+    """Predicts a change of 0.2 with a deviation; half of such changes comes true once they were searched."""
+
+    searched_share = 0.5
+
+    def __init__(self, std: float) -> None:
+        self.std = std
+
+    def predict_change(self, creatives: Any, features: Any) -> tuple[np.ndarray, np.ndarray]:
+        return np.array([0.2]), np.array([self.std])
+
+
+def verdict(std: float, *, is_searched: bool = False) -> Any:
+    tools: Any = Namespace(auditor=Says(std))
+    return audit(PAIR, [None, None], CHOSEN, tools, EditorConfig(risk_aversion=0.8), is_searched=is_searched)
+
+
+def test_a_third_model_that_is_not_sure_keeps_the_ad() -> None:
+    sure, unsure = verdict(0.1), verdict(0.6)
+    assert (sure.audited, sure.audited_low) == (pytest.approx(0.2), pytest.approx(0.2 - 0.4 * 0.1))
+    assert sure.is_delivered
+    assert unsure.audited_low == pytest.approx(-0.04)
+    assert not unsure.is_delivered
+
+
+def test_the_share_of_searched_changes_moves_no_sign() -> None:
+    searched = verdict(0.1, is_searched=True)
+    assert (searched.audited, searched.audited_low) == (pytest.approx(0.1), pytest.approx(0.08))
+    assert verdict(0.6, is_searched=True).audited_low == pytest.approx(-0.02)

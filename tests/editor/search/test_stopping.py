@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adcreative.editor.search.stopping import StoppingRule
+from adcreative.editor.search.registry import StoppingRule
 from adcreative.editor.session import EditorConfig
 from adcreative.features.batch import CreativeFeatures
 from tests.editor.fakes import edit_creative, fake_ad, fake_tools

@@ -9,6 +9,7 @@ import pytest
 import timm
 import torch
 
+from data.make.face_model.augmentation import jitter
 from data.make.face_model.trainer import FaceModelTrainer, TrainingConfig
 from stylegan.latents.prior import fit_prior
 from stylegan.networks.checkpoints import load_face_model, save_face_model
@@ -77,3 +78,11 @@ def test_prior_written_into_the_mapping_samples_the_fitted_distribution(backbone
     torch.testing.assert_close(trainer.generator.map(z), expected, rtol=1e-3, atol=1e-4)
     covariance = prior.factor @ prior.factor.t()
     torch.testing.assert_close(covariance, torch.cov(codes.t()), rtol=1e-3, atol=1e-3)
+
+
+def test_jitter_keeps_range_and_is_seeded(faces: torch.Tensor) -> None:
+    first = jitter(faces, generator=torch.Generator().manual_seed(4))
+    again = jitter(faces, generator=torch.Generator().manual_seed(4))
+    assert torch.equal(first, again)
+    assert first.abs().max() <= 1
+    assert not torch.allclose(first, faces)

@@ -15,7 +15,7 @@ from adcreative import pipeline
 from adcreative.artifacts import save_artifact
 from adcreative.delivery.targeting import ranking
 from adcreative.errors import ArtifactError, ConfigError
-from adcreative.metrics.labels import precision_at
+from adcreative.metrics.ranking import precision_at
 from adcreative.papers.ngame import model
 from adcreative.papers.ngame.batches import cluster_points, doubling_schedule, draw_batches
 from adcreative.papers.ngame.index import LabelIndex
