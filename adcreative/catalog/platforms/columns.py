@@ -3,7 +3,7 @@
 A file maps, per language, each of our fields to the spellings seen for it, each with the key of its source or "unverified".
 Spellings are compared folded (see `fold_column`): case, accents, "_", "-", width and a currency suffix such as "(EUR)" do not
 matter. A spelling also covers its numbered forms: "Headline" covers "Headline 1" to "Headline 15". Unknown names can be given
-in a mapping file.
+in a mapping file. Names of fields and words of cells that all platforms share are in `fields.yaml`.
 """
 
 from __future__ import annotations
@@ -13,118 +13,18 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from adcreative.config import did_you_mean, read_packaged_yaml
 from adcreative.errors import ConfigError
 
+TABLES: Mapping[str, Any] = read_packaged_yaml(Path(__file__).parents[1] / "fields.yaml")
 UNVERIFIED = "unverified"
-# Text fields that may have several columns per ad.
-PART_FIELDS = ("headline", "long_headline", "description", "primary_text")
-# all field names; "other": a known column that is not read
-_FIELDS = frozenset(
-    (
-        "ad_name",
-        "ad_id",
-        "ad_set",
-        "ad_set_id",
-        "ad_type",
-        "campaign",
-        "campaign_id",
-        "file_name",
-        "image_hash",
-        "image_ref",
-        "headline",
-        "long_headline",
-        "description",
-        "primary_text",
-        "cta",
-        "brand",
-        "category",
-        "audience",
-        "interest",
-        "language",
-        "keyword",
-        "search_term",
-        "match_type",
-        "test_id",
-        "consent_id",
-        "business",
-        "objective",
-        "placement",
-        "publisher",
-        "network",
-        "device",
-        "age",
-        "gender",
-        "country",
-        "region",
-        "weekday",
-        "hour",
-        "day",
-        "date_start",
-        "date_end",
-        "currency",
-        "spend",
-        "impressions",
-        "clicks",
-        "clicks_link",
-        "clicks_all",
-        "clicks_outbound",
-        "ctr",
-        "ctr_link",
-        "ctr_all",
-        "ctr_outbound",
-        "cpc",
-        "cpc_link",
-        "cpc_all",
-        "cpm",
-        "results",
-        "result_type",
-        "conversions",
-        "purchases",
-        "leads",
-        "cost_per_conversion",
-        "revenue",
-        "roas",
-        "asset",
-        "asset_type",
-        "product",
-        "landing_page",
-        "other",
-    )
-)
-_ORDER = (
-    "meta",
-    "google",
-    "tiktok",
-    "linkedin",
-    "pinterest",
-    "snap",
-    "microsoft",
-    "amazon",
-    "x",
-    "spotify",
-    "reddit",
-    "yahoo_japan",
-    "line",
-    "naver",
-    "library",
-    "tables",
-)
-# A sign shared by several currencies is removed from a name, but does not determine the currency.
-_SIGNS = {
-    "€": "EUR",
-    "£": "GBP",
-    "₹": "INR",
-    "₩": "KRW",
-    "원": "KRW",
-    "円": "JPY",
-    "Rp": "IDR",
-    "R$": "BRL",
-    "$": "",
-    "¥": "",
-}
+PART_FIELDS = tuple(TABLES["fields"]["parts"])  # text fields that may have several columns per ad
+_FIELDS = frozenset(chain.from_iterable(TABLES["fields"].values()))
+_SIGNS: Mapping[str, str] = TABLES["currencies"]
 _CURRENCY = re.compile(rf"\s*[(\[]\s*([A-Z]{{3}}|{'|'.join(map(re.escape, _SIGNS))})\s*[)\]]\s*$")
 _PERCENT = re.compile(r"\s*(?:\(%\)|\[%\]|%)\s*$")
 _NUMBERED = re.compile(r"(.*?\D) ?(\d{1,2})")
@@ -198,7 +98,7 @@ def load_platforms() -> tuple[Platform, ...]:
         ConfigError: a file names an unknown field.
     """
     folder = Path(__file__).parent
-    return tuple(_load_platform(folder / f"{key}.yaml") for key in _ORDER)
+    return tuple(_load_platform(folder / f"{key}.yaml") for key in TABLES["platforms"])
 
 
 def _load_platform(path: Path) -> Platform:

@@ -16,6 +16,7 @@ from typing import Any
 
 from adcreative.catalog.formats.raw_rows import TableSource, read_unbroken
 from adcreative.catalog.names import as_text, is_rounded
+from adcreative.catalog.platforms.columns import PART_FIELDS, TABLES
 from adcreative.catalog.platforms.dates import find_reading
 from adcreative.catalog.platforms.days import UNORDERED, DateReading, find_range, split_span
 from adcreative.catalog.platforms.number_votes import AMOUNTS, COUNTS, find_numbers
@@ -28,47 +29,12 @@ from adcreative.config import read_packaged_yaml
 FOOTER, NO_PART = "line below the table", "asset that is no headline, description or image"
 NO_DAY, ROUNDED = "day that does not fit the others", "ad named by an id that a spreadsheet rounded"
 IGNORE = "ignore"
-TEXT_FIELDS = ("headline", "long_headline", "description", "primary_text")
+TEXT_FIELDS = PART_FIELDS
 IDENTITY_FIELDS = ("ad_name", "ad_id", *TEXT_FIELDS, "file_name", "asset")
 # Breakdowns: whom, where, when and on what device an ad was shown. They become the creative's context.
-SEGMENT_FIELDS = (
-    "age",
-    "gender",
-    "device",
-    "country",
-    "region",
-    "language",
-    "weekday",
-    "hour",
-    "interest",
-    "objective",
-    "keyword",
-    "search_term",
-    "match_type",
-    "network",
-    "publisher",
-    "ad_type",
-    "business",
-)
+SEGMENT_FIELDS = tuple(TABLES["fields"]["segments"])
 _NAMES = ("ad_name", "ad_id")
-_TEXTS = frozenset(
-    (
-        *IDENTITY_FIELDS,
-        *SEGMENT_FIELDS,
-        "campaign",
-        "ad_set",
-        "placement",
-        "audience",
-        "brand",
-        "category",
-        "cta",
-        "image_hash",
-        "test_id",
-        "consent_id",
-        "currency",
-        "asset_type",
-    )
-)
+_TEXTS = frozenset((*IDENTITY_FIELDS, *SEGMENT_FIELDS, *TABLES["fields"]["texts"]))
 BREAKDOWN_FIELDS = ("age", "gender", "device", "country", "region", "placement", "publisher", "hour", "weekday", "network")
 _MAX_COUNT = 1e12
 _HEADLINE_JOINT, _BODY_JOINT = " | ", " "

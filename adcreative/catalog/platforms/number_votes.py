@@ -13,32 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adcreative.catalog.formats.raw_rows import TableSource, read_unbroken
+from adcreative.catalog.platforms.columns import TABLES
 from adcreative.catalog.platforms.numbers import COMMA, PLAIN, POINT, NumberReading, is_blank, read_marks
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError
 
 DECIMALS = {"point": POINT, "comma": COMMA}
-COUNTS = frozenset(("impressions", "clicks", "clicks_link", "clicks_all", "clicks_outbound"))
-AMOUNTS = frozenset(
-    (
-        "spend",
-        "cpc",
-        "cpc_link",
-        "cpc_all",
-        "cpm",
-        "ctr",
-        "ctr_link",
-        "ctr_all",
-        "ctr_outbound",
-        "results",
-        "conversions",
-        "purchases",
-        "leads",
-        "cost_per_conversion",
-        "revenue",
-        "roas",
-    )
-)
+COUNTS = frozenset(TABLES["fields"]["counts"])
+AMOUNTS = frozenset(TABLES["fields"]["amounts"])
 _SAID = {POINT: "a decimal point", COMMA: "a decimal comma"}
 _OTHER = {POINT: COMMA, COMMA: POINT}
 _MUCH = 20  # ratio of cells for one sign against the other that settles a contradictory file

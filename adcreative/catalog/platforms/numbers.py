@@ -13,31 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-BLANK = frozenset(
-    (
-        "",
-        "-",
-        "--",
-        "---",
-        "\u2013",
-        "\u2014",
-        "n/a",
-        "na",
-        "null",
-        "none",
-        "nan",
-        "#n/a",
-        "#div/0!",
-        "#value!",
-        "#ref!",
-        "#name?",
-        "#null!",
-        "#num!",
-        "(not set)",
-        "not set",
-        "\u2026",
-    )
-)
+from adcreative.catalog.platforms.columns import TABLES
+
+BLANK = frozenset(TABLES["cells"]["blank"])
 POINT, COMMA = ".", ","
 _MAX_CHARS = 512
 _UNIT = r"[^\d\s.,'()+\-<>]{1,4}\.?"  # a currency or "%": "R$", "US$", "Rs.", "zł"
@@ -46,44 +24,7 @@ _CELL = re.compile(
     rf"(?P<core>[.,]?\d(?:[\d.,' ]*\d)?)[.,]?(?P<power>[eE][+\-]?\d{{1,3}})?"
     rf"\s*(?P<behind>{_UNIT})?\s*(?P<close>\))?(?P<after>-*)"
 )
-_MULTIPLES = frozenset(
-    (
-        "k",
-        "m",
-        "b",
-        "g",
-        "t",
-        "mn",
-        "mm",
-        "bn",
-        "tn",
-        "mio",
-        "mio.",
-        "mrd",
-        "mrd.",
-        "tsd",
-        "tsd.",
-        "mil",
-        "mln",
-        "mld",
-        "tys",
-        "tys.",
-        "jt",
-        "rb",
-        "lakh",
-        "cr",
-        "cr.",
-        "bin",
-        "万",
-        "億",
-        "亿",
-        "千",
-        "百万",
-        "만",
-        "천",
-        "억",
-    )
-)
+_MULTIPLES = frozenset(TABLES["cells"]["multiples"])
 # Groups of three digits with a uniform mark, the first group without a leading zero; with a decimal point also groups of two
 # before the last three digits, as in India.
 _SHAPES = {

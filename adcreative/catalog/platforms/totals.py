@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
+from adcreative.catalog.platforms.columns import TABLES
 from adcreative.errors import CatalogError
 
 TOTAL_ROW, NO_NAME, SUBTOTAL, COPY = "total row", "no ad name", "subtotal over a breakdown", "row given twice"
@@ -42,30 +43,7 @@ _ENDS_IN_A_WORD = re.compile(  # "Account total", "TOTAL (3 ads)", "Summe aller 
 _STEM = re.compile(  # "red Total" and "Total red" cover the rows of red
     rf"(.*\S)\s*[:：\-]?\s+(?:{_WORDS}|{_OTHER_WORDS})|(?:{_WORDS}|{_OTHER_WORDS})\s*[:：\-]?\s+(.*\S)", re.IGNORECASE
 )
-_ALL = frozenset(
-    (
-        "all",
-        "all (default)",
-        "alle",
-        "tous",
-        "tout",
-        "toutes",
-        "todos",
-        "todas",
-        "tutti",
-        "tutte",
-        "wszystkie",
-        "すべて",
-        "総計",
-        "全部",
-        "全部 (默认)",
-        "전체",
-        "모두",
-        "semua",
-        "tümü",
-        "hepsi",
-    )
-)
+_ALL = frozenset(TABLES["cells"]["all"])
 _MAX_NAME = 200
 _MIN_PARTS = 2  # rows summed by a total with a suffix ("Total - Winter"); a single row may be equal by chance
 NUM_COUNTS = 2  # of a row's figures, impressions and clicks: sums are exact

@@ -22,7 +22,7 @@ CASES = [(platform, language) for platform in load_platforms() if platform.click
 
 
 def test_every_file_is_listed_and_names_our_fields(tmp_path: Path) -> None:
-    assert set(columns._ORDER) == {path.stem for path in FILES}
+    assert set(columns.TABLES["platforms"]) == {path.stem for path in FILES}
     text = FILES[0].read_text(encoding="utf-8").replace("    ad_set:", "    ad_sett:")
     (tmp_path / "new.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=r'new\.yaml names a field "ad_sett" that we do not have\. Did you mean "ad_set"\?'):
