@@ -3,7 +3,7 @@
     words       text descriptions: compared texts, named edits, percentages
     rates       which uplift may be shown, the bars of a rate chart, the traffic of a test
     drift       average shift of all face edits of a run
-    search_plots coordinates of a search's Pareto front and of a second model's agreement
+    search_plots charts of a search's Pareto front and of a second model's agreement
     alternatives the other edits found, and their expected change
     pictures    previews as data URIs, and the region where two pictures differ
     rendering   the jinja2 environment (autoescaped) and the parts shared with the app

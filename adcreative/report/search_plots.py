@@ -1,69 +1,53 @@
-"""Coordinates of two small charts of a search: its Pareto front, and the agreement of a second model with the first.
+"""Two small charts of a search, as inline SVG: its Pareto front, and the agreement of a second model with the first.
 
-Knows plain records (SearchRecord as JSON) and positions in a box of BOX units; the template draws inline SVG. Gains are
-relative changes of the click rate (0.12 is 12 % more). Values that are not pairs of finite numbers are dropped, since a
-results.jsonl may be old or hand-written; a chart with fewer than two points is not drawn.
+Knows plain records (SearchRecord as JSON). Gains are relative changes of the click rate (0.12 is 12 % more). Values that are no
+pairs of finite numbers are dropped, since a results.jsonl may be old or hand-written; a chart with fewer than two points is not
+drawn. Drawn by matplotlib; its colours become those of the page, so that the charts follow light and dark pages.
 """
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from markupsafe import Markup
 
 from adcreative.report.words import signed_percent
 
 Point = tuple[float, float]
-BOX = (364, 220)  # width and height of a chart
-LEFT, TOP, HEIGHT = 66.0, 14.0, 160.0  # the area inside the axes
-FRONT_WIDTH, CURVE_WIDTH = 280.0, 200.0  # the curve leaves room for the names of its lines
-NUM_STEPS = 4  # approximate number of steps on an axis
-MIN_GAIN_STEP, MIN_SIZE_STEP = 1e-3, 0.1  # finer ticks would have equal labels
-LABEL_HEIGHT = 13.0
 MAX_LOG_ODDS = 20.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tick:
-    """A mark on an axis: its position and label."""
-
-    at: float
-    label: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlotLine:
-    """A line through points, and the height of its label to the right of the last point."""
-
-    kind: str
-    label: str
-    points: tuple[Point, ...]
-    label_at: float
+INK, SOFT, LINE, ACCENT, JUDGE = (f"#00000{number}" for number in range(1, 6))
+PAGE_COLOURS = {INK: "ink", SOFT: "soft", LINE: "line", ACCENT: "accent", JUDGE: "judge"}
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "adcreative",  # equal charts have equal bytes
+    "font.size": 8,
+    "font.sans-serif": ["DejaVu Sans"],
+    "text.color": INK,
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": SOFT,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": LINE,
+    "axes.spines.top": False,
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchPlot:
-    """A chart in a box of BOX units, y downwards: dots, or lines, and at most one dot with a ring.
-
-    zero: position of a gain of 0; said: text alternative of the chart.
-    """
+    """A chart: its title, text alternative, and SVG element."""
 
     title: str
-    x_title: str
-    y_title: str
     said: str
-    x_ticks: tuple[Tick, ...]
-    y_ticks: tuple[Tick, ...]
-    left: float
-    right: float
-    top: float
-    bottom: float
-    zero: float
-    dots: tuple[Point, ...] = ()
-    marked: Point | None = None
-    lines: tuple[PlotLine, ...] = ()
-    box: tuple[int, int] = BOX
+    svg: Markup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +61,36 @@ class SearchPlots:
 def plot_search(result: Mapping[str, Any]) -> SearchPlots | None:
     """Return the charts of a result's search; None if it has too few points for any chart."""
     record = result.get("search") or {}
-    plots = (_plot_front(record, result.get("ctr_original")), _plot_curve(record, result))
-    drawn = tuple(plot for plot in plots if plot is not None)
-    return SearchPlots(plots=drawn, meaning=_meaning(record, *plots)) if drawn else None
+    front, delivered = (
+        [(size, relative_gain(low, result.get("ctr_original"))) for size, low in find_pairs(values)]
+        for values in (record.get("front"), [record.get("delivered")])
+    )
+    curve = [
+        (relative_gain(first, result.get("ctr_original")), relative_gain(second, result.get("ctr_original_judge")))
+        for first, second in find_pairs(record.get("curve"))
+    ]
+    plots, meaning = [], []
+    if len(front) > 1:
+        plots.append(_plot_front(front, delivered))
+        meaning.append(
+            "Each dot is an edit that no other one beats in gain, likeness, realism and smallness at once; its lower bound "
+            "is what the model that guided the search was fairly sure of."
+        )
+        if delivered:
+            meaning.append("The ring is the edit that was delivered, as the search saw it; its rates above were measured anew.")
+    if len(curve) > 1:
+        plots.append(_plot_curve(curve))
+        meaning.append(
+            "The lines follow the best edit so far: what that model predicted of it, and what the second model, which did not "
+            "guide the search, said of the same edit. Where the first goes on rising and the second does not, the search has "
+            "found a weakness of its model and not a better ad."
+        )
+        meaning.append(
+            f"For that reason the search ended itself after {len(curve)} generations."
+            if record.get("stopped_itself") is True
+            else f"The search did not end itself; it ran {len(curve)} generations."
+        )
+    return SearchPlots(plots=tuple(plots), meaning=" ".join(meaning)) if plots else None
 
 
 def relative_gain(change: float, rate: float | None) -> float:
@@ -92,94 +103,7 @@ def relative_gain(change: float, rate: float | None) -> float:
     return 1.0 / (known + (1.0 - known) * math.exp(-bounded)) - 1.0
 
 
-def _plot_front(record: Mapping[str, Any], rate: float | None) -> SearchPlot | None:
-    front = [(size, relative_gain(low, rate)) for size, low in _pairs(record.get("front"))]
-    if len(front) < 2:
-        return None
-    delivered = [(size, relative_gain(low, rate)) for size, low in _pairs([record.get("delivered")])]
-    sizes, gains = zip(*front, *delivered, strict=True)
-    x_step, y_step = _step(max(sizes), MIN_SIZE_STEP), _step(max(0.0, *gains) - min(0.0, *gains), MIN_GAIN_STEP)
-    x_ends, y_ends = _ends(sizes, x_step), _ends(gains, y_step)
-    place = _Placer(x_ends, y_ends, FRONT_WIDTH)
-    said = f"{len(front)} edits of size {min(sizes):.2g} to {max(sizes):.2g}, lower bound of their gain {_span(gains)}"
-    if delivered:
-        said += f"; delivered: size {delivered[0][0]:.2g}, lower bound {signed_percent(delivered[0][1])}"
-    return SearchPlot(
-        title="The front",
-        x_title="size of the edit (standard deviations)",
-        y_title="lower bound of the gain",
-        said=said,
-        x_ticks=tuple(Tick(at=place(at, 0.0)[0], label=f"{at:.6g}") for at in _multiples(*x_ends, x_step)),
-        y_ticks=_gain_ticks(y_ends, y_step, place),
-        zero=place(0.0, 0.0)[1],
-        left=LEFT,
-        right=LEFT + FRONT_WIDTH,
-        top=TOP,
-        bottom=TOP + HEIGHT,
-        dots=tuple(place(*point) for point in front),
-        marked=place(*delivered[0]) if delivered else None,
-    )
-
-
-def _plot_curve(record: Mapping[str, Any], result: Mapping[str, Any]) -> SearchPlot | None:
-    curve = _pairs(record.get("curve"))
-    if len(curve) < 2:
-        return None
-    predicted = [relative_gain(first, result.get("ctr_original")) for first, _ in curve]
-    followed = [relative_gain(second, result.get("ctr_original_judge")) for _, second in curve]
-    gains, x_ends = [*predicted, *followed], (1.0, float(len(curve)))
-    x_step, y_step = _step(len(curve) - 1, 1.0), _step(max(0.0, *gains) - min(0.0, *gains), MIN_GAIN_STEP)
-    y_ends = _ends(gains, y_step)
-    place = _Placer(x_ends, y_ends, CURVE_WIDTH)
-    lines = [tuple(place(number, gain) for number, gain in enumerate(line, 1)) for line in (predicted, followed)]
-    heights = _apart(lines[0][-1][1], lines[1][-1][1])
-    return SearchPlot(
-        title="The curve",
-        x_title="generation",
-        y_title="gain of the best edit so far",
-        said=f"Over {len(curve)} generations what was predicted went from {signed_percent(predicted[0])} to "
-        f"{signed_percent(predicted[-1])}, the second model's opinion from {signed_percent(followed[0])} to "
-        f"{signed_percent(followed[-1])}",
-        x_ticks=tuple(Tick(at=place(at, 0.0)[0], label=f"{at:.0f}") for at in _multiples(*x_ends, x_step)),
-        y_ticks=_gain_ticks(y_ends, y_step, place),
-        zero=place(1.0, 0.0)[1],
-        left=LEFT,
-        right=LEFT + CURVE_WIDTH,
-        top=TOP,
-        bottom=TOP + HEIGHT,
-        lines=(
-            PlotLine(kind="predicted", label="predicted", points=lines[0], label_at=heights[0]),
-            PlotLine(kind="second", label="second model", points=lines[1], label_at=heights[1]),
-        ),
-    )
-
-
-def _meaning(record: Mapping[str, Any], front: SearchPlot | None, curve: SearchPlot | None) -> str:
-    said = []
-    if front is not None:
-        said.append(
-            "Each dot is an edit that no other one beats in gain, likeness, realism and smallness at once; its lower bound "
-            "is what the model that guided the search was fairly sure of."
-        )
-        if front.marked is not None:
-            said.append("The ring is the edit that was delivered, as the search saw it; its rates above were measured anew.")
-    if curve is not None:
-        said.append(
-            "The lines follow the best edit so far: what that model predicted of it, and what the second model, which did not "
-            "guide the search, said of the same edit. Where the first goes on rising and the second does not, the search has "
-            "found a weakness of its model and not a better ad."
-        )
-        ran = len(curve.lines[0].points)
-        is_stopped = record.get("stopped_itself") is True
-        said.append(
-            f"For that reason the search ended itself after {ran} generations."
-            if is_stopped
-            else f"The search did not end itself; it ran {ran} generations."
-        )
-    return " ".join(said)
-
-
-def _pairs(values: Any) -> list[Point]:
+def find_pairs(values: Any) -> list[Point]:
     """Return the values that are pairs of finite numbers."""
     listed = values if isinstance(values, list | tuple) else ()
     pairs = [value for value in listed if isinstance(value, list | tuple) and len(value) == 2]
@@ -190,50 +114,60 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
 
 
-def _step(span: float, smallest: float) -> float:
-    """Return the smallest of 1, 2, 5, 10, ... times a power of ten that covers the span in NUM_STEPS steps."""
-    wanted = max(span / NUM_STEPS, smallest)
-    power = 10.0 ** math.floor(math.log10(wanted) + 1e-9)
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= wanted * (1 - 1e-9))
+def _plot_front(front: Sequence[Point], delivered: Sequence[Point]) -> SearchPlot:
+    sizes, gains = zip(*front, *delivered, strict=True)
+    said = f"{len(front)} edits of size {min(sizes):.2g} to {max(sizes):.2g}, lower bound of their gain {_span(gains)}"
+    if delivered:
+        said += f"; delivered: size {delivered[0][0]:.2g}, lower bound {signed_percent(delivered[0][1])}"
+
+    def draw(axes: Any) -> None:
+        axes.plot(*zip(*front, strict=True), "o", color=ACCENT, markersize=4)
+        for place in delivered:
+            axes.plot(*place, "o", color=INK, markersize=9, fillstyle="none")
+            axes.annotate("delivered", place, (0, 8), textcoords="offset points", ha="center")
+        axes.set(xlabel="size of the edit (standard deviations)", ylabel="lower bound of the gain")
+
+    return SearchPlot(title="The front", said=said, svg=_draw(draw))
 
 
-def _ends(values: Iterable[float], step: float) -> Point:
-    """Return the ends of an axis that includes the values and 0, both multiples of the step."""
-    held = [0.0, *values]
-    low = step * math.floor(round(min(held) / step, 6))
-    return low, max(step * math.ceil(round(max(held) / step, 6)), low + step)
+def _plot_curve(curve: Sequence[Point]) -> SearchPlot:
+    predicted, second = zip(*curve, strict=True)
+    said = (
+        f"Over {len(curve)} generations what was predicted went from {signed_percent(predicted[0])} to "
+        f"{signed_percent(predicted[-1])}, the second model's opinion from {signed_percent(second[0])} to "
+        f"{signed_percent(second[-1])}"
+    )
+
+    def draw(axes: Any) -> None:
+        numbers = range(1, len(curve) + 1)
+        axes.plot(numbers, predicted, color=ACCENT, label="predicted")
+        axes.plot(numbers, second, "--", color=JUDGE, label="second model")
+        axes.set(xlabel="generation", ylabel="gain of the best edit so far")
+        axes.locator_params("x", integer=True)
+        axes.legend(frameon=False)
+
+    return SearchPlot(title="The curve", said=said, svg=_draw(draw))
 
 
-def _multiples(low: float, high: float, step: float) -> list[float]:
-    first, last = math.ceil(round(low / step, 6)), math.floor(round(high / step, 6))
-    return [step * number for number in range(first, last + 1)]
+def _draw(draw: Callable[[Any], None]) -> Markup:
+    """Return the SVG element of a chart of gains, with the page's colours."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
 
-
-def _gain_ticks(ends: Point, step: float, place: _Placer) -> tuple[Tick, ...]:
-    return tuple(Tick(at=place(0.0, at)[1], label=signed_percent(at)) for at in _multiples(*ends, step))
-
-
-@dataclass(frozen=True)
-class _Placer:
-    """Maps a value on each axis to coordinates with two decimals."""
-
-    x_ends: Point
-    y_ends: Point
-    width: float
-
-    def __call__(self, x: float, y: float) -> Point:
-        across = (x - self.x_ends[0]) / (self.x_ends[1] - self.x_ends[0])
-        up = (y - self.y_ends[0]) / (self.y_ends[1] - self.y_ends[0])
-        return round(LEFT + self.width * across, 2), round(TOP + HEIGHT * (1.0 - up), 2)
-
-
-def _apart(first: float, second: float) -> Point:
-    """Move two label heights apart until both are readable, the upper up and the lower down."""
-    gap = LABEL_HEIGHT - abs(first - second)
-    if gap <= 0:
-        return first, second
-    up = -1 if first <= second else 1
-    return round(first + up * gap / 2, 2), round(second - up * gap / 2, 2)
+    drawn = io.StringIO()
+    with rc_context(STYLE):
+        figure = Figure(figsize=(3.8, 2.3), facecolor="none")
+        axes = figure.add_axes((0.19, 0.2, 0.79, 0.76), facecolor="none")
+        axes.axhline(0.0, color=SOFT, linewidth=0.8, linestyle=":")
+        axes.yaxis.set_major_formatter(lambda gain, _: signed_percent(gain))
+        axes.locator_params(nbins=5)
+        draw(axes)
+        FigureCanvasSVG(figure).print_svg(drawn, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    svg = drawn.getvalue()
+    for colour, name in PAGE_COLOURS.items():
+        svg = svg.replace(colour, f"var(--ac-{name})")
+    return Markup(svg[svg.index("<svg") :])
 
 
 def _span(gains: Sequence[float]) -> str:

@@ -1,4 +1,4 @@
-"""What the report shows of a search: coordinates worked out by hand, and what it leaves out; the three models on top."""
+"""What the report shows of a search: places worked out by hand, and what it leaves out; the three models on top."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from adcreative.creative import SearchRecord
-from adcreative.report.search_plots import plot_search, relative_gain
+from adcreative.report.search_plots import SearchPlot, plot_search, relative_gain
 from adcreative.report.summary import summarise
 from tests.report.test_report import EVIL, edited_row, report
 
@@ -37,50 +38,41 @@ def test_a_gain_is_that_of_the_rate_and_not_of_its_odds() -> None:
     assert relative_gain(5000.0, 0.5) == pytest.approx(1.0)
 
 
+def points_of(chart: SearchPlot, pattern: str) -> np.ndarray:
+    """Return the places of a chart's marks or line, [N, 2]: from the first one, upwards is positive."""
+    places = np.array(re.findall(pattern, chart.svg), float)
+    return (places - places[0]) * (1, -1)
+
+
 def test_front_lies_where_it_was_worked_out_to_lie(image_dir: Path) -> None:
-    """Size 0..2 on 280 units from 66, gain 0..80 % on 160 units upwards from 174, steps of 0.5 and 20 %."""
+    """Sizes 0, 1, 2 and gains of 0, 50 and 80 %: the third dot is twice as far right as the second, and 8/5 as high."""
     found = plot_search(searched_row())
     assert found is not None
     front = found.plots[0]
-    assert front.dots == ((66.0, 174.0), (206.0, 74.0), (346.0, 14.0))
-    assert front.marked == (206.0, 74.0)
-    assert [(tick.at, tick.label) for tick in front.x_ticks][:3] == [(66.0, "0"), (136.0, "0.5"), (206.0, "1")]
-    assert [(tick.at, tick.label) for tick in front.y_ticks] == [
-        (174.0, "±0%"),
-        (134.0, "+20%"),
-        (94.0, "+40%"),
-        (54.0, "+60%"),
-        (14.0, "+80%"),
-    ]
+    _, second, third = points_of(front, r'<use [^>]* x="([\d.]+)" y="([\d.]+)" style="fill: var\(--ac-accent\)')
+    assert third / second == pytest.approx((2.0, 1.6), rel=1e-4)
+    (ring,) = re.findall(r'<use [^>]* x="([\d.]+)" y="([\d.]+)" style="fill-opacity: 0; stroke: var\(--ac-ink', front.svg)
+    assert f'x="{ring[0]}" y="{ring[1]}" style="fill: var(--ac-accent)' in front.svg  # round the second dot
+    assert ">+80%</text>" in front.svg
     page = report(image_dir, searched_row())
-    assert '<circle class="dot" cx="346.0" cy="14.0" r="3.5"/>' in page
-    assert '<circle class="ring" cx="206.0" cy="74.0" r="7"/>' in page
     assert "3 edits of size 0 to 2, lower bound of their gain ±0% to +80%; delivered: size 1, lower bound +50%" in page
+    assert page.count(front.svg) == 1
 
 
-def test_curve_lies_where_it_was_worked_out_to_lie(image_dir: Path) -> None:
-    """Generations 1..3 on 200 units from 66, -50..+50 % on 160 units: no gain lies at 94."""
+def test_curve_lies_where_it_was_worked_out_to_lie() -> None:
+    """The prediction rises by 50 % and stays, the second opinion stays and falls by 50 %."""
     found = plot_search(searched_row())
     assert found is not None
-    predicted, second = found.plots[1].lines
-    assert predicted.points == ((66.0, 94.0), (166.0, 14.0), (266.0, 14.0))
-    assert second.points == ((66.0, 94.0), (166.0, 94.0), (266.0, 174.0))
-    assert found.plots[1].zero == 94.0
-    assert [tick.label for tick in found.plots[1].x_ticks] == ["1", "2", "3"]
-    page = report(image_dir, searched_row())
-    assert 'points="66.0,94.0 166.0,94.0 266.0,174.0 "' in page
-    assert page.count(">second model</text>") == page.count(">predicted</text>") == 1
-
-
-def test_names_of_lines_that_end_together_do_not_cover_each_other() -> None:
-    same = plot_search(searched_row(curve=((0.0, 0.0), (LN3, LN3))))
-    assert same is not None
-    above, below = same.plots[1].lines
-    assert above.points[-1] == below.points[-1] == (266.0, 40.67)  # 50 % on an axis of 0..60 %: 174 - 160 * 5 / 6
-    assert (above.label_at, below.label_at) == (40.67 - 6.5, 40.67 + 6.5)
-    lower = plot_search(searched_row(curve=((0.0, 0.0), (LN3, 1.01 * LN3))))
-    assert lower is not None
-    assert lower.plots[1].lines[0].label_at - lower.plots[1].lines[1].label_at == pytest.approx(13.0)
+    curve = found.plots[1]
+    predicted, second = (
+        points_of(SearchPlot(title="", said="", svg=line), r"[ML] ([\d.]+) ([\d.]+)")
+        for line in re.findall(r'd="([^"]*)" clip-path="[^"]*" style="fill: none; [^"]*var\(--ac-(?:accent|judge)', curve.svg)
+    )
+    step, rise = predicted[1]
+    assert predicted == pytest.approx(np.array([(0, 0), (step, rise), (2 * step, rise)]), rel=1e-4)
+    assert second == pytest.approx(np.array([(0, 0), (step, 0), (2 * step, -rise)]), rel=1e-4)
+    assert curve.svg.count(">second model</text>") == curve.svg.count(">predicted</text>") == 1
+    assert re.findall(r">(\d)</text>", curve.svg) == ["1", "2", "3"]
 
 
 def test_it_is_said_whether_the_search_ended_itself(image_dir: Path) -> None:
@@ -113,7 +105,7 @@ def test_a_front_that_does_not_differ_is_drawn() -> None:
     found = plot_search(searched_row(front=((0.0, 0.0), (0.0, 0.0)), delivered=None, curve=()))
     assert found is not None
     assert [plot.title for plot in found.plots] == ["The front"]
-    assert found.plots[0].dots == ((66.0, 174.0), (66.0, 174.0))
+    assert found.plots[0].svg.count('style="fill: var(--ac-accent)') == 2
 
 
 def test_hostile_marks_never_reach_the_page(image_dir: Path) -> None:
@@ -123,7 +115,7 @@ def test_hostile_marks_never_reach_the_page(image_dir: Path) -> None:
     assert page.count("How the search went") == 1
     assert "alert" not in page
     assert page.count("<script") == 1
-    assert not re.findall(r"<(?:image|use|foreignObject)\b", page)
+    assert not re.findall(r"<(?:image|foreignObject)\b|href=\"[^#]", page)
 
 
 @pytest.mark.parametrize("is_edited", [True, False])
