@@ -4,7 +4,7 @@ attention in place of their mean.
     labels    field = 1 / |S| sum over c in S of v_c = V s,   s_c = 1 / |S| for c in S, else 0;  no known label: the zero vector
     faces     w_f = softmax over the faces f of a creative of (q . c_f),   pooled = sum_f w_f c_f
 
-s, the label shares, is stored in a batch; V is a table of the network (`ctr.inputs.creative.build_label_table`). The field
+s, the label shares, is stored in a batch; V is a projection of the network (`ctr.inputs.creative.input_spec`). The field
 follows FIELDS and exists only where a spec has a width for it: specs of the shipped predictors have none. c_f are codes
 standardised like their mean in the builder, so that the initial q = 0 gives exactly the mean. Shapes: B creatives, K known
 labels, F faces, C code width.

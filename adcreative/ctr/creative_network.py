@@ -7,6 +7,7 @@ Each network starts at zero here, so an untrained model is the wide path: base r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,8 +16,8 @@ from torch import Tensor, nn
 
 from adcreative.config import did_you_mean
 from adcreative.ctr.config import CTRModelConfig
-from adcreative.ctr.inputs.creative import CategoryInputs, CreativeInputs, FieldInputs, TargetInputs, WidePath
-from adcreative.ctr.inputs.log import LogSpec
+from adcreative.ctr.inputs.creative import TABLE_STD, WidePath, input_rows, input_spec
+from adcreative.ctr.inputs.fields import FieldInputs
 from adcreative.ctr.inputs.network_inputs import KeyValueCache, Network
 from adcreative.ctr.networks.registry import NETWORKS
 from adcreative.errors import ConfigError
@@ -29,15 +30,15 @@ CHUNK_ROWS = 1024
 class CreativeNetwork(nn.Module):
     """Logits of creatives: the wide path, plus a network unless the model is the wide path alone."""
 
-    def __init__(self, wide: WidePath | None, inputs: CreativeInputs | None = None, network: Network | None = None) -> None:
+    def __init__(self, wide: WidePath | None, inputs: FieldInputs | None = None, network: Network | None = None) -> None:
         super().__init__()
         self.wide, self.inputs, self.network = wide, inputs, network
 
     def encode_history(self, items: FeatureBatch, log_rate: Tensor) -> KeyValueCache | None:
         """Return the network's keys and values of history items and their log rates [U, 1]; None when it caches none."""
-        if self.network is None or self.inputs is None:
+        if self.network is None or self.inputs is None or not self.inputs.targets:
             return None
-        return self.inputs.encode_history(self.network, items, log_rate)
+        return self.network.encode_sequence(self.inputs.encode_items(input_rows(items), log_rate))
 
     def forward(self, batch: FeatureBatch, cache: KeyValueCache | None = None) -> Tensor:
         """Return logits [B], float32; rows do not influence each other in eval mode.
@@ -49,9 +50,8 @@ class CreativeNetwork(nn.Module):
         logits: Tensor = self.wide(batch)
         if self.network is None or self.inputs is None:
             return logits
-        if cache is not None:
-            return logits + self.network(self.inputs(batch, encodes_history=False), cache)
-        return logits + self.network(self.inputs(batch))
+        inputs = self.inputs(input_rows(batch), encodes_history=cache is None)
+        return logits + (self.network(inputs) if cache is None else self.network(inputs, cache))
 
     @torch.no_grad()
     def log_odds(self, batch: FeatureBatch, chunk_rows: int = CHUNK_ROWS) -> np.ndarray:
@@ -104,18 +104,19 @@ def build_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, *, gen
     wide = WidePath(spec, config.input_dropout_prob, generator=generator)
     if name == "linear":
         return CreativeNetwork(wide)
-    entry, dim = NETWORKS[name], config.embedding_dim
-    inputs: CreativeInputs
+    entry, dim, fields = NETWORKS[name], config.embedding_dim, input_spec(spec)
     settings = entry.config_on_creatives(config)
-    if entry.reads_history:
-        inputs = TargetInputs(
-            spec, dim, config.input_dropout_prob, log_rate_dim=dim if entry.projects_log_rate else 1, generator=generator
-        )
-    elif entry.dense_dim:
-        inputs = CategoryInputs(spec, dim, config.input_dropout_prob, hidden_dim=entry.dense_dim, generator=generator)
-    else:
-        views = tuple(entry.views(settings, dim, LogSpec()))
-        inputs = FieldInputs(spec, dim, config.input_dropout_prob, views=views, generator=generator)
+    inputs = FieldInputs(
+        fields,
+        dim,
+        reads_history=entry.reads_history,
+        views=entry.views(settings, dim, fields),
+        dense_dim=entry.dense_dim,
+        result_dim=dim if entry.projects_log_rate else 1,
+        std=TABLE_STD,
+        dropout_prob=config.input_dropout_prob,
+        generator=generator,
+    )
     return CreativeNetwork(wide, inputs, entry.build(inputs.shape, settings, generator=generator))
 
 
@@ -127,5 +128,14 @@ def restore_ctr_model(name: str, spec: FeatureSpec, config: CTRModelConfig, stat
     """
     with unset_weights():
         network = build_ctr_model(name, spec, config, generator=torch.Generator())
-    network.load_state_dict({key: torch.from_numpy(values).float() for key, values in state.items()}, strict=True)
+    network.load_state_dict({_renamed(key): torch.from_numpy(values).float() for key, values in state.items()}, strict=True)
     return network
+
+
+def _renamed(key: str) -> str:
+    """Return the name of a weight; models saved before creatives and logs had the same inputs call their fields otherwise."""
+    key = re.sub(r"^inputs\.fields\.(?=projections\.|tables\.)", "inputs.tables.", key)
+    key = re.sub(r"^(inputs\.\w+\.projections\.)(?!f_)", r"\1f_", key)
+    return re.sub(r"^(inputs\.tables\.tables\.)(?!by_field)", r"\1by_field.f_", key).replace(
+        "inputs.log_rate.", "inputs.result."
+    )

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from adcreative.config import build_config
 from adcreative.ctr.card import LOG_FORMAT, LOG_KIND
 from adcreative.ctr.inputs.embedding_tables import find_tables
-from adcreative.ctr.inputs.log import LogBatch, LogInputs, LogSpec
+from adcreative.ctr.inputs.fields import FieldInputs, InputBatch, InputSpec
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows
 from adcreative.ctr.inputs.network_inputs import Network
 from adcreative.ctr.inputs.small_tables import (
@@ -39,23 +39,23 @@ CHUNK_ROWS = 4096
 
 
 class LogNetwork(nn.Module):
-    """LogBatch -> logits [B] (or [B, 2] for click and conversion).
+    """InputBatch -> logits [B] (or [B, 2] for click and conversion).
 
     Args:
         name: of the registry. config: its settings. dim: width of a field.
     """
 
-    def __init__(self, name: str, spec: LogSpec, config: Any, *, dim: int, generator: torch.Generator) -> None:
+    def __init__(self, name: str, spec: InputSpec, config: Any, *, dim: int, generator: torch.Generator) -> None:
         super().__init__()
         entry = find_network(name)
         dim = entry.embedding_dim or dim
-        self.inputs = LogInputs(
+        self.inputs = FieldInputs(
             spec, dim, reads_history=entry.reads_history, views=entry.views(config, dim, spec), generator=generator
         )
         self.network = entry.build(self.inputs.shape, config, generator=generator)
         self.id_counts: dict[str, Tensor] = {}
 
-    def forward(self, batch: LogBatch) -> Tensor:
+    def forward(self, batch: InputBatch) -> Tensor:
         logits: Tensor = self.network(self.inputs(batch))
         return logits
 
@@ -63,7 +63,7 @@ class LogNetwork(nn.Module):
         """Return the training loss summed over rows."""
         return self.network.loss(logits, labels)
 
-    def count_ids(self, batches: Iterable[LogBatch]) -> None:
+    def count_ids(self, batches: Iterable[InputBatch]) -> None:
         """Count the training rows of each id; needed before `add_batch_aware_gradient`."""
         counts: dict[str, Tensor] = {}
         for batch in batches:
@@ -75,7 +75,7 @@ class LogNetwork(nn.Module):
                 counts[name] = counts[name] + found if name in counts else found
         self.id_counts = counts
 
-    def add_batch_aware_gradient(self, batch: LogBatch, strength: float) -> None:
+    def add_batch_aware_gradient(self, batch: InputBatch, strength: float) -> None:
         """Add strength / n_j w_j to the gradient of each table row j that a batch looks up; n_j: training rows with j.
 
         This is the gradient of strength / (2 n_j) |w_j|^2 over the ids in the batch; all other rows are unchanged.
@@ -101,18 +101,18 @@ class LogNetwork(nn.Module):
         return self.inputs.embedding_weights()
 
 
-def build_batch(rows: LogRows, device: torch.device | str = "cpu") -> LogBatch:
+def build_batch(rows: LogRows, device: torch.device | str = "cpu") -> InputBatch:
     """Return encoded rows as tensors on a device."""
     return batch_of({name: torch.from_numpy(np.ascontiguousarray(values)).to(device) for name, values in rows.arrays.items()})
 
 
-def batch_of(tensors: dict[str, Tensor]) -> LogBatch:
+def batch_of(tensors: dict[str, Tensor]) -> InputBatch:
     """Return the batch of tensors with the names of the arrays of `LogRows`."""
 
     def part(kind: str) -> dict[str, Tensor]:
         return {name.removeprefix(kind): one for name, one in tensors.items() if name.startswith(kind)}
 
-    return LogBatch(
+    return InputBatch(
         ids=tensors["ids"],
         numbers=tensors["numbers"],
         values=part("values."),

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from adcreative.ctr.inputs.log import LogSpec
+from adcreative.ctr.inputs.fields import InputSpec
 from adcreative.ctr.inputs.log_encoding import LogRows
 from adcreative.ctr.log_network import LogNetwork
 from adcreative.ctr.networks.autoint import AutoIntConfig
@@ -85,7 +85,7 @@ class Pair:
         self.optimizer.step()
 
 
-def build_ours(name: str, spec: LogSpec, config: Any, dim: int = DIM) -> LogNetwork:
+def build_ours(name: str, spec: InputSpec, config: Any, dim: int = DIM) -> LogNetwork:
     """Return our network on a log."""
     return LogNetwork(name, spec, config, dim=dim, generator=torch.Generator().manual_seed(0))
 
@@ -95,7 +95,7 @@ def load(ours: LogNetwork, found: dict[str, Tensor]) -> None:
     ours.load_state_dict({name: tensor.detach().clone() for name, tensor in found.items()}, strict=True)
 
 
-def read_frappe(logs: Path) -> tuple[Rows, LogSpec]:
+def read_frappe(logs: Path) -> tuple[Rows, InputSpec]:
     """Return Frappe's rows; every id has its own row of the table in both networks."""
     tables = [pd.read_parquet(logs / f"frappe-{part}.parquet") for part in ("train", "test")]
     both = pd.concat(tables)
@@ -106,10 +106,10 @@ def read_frappe(logs: Path) -> tuple[Rows, LogSpec]:
         ids = np.stack([codes[name].get_indexer(table[name]) + 2 for name in FIELDS], axis=1).astype(np.int64)
         arrays = {"ids": ids, "numbers": np.zeros((len(ids), 0), np.float32)}
         rows.append(LogRows(arrays, table["label"].to_numpy(np.float32), np.full(len(ids), -1, np.int64)))
-    return (rows[0], rows[1]), LogSpec(categorical=sizes)
+    return (rows[0], rows[1]), InputSpec(categorical=sizes)
 
 
-def fuxictr_map(spec: LogSpec, folder: Path, *, is_item: bool = False) -> Any:
+def fuxictr_map(spec: InputSpec, folder: Path, *, is_item: bool = False) -> Any:
     """Return FuxiCTR's description of the fields."""
     from fuxictr.features import FeatureMap
 
@@ -303,7 +303,7 @@ def build_esmm(logs: Path, folder: Path, seed: int) -> tuple[Pair, Rows]:
     ids = np.concatenate([world.batch.ids.numpy(), np.random.default_rng(seed).integers(2, 52, (60_000, 3))], axis=1)
     arrays = {"ids": ids, "numbers": np.zeros((len(ids), 0), np.float32)}
     rows = LogRows(arrays, world.labels.astype(np.float32), np.full(len(ids), -1, np.int64))
-    spec = LogSpec(categorical={"item": 3002, "c1": 52, "c2": 52, "c3": 52})
+    spec = InputSpec(categorical={"item": 3002, "c1": 52, "c2": 52, "c3": 52})
     columns = [SparseFeat(name, size, 16) for name, size in spec.categorical.items()]
     theirs = ESMM(columns, tower_dnn_hidden_units=(256, 128), l2_reg_embedding=0, l2_reg_dnn=0, seed=seed)
     ours, state = build_ours("esmm", spec, ESMMConfig(hidden_dims=(256, 128)), dim=16), theirs.state_dict()
@@ -320,7 +320,7 @@ def build_esmm(logs: Path, folder: Path, seed: int) -> tuple[Pair, Rows]:
     return _deepctr_pair(ours, theirs, 2), (rows.rows(slice(0, 50_000)), rows.rows(slice(50_000, None)))
 
 
-def read_beauty(logs: Path, seed: int) -> tuple[Rows, LogSpec]:
+def read_beauty(logs: Path, seed: int) -> tuple[Rows, InputSpec]:
     """Return Beauty's events as rows; users with few events are left out, since FuxiCTR's SDIM needs full short histories."""
     table, rng = pd.read_parquet(logs / "amazon-beauty-sequences.parquet"), np.random.default_rng(seed)
     num_items = int(max(max(one) for one in table["items"]))
@@ -342,7 +342,7 @@ def read_beauty(logs: Path, seed: int) -> tuple[Rows, LogSpec]:
         labels = np.array([label for _, _, label in parts[is_test]], np.float32)
         arrays = {"ids": target, "numbers": np.zeros((len(target), 0), np.float32), "history.past": history}
         rows.append(LogRows(arrays, labels, np.full(len(labels), -1, np.int64)))
-    return (rows[0], rows[1]), LogSpec(categorical={"item": num_items + 2}, sequences={"past": "item"})
+    return (rows[0], rows[1]), InputSpec(categorical={"item": num_items + 2}, sequences={"past": "item"})
 
 
 def build_sdim(logs: Path, folder: Path, seed: int) -> tuple[Pair, Rows]:

@@ -26,6 +26,7 @@ from adcreative.ctr.account.stacking import bounded_share
 from adcreative.ctr.account.table import EVERYTHING, Ads
 from adcreative.ctr.config import CTRModelConfig, TrainingConfig
 from adcreative.ctr.creative_network import CreativeNetwork, build_ctr_model, restore_ctr_model
+from adcreative.ctr.inputs.embedding_tables import field_key
 from adcreative.ctr.predictor import BLOCK_ROWS, Predictor
 from adcreative.ctr.saved_model import with_prefix
 from adcreative.ctr.training.loop import train_model
@@ -41,7 +42,7 @@ GROUP_VARIANCE, AD_VARIANCE = 0.2, 0.02  # variances of the random effects of a 
 MAX_ROWS = 1_500  # training ads of one network
 STOPPING_SHARE = 0.1  # of the groups
 SLOWER = 0.3  # factor on the learning rates when training starts from the shipped network
-_TABLES = tuple(f".tables.{name}.weight" for name in CATEGORICAL_FIELDS)
+_TABLES = tuple(f".{key}.weight" for name in CATEGORICAL_FIELDS for key in (f"tables.{name}", f"by_field.{field_key(name)}"))
 
 
 @dataclass(frozen=True, eq=False)

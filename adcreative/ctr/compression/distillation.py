@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from adcreative.ctr.compression.tuning import StoppedError, Work, choose_loss, predict_clicks
 from adcreative.ctr.config import check_positive, check_sizes
-from adcreative.ctr.inputs.log import LogBatch
+from adcreative.ctr.inputs.fields import InputBatch
 from adcreative.ctr.inputs.log_encoding import LogRows
 from adcreative.ctr.log_network import LogModel, LogNetwork, build_batch
 from adcreative.ctr.networks.adaptdhm import AdaptDHMConfig
@@ -200,7 +200,7 @@ class _Weigher:
         )
         self.first_gradient = 0.0
 
-    def weigh(self, step: int, batch: LogBatch, logits: Tensor, told: Tensor, truth: Tensor) -> Tensor:
+    def weigh(self, step: int, batch: InputBatch, logits: Tensor, told: Tensor, truth: Tensor) -> Tensor:
         """Return alpha [B], without a gradient; logits: the student's, told: the teacher's."""
         if self._config.fixed_weight is not None:
             return torch.full_like(truth, self._config.fixed_weight)
@@ -210,7 +210,7 @@ class _Weigher:
         with torch.no_grad():
             return self._controller(inputs)
 
-    def _learn(self, batch: LogBatch, told: Tensor, truth: Tensor, alpha: Tensor) -> None:
+    def _learn(self, batch: InputBatch, told: Tensor, truth: Tensor, alpha: Tensor) -> None:
         """Take one outer step on newly drawn `choose` rows."""
         pool, size = self._work.rows.choose, self._work.tuning.batch_size
         drawn = pool.rows(self._rng.choice(len(pool), min(size, len(pool)), replace=False))

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from adcreative.ctr.compression.tuning import Work, tune
 from adcreative.ctr.inputs.embedding_tables import find_tables
-from adcreative.ctr.inputs.log import CROSSED_FIELD
+from adcreative.ctr.inputs.fields import CROSSED_FIELD
 from adcreative.ctr.inputs.small_tables import SmallTable, as_small
 from adcreative.ctr.log_network import LogModel, build_batch
 from adcreative.ctr.nn.low_rank import FactoredLinear, replace_layer

@@ -27,7 +27,7 @@ from adcreative.ctr.inputs.columns import (
     split_lists,
     vector_width,
 )
-from adcreative.ctr.inputs.log import LogSpec
+from adcreative.ctr.inputs.fields import InputSpec
 from adcreative.errors import TrainingError
 
 PADDING, UNKNOWN, FIRST = 0, 1, 2
@@ -36,7 +36,7 @@ MAX_VALUES = 20  # values read of a multi-valued field
 
 @dataclass(frozen=True, eq=False)
 class LogRows:
-    """N encoded rows as arrays; see `LogBatch` for the fields. labels [N] or [N, 2]; users [N] int64, -1 = not given."""
+    """N encoded rows as arrays; see `InputBatch` for the fields. labels [N] or [N, 2]; users [N] int64, -1 = not given."""
 
     arrays: Mapping[str, np.ndarray]
     labels: np.ndarray
@@ -81,10 +81,10 @@ class LogEncoding:
     num_labels: int = 1
 
     @property
-    def spec(self) -> LogSpec:
+    def spec(self) -> InputSpec:
         """The network inputs of this log."""
         schema = self.schema
-        return LogSpec(
+        return InputSpec(
             categorical={name: self._size(name) for name in schema.categories},
             numeric=schema.numeric,
             multi_valued={name: self._size(name) for name in schema.multi_valued},

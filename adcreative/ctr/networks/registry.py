@@ -8,7 +8,7 @@ from typing import Any
 
 from adcreative.config import did_you_mean
 from adcreative.ctr.config import CTRModelConfig
-from adcreative.ctr.inputs.log import LogSpec, View
+from adcreative.ctr.inputs.fields import InputSpec, View
 from adcreative.ctr.inputs.network_inputs import Network
 from adcreative.ctr.networks.adaptdhm import AdaptDHM, AdaptDHMConfig
 from adcreative.ctr.networks.autoint import ADSEE_STD, AutoInt, AutoIntConfig
@@ -24,15 +24,15 @@ from adcreative.ctr.networks.qin import QIN, QINConfig
 from adcreative.ctr.networks.sdim import SDIM, SDIMConfig
 from adcreative.errors import ConfigError
 
-Views = Callable[[Any, int, LogSpec], dict[str, View]]
+Views = Callable[[Any, int, InputSpec], dict[str, View]]
 ADSEE_HIDDEN_DIMS = (256, 128)  # of the DNN of AutoInt+
 
 
-def _no_views(config: Any, dim: int, spec: LogSpec) -> dict[str, View]:
+def _no_views(config: Any, dim: int, spec: InputSpec) -> dict[str, View]:
     return {}
 
 
-def _contexts(config: FinalMLPConfig, dim: int, spec: LogSpec) -> dict[str, View]:
+def _contexts(config: FinalMLPConfig, dim: int, spec: InputSpec) -> dict[str, View]:
     named = dict(zip(CONTEXTS, (config.context_1, config.context_2), strict=True))
     return {name: View(dim=dim, fields=fields) for name, fields in named.items() if fields and config.gated}
 

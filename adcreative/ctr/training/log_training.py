@@ -22,7 +22,7 @@ from torch import Tensor
 
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.config import check_sizes
-from adcreative.ctr.inputs.log import LogBatch
+from adcreative.ctr.inputs.fields import InputBatch
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows, digest_schema, fit_crossed, fit_encoding
 from adcreative.ctr.inputs.log_leaks import find_late_histories, find_leaks
 from adcreative.ctr.inputs.network_inputs import Network
@@ -99,7 +99,7 @@ class EncodedLog:
         """Return the validation rows."""
         return EncodedStream(self.files["valid"], self.encoding, self.num_rows["valid"])
 
-    def build(self, rows: LogRows, device: torch.device) -> tuple[LogBatch]:
+    def build(self, rows: LogRows, device: torch.device) -> tuple[InputBatch]:
         """Return the batch."""
         return (build_batch(rows, device),)
 

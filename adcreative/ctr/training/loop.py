@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from adcreative.ctr.config import TrainingConfig
-from adcreative.ctr.inputs.creative import WIDE_INPUT
+from adcreative.ctr.inputs.embedding_tables import field_key
+from adcreative.ctr.inputs.fields import WIDE_INPUT
 from adcreative.ctr.training.losses import total_loss
 from adcreative.ctr.training.trainer import RunState, Trainer
 from adcreative.errors import TrainingError
-from adcreative.features.batch import FIELDS, MODALITIES, FeatureBatch, modality_mask
+from adcreative.features.batch import FIELDS, LABELS, MODALITIES, FeatureBatch, modality_mask
 from adcreative.features.outcomes import Counts
 from adcreative.progress import Count, ShouldStop, never, uncounted
 
@@ -122,10 +123,9 @@ def _build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Op
     """
     groups: dict[str, list[nn.Parameter]] = {"fast": [], "embedding": [], "core": []}
     for name, parameter in model.named_parameters():
-        reads_inputs = (
-            name.startswith(("inputs.fields.projections.", "inputs.dense.projections.", "wide.weights.", "wide.alone."))
-            and name.rpartition(".")[2] != "bias"
-        )
+        reads_inputs = name.startswith(
+            ("inputs.tables.projections.", "inputs.dense.projections.", "wide.weights.", "wide.alone.")
+        ) and not name.endswith((".bias", f".{field_key(LABELS)}.weight"))
         if reads_inputs and parameter.shape[-1] >= WIDE_INPUT:
             groups["embedding"].append(parameter)
         else:

@@ -22,7 +22,8 @@ import torch
 from scipy import linalg
 from torch import Tensor
 
-from adcreative.ctr.inputs.creative import WIDE_INPUT, has_no_picture
+from adcreative.ctr.inputs.creative import has_no_picture
+from adcreative.ctr.inputs.fields import WIDE_INPUT
 from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch
 from adcreative.features.outcomes import Counts
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from adcreative.ctr.compression.tuning import Work
 from adcreative.ctr.inputs.embedding_tables import EmbeddingTables, find_tables
-from adcreative.ctr.inputs.log import CROSSED_FIELD
+from adcreative.ctr.inputs.fields import CROSSED_FIELD
 from adcreative.ctr.inputs.small_tables import SmallTable, as_small
 from adcreative.ctr.log_network import LogModel
 from adcreative.errors import ConfigError

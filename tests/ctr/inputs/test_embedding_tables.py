@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from adcreative.ctr.inputs.embedding_tables import EmbeddingTables, find_tables
-from adcreative.ctr.inputs.log import LogBatch, LogInputs, LogSpec, View
+from adcreative.ctr.inputs.fields import FieldInputs, InputBatch, InputSpec, View
 from adcreative.errors import ConfigError
 
 
@@ -28,13 +28,13 @@ class Halved(nn.Module):
         return [self.whole]
 
 
-def build() -> tuple[LogInputs, LogBatch]:
+def build() -> tuple[FieldInputs, InputBatch]:
     generator = torch.Generator().manual_seed(0)
-    spec = LogSpec(categorical={"user": 9, "item": 12}, numeric=("bid",), sequences={"past": "item"})
+    spec = InputSpec(categorical={"user": 9, "item": 12}, numeric=("bid",), sequences={"past": "item"})
     views = {"context": View(dim=2, fields=("user",))}
-    inputs = LogInputs(spec, 3, reads_history=True, views=views, generator=generator)
+    inputs = FieldInputs(spec, 3, reads_history=True, views=views, generator=generator)
     ids = torch.tensor([[2, 3], [4, 5]])
-    batch = LogBatch(ids=ids, numbers=torch.ones(2, 1), history={"past": torch.tensor([[0, 3], [5, 7]])})
+    batch = InputBatch(ids=ids, numbers=torch.ones(2, 1), history={"past": torch.tensor([[0, 3], [5, 7]])})
     return inputs, batch
 
 

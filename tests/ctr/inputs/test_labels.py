@@ -11,7 +11,8 @@ import torch
 from adcreative.benchmarks.adsee_inputs import attach_labels, fit_labels, label_shares, widen_spec
 from adcreative.ctr.config import CTRModelConfig
 from adcreative.ctr.creative_network import CTR_MODELS, build_ctr_model
-from adcreative.ctr.inputs.creative import FieldEmbedding
+from adcreative.ctr.inputs.creative import input_rows, input_spec
+from adcreative.ctr.inputs.fields import FieldTables
 from adcreative.features.batch import FIELDS, LABELS, CreativeFeatures, FeatureBatch
 from adcreative.features.builder import MIN_CATEGORY_ROWS, FeatureBuilder
 from tests.ctr.planted import PlantedWorld
@@ -49,11 +50,12 @@ def test_shares_are_one_over_the_number_of_known_labels() -> None:
 
 def test_the_field_is_the_mean_of_the_labels_vectors(builder: FeatureBuilder, with_labels: FeatureBatch) -> None:
     """Against torch's embedding bag on lists of ids padded with 0, as AdSEE's library pools them."""
-    fields = FieldEmbedding(widen_spec(builder.spec, (10, 20)), 6, 0.0, generator=seeded()).eval()
+    spec = input_spec(widen_spec(builder.spec, (10, 20)))
+    fields = FieldTables(spec, 6, spec.fields, generator=seeded()).eval()
     ids = torch.tensor([[1 * (k % 2 == 0), 2 * (k % 3 == 0)] for k in range(len(with_labels))])
-    table = torch.cat([torch.zeros(1, 6), fields.labels.weight.detach().T])  # type: ignore[union-attr]
+    table = torch.cat([torch.zeros(1, 6), fields.projections["f_labels"].weight.detach().T])  # type: ignore[operator]
     expected = torch.nn.functional.embedding_bag(ids, table, mode="mean", padding_idx=0)
-    found = fields(with_labels).detach()
+    found = fields(input_rows(with_labels)).detach()
     assert found.shape[1] == len(FIELDS) + 1
     torch.testing.assert_close(found[:, -1], expected)
     assert bool(expected[6].any())

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adcreative.ctr.inputs.log import LogBatch, LogInputs, LogSpec
+from adcreative.ctr.inputs.fields import FieldInputs, InputBatch, InputSpec
 from adcreative.ctr.inputs.network_inputs import NetworkInputs
 from adcreative.ctr.networks.registry import find_network
 from adcreative.metrics.binary import area_under_curve
@@ -25,8 +25,8 @@ from adcreative.metrics.binary import area_under_curve
 class World:
     """Rows of a planted log: batch and label [N] (or [N, 2]), the true logit [N], and the fields."""
 
-    spec: LogSpec
-    batch: LogBatch
+    spec: InputSpec
+    batch: InputBatch
     labels: np.ndarray
     truth: np.ndarray
 
@@ -39,7 +39,7 @@ class World:
         return area_under_curve(self.labels if self.labels.ndim == 1 else self.labels[:, 0], self.truth)
 
 
-def take(batch: LogBatch, rows: Any) -> LogBatch:
+def take(batch: InputBatch, rows: Any) -> InputBatch:
     rows = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
     parts: dict[str, Any] = {}
     for name, value in vars(batch).items():
@@ -47,7 +47,7 @@ def take(batch: LogBatch, rows: Any) -> LogBatch:
             parts[name] = {key: one[rows] for key, one in value.items()}
         else:
             parts[name] = None if value is None else value[rows]
-    return LogBatch(**parts)
+    return InputBatch(**parts)
 
 
 def draw_labels(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -56,8 +56,8 @@ def draw_labels(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def categorical_world(ids: np.ndarray, truth: np.ndarray, vocab: int, rng: np.random.Generator, **changes: Any) -> World:
     """ids [N, F], 0-based; rows 0 and 1 of the tables stay for padding and unknown values."""
-    spec = LogSpec(categorical={f"c{k}": vocab + 2 for k in range(ids.shape[1])}, **changes)
-    batch = LogBatch(ids=torch.from_numpy(ids.astype(np.int64) + 2), numbers=torch.zeros(len(ids), 0))
+    spec = InputSpec(categorical={f"c{k}": vocab + 2 for k in range(ids.shape[1])}, **changes)
+    batch = InputBatch(ids=torch.from_numpy(ids.astype(np.int64) + 2), numbers=torch.zeros(len(ids), 0))
     return World(spec, batch, draw_labels(truth, rng), truth)
 
 
@@ -89,8 +89,8 @@ def planted_histories(num: int, *, seed: int, length: int = 20, num_categories: 
     )
     is_alike = category == target[:, None]
     truth = 2.0 * ((2 * sign - 1) * is_alike).sum(axis=1)
-    spec = LogSpec(categorical={"item": 2 * num_categories + 2}, sequences={"past": "item"})
-    batch = LogBatch(
+    spec = InputSpec(categorical={"item": 2 * num_categories + 2}, sequences={"past": "item"})
+    batch = InputBatch(
         ids=torch.from_numpy((2 * target + 2)[:, None]),
         numbers=torch.zeros(num, 0),
         history={"past": torch.from_numpy(2 * category + sign + 2)},
@@ -106,8 +106,8 @@ def planted_interests(num: int, *, seed: int, length: int = 200, num_categories:
     chosen = past[np.arange(num), rng.integers(0, length, num)]
     target = np.where(rng.random(num) < 0.5, chosen, rng.integers(0, num_categories, num))
     truth = 12.0 * ((past == target[:, None]).mean(axis=1) - 0.25)
-    spec = LogSpec(categorical={"item": num_categories + 2}, sequences={"past": "item"})
-    batch = LogBatch(
+    spec = InputSpec(categorical={"item": num_categories + 2}, sequences={"past": "item"})
+    batch = InputBatch(
         ids=torch.from_numpy((target + 2)[:, None]), numbers=torch.zeros(num, 0), history={"past": torch.from_numpy(past + 2)}
     )
     return World(spec, batch, draw_labels(truth, rng), truth)
@@ -123,8 +123,8 @@ def planted_funnel(num: int, *, seed: int, num_items: int = 3000, rho: float = 0
     clicked = draw_labels(-2.0 + 1.2 * click[item], rng)
     truth = -0.5 + 1.2 * convert[item]
     converted = draw_labels(truth, rng) * clicked
-    spec = LogSpec(categorical={"item": num_items + 2})
-    batch = LogBatch(ids=torch.from_numpy((item + 2)[:, None]), numbers=torch.zeros(num, 0))
+    spec = InputSpec(categorical={"item": num_items + 2})
+    batch = InputBatch(ids=torch.from_numpy((item + 2)[:, None]), numbers=torch.zeros(num, 0))
     return World(spec, batch, np.stack([clicked, converted], axis=1), truth)
 
 
@@ -141,11 +141,11 @@ class Budget:
 class LogModel(nn.Module):
     """A network of the registry on the inputs of a world."""
 
-    def __init__(self, name: str, spec: LogSpec, config: Any, dim: int, seed: int) -> None:
+    def __init__(self, name: str, spec: InputSpec, config: Any, dim: int, seed: int) -> None:
         super().__init__()
         entry, generator = find_network(name), torch.Generator().manual_seed(seed)
         dim = entry.embedding_dim or dim
-        self.inputs = LogInputs(
+        self.inputs = FieldInputs(
             spec, dim, reads_history=entry.reads_history, views=entry.views(config, dim, spec), generator=generator
         )
         with torch.no_grad():  # tests are short: tables start where they can be felt
@@ -153,7 +153,7 @@ class LogModel(nn.Module):
                 parameter.mul_(1000.0 if float(parameter.detach().abs().max()) < 1e-2 else 1.0)
         self.network = entry.build(self.inputs.shape, config, generator=generator)
 
-    def forward(self, batch: LogBatch) -> Tensor:
+    def forward(self, batch: InputBatch) -> Tensor:
         logits: Tensor = self.network(self.inputs(batch))
         return logits
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from adcreative import pipeline
-from adcreative.ctr.inputs.log import LogBatch, LogSpec
+from adcreative.ctr.inputs.fields import InputBatch, InputSpec
 from adcreative.ctr.log_network import LogModel, LogNetwork
 from adcreative.ctr.networks.din import DINConfig
 from adcreative.errors import ConfigError
@@ -16,7 +16,7 @@ from tests.verbs.test_train_log import SCHEMA, make_log
 
 
 def build() -> LogNetwork:
-    spec = LogSpec(categorical={"item": 10}, sequences={"past": "item"})
+    spec = InputSpec(categorical={"item": 10}, sequences={"past": "item"})
     network = LogNetwork("din", spec, DINConfig(), dim=3, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         table = network.inputs.tables.tables.table("item")
@@ -24,8 +24,8 @@ def build() -> LogNetwork:
     return network
 
 
-def batch(targets: list[int], histories: list[list[int]]) -> LogBatch:
-    return LogBatch(
+def batch(targets: list[int], histories: list[list[int]]) -> InputBatch:
+    return InputBatch(
         ids=torch.tensor(targets)[:, None], numbers=torch.zeros(len(targets), 0), history={"past": torch.tensor(histories)}
     )
 

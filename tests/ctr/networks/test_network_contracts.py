@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from adcreative.ctr.inputs.log import LogSpec
+from adcreative.ctr.inputs.fields import InputSpec
 from adcreative.ctr.inputs.network_inputs import InputShape, Network, NetworkInputs, PaddedPart
 from adcreative.ctr.networks.adaptdhm import AdaptDHMConfig
 from adcreative.ctr.networks.autoint import AutoIntConfig
@@ -51,7 +51,7 @@ def config_of(name: str) -> Any:
 
 
 def shape_of(name: str) -> InputShape:
-    entry, spec = NETWORKS[name], LogSpec(categorical={f"c{number}": 10 for number in range(FIELDS)})
+    entry, spec = NETWORKS[name], InputSpec(categorical={f"c{number}": 10 for number in range(FIELDS)})
     dim, num_pairs = entry.embedding_dim or DIM, FIELDS * (FIELDS - 1) // 2
     views = {
         key: (num_pairs if view.is_crossed else len(view.fields or spec.fields), view.dim)
