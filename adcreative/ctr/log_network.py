@@ -39,20 +39,11 @@ CHUNK_ROWS = 4096
 
 
 class LogNetwork(nn.Module):
-    """InputBatch -> logits [B] (or [B, 2] for click and conversion).
+    """InputBatch -> logits [B] (or [B, 2] for click and conversion)."""
 
-    Args:
-        name: of the registry. config: its settings. dim: width of a field.
-    """
-
-    def __init__(self, name: str, spec: InputSpec, config: Any, *, dim: int, generator: torch.Generator) -> None:
+    def __init__(self, inputs: FieldInputs, network: Network) -> None:
         super().__init__()
-        entry = find_network(name)
-        dim = entry.embedding_dim or dim
-        self.inputs = FieldInputs(
-            spec, dim, reads_history=entry.reads_history, views=entry.views(config, dim, spec), generator=generator
-        )
-        self.network = entry.build(self.inputs.shape, config, generator=generator)
+        self.inputs, self.network = inputs, network
         self.id_counts: dict[str, Tensor] = {}
 
     def forward(self, batch: InputBatch) -> Tensor:
@@ -99,6 +90,20 @@ class LogNetwork(nn.Module):
     def embedding_weights(self) -> list[Tensor]:
         """Return the parameters of the embedding regulariser."""
         return self.inputs.embedding_weights()
+
+
+def build_log_network(name: str, spec: InputSpec, config: Any, *, dim: int, generator: torch.Generator) -> LogNetwork:
+    """Build the network registered as `name` with its settings on fields of width `dim`.
+
+    Raises:
+        ConfigError: no such name, or the rows lack an input of the network.
+    """
+    entry = find_network(name)
+    dim = entry.embedding_dim or dim
+    inputs = FieldInputs(
+        spec, dim, reads_history=entry.reads_history, views=entry.views(config, dim, spec), generator=generator
+    )
+    return LogNetwork(inputs, entry.build(inputs.shape, config, generator=generator))
 
 
 def build_batch(rows: LogRows, device: torch.device | str = "cpu") -> InputBatch:
@@ -183,7 +188,7 @@ class LogModel(SavedModel):
     def from_state(cls, manifest: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> LogModel:
         name, dim, encoding = manifest["network"], manifest["embedding_dim"], LogEncoding.from_dict(manifest["encoding"])
         config = build_config(find_network(name).config, manifest["network_config"], where="the manifest")
-        network = LogNetwork(name, encoding.spec, config, dim=dim, generator=torch.Generator().manual_seed(0))
+        network = build_log_network(name, encoding.spec, config, dim=dim, generator=torch.Generator().manual_seed(0))
         build_structure(network, manifest.get("structure", {}))
         found = unpack_int8(unpack_zeros(tensors, {key: one.shape for key, one in network.state_dict().items()}))
         network.load_state_dict({key: torch.from_numpy(value) for key, value in found.items()}, strict=True)

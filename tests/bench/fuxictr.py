@@ -18,6 +18,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from adcreative.ctr.networks.din import DINConfig
 from adcreative.ctr.networks.qin import QINConfig
 from adcreative.ctr.training.streamed import RunConfig, TrainConfig
 from adcreative.metrics.binary import area_under_curve
-from adcreative.papers.microlens.model import BASELINE_DIN, Entry, MicroLensConfig, build_din, build_qin
+from adcreative.papers.microlens.model import BASELINE_DIN, ITEM, LEVELS, MODELS, MicroLensConfig
 from adcreative.papers.microlens.run import MicroLensData, MicroLensTraining
 from tests.bench.mmctr_data import World
 
@@ -210,10 +211,12 @@ def _published_qin() -> Any:
     class PublishedQIN(DIN):  # type: ignore[misc, valid-type]  # its batches, labels and training step
         def __init__(self, columns: Any, config: MicroLensConfig, sizes: QINConfig, settings: dict[str, Any]) -> None:
             BaseModel.__init__(self, columns, model_id="QIN", **settings)
-            self.item_info_dim, self.accumulation_steps = config.item_dim, 1
-            self.embedding_layer = FeatureEmbedding(columns, config.embedding_dim)
-            self.attention_layers = Attention(config.item_dim)
-            self.qnn = Quadratic(config.row_dim + 2 * config.item_dim, sizes)
+            width = config.embedding_dim
+            item_dim = 2 * width + (config.projected_dim or width)
+            self.item_info_dim, self.accumulation_steps = item_dim, 1
+            self.embedding_layer = FeatureEmbedding(columns, width)
+            self.attention_layers = Attention(item_dim)
+            self.qnn = Quadratic(2 * width + 2 * item_dim, sizes)
             self.compile("adam", "binary_crossentropy", RATE)
             self.reset_parameters()
 
@@ -242,9 +245,12 @@ QIN_NAMES = {  # of the authors' released code (salmon1802/QIN, QIN_variety_v9),
 def mapped_weights(name: str, theirs: nn.Module, ours: nn.Module) -> dict[str, Tensor]:
     """Return FuxiCTR's weights under our names."""
     state = theirs.state_dict()
-    tables = {"item_table": "item_id", "tag_table": "item_tags", "likes_table": "likes_level", "views_table": "views_level"}
-    found = {f"{ours_}.weight": state.pop(f"{_FIELDS}embedding_layers.{table}.weight") for ours_, table in tables.items()}
-    found["projection.weight"] = state.pop(f"{_FIELDS}feature_encoders.item_emb_d128.weight")
+    found = {
+        f"inputs.tables.tables.by_field.f_{table}.weight": state.pop(f"{_FIELDS}embedding_layers.{table}.weight")
+        for table in (*LEVELS, *ITEM[:2])
+    }
+    key = f"inputs.tables.projections.f_{ITEM[2]}.weight"
+    found[key] = state.pop(f"{_FIELDS}feature_encoders.{ITEM[2]}.weight")
     if name == "qin":
         for key, tensor in state.items():
             for pattern, own in QIN_NAMES.items():
@@ -276,7 +282,6 @@ class Rivals:
         seed: int,
     ) -> None:
         self.world, self.config, self.folder, self.batch_size = world, config, folder / "fuxictr", batch_size
-        build: Any = build_din if name == "din" else build_qin
         schedule = TrainConfig(batch_size=batch_size, learning_rate=RATE, embedding_regularizer=REGULARIZER, max_epochs=1)
         torch.manual_seed(seed)
         self.theirs = build_theirs(world, config, sizes, self.folder)
@@ -285,7 +290,7 @@ class Rivals:
             name,
             self.data,
             folder / "ours",
-            entry=Entry(config, sizes, schedule, build),
+            entry=replace(MODELS[name], inputs=config, network=sizes, training=schedule),
             run=RunConfig(seed=seed, save_every=0),
             log=lambda line: None,
         )

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from adcreative.ctr.inputs.fields import InputSpec
 from adcreative.ctr.inputs.log_encoding import LogRows
-from adcreative.ctr.log_network import LogNetwork
+from adcreative.ctr.log_network import LogNetwork, build_log_network
 from adcreative.ctr.networks.autoint import AutoIntConfig
 from adcreative.ctr.networks.din import DINConfig
 from adcreative.ctr.networks.esmm import ESMMConfig
@@ -87,7 +87,7 @@ class Pair:
 
 def build_ours(name: str, spec: InputSpec, config: Any, dim: int = DIM) -> LogNetwork:
     """Return our network on a log."""
-    return LogNetwork(name, spec, config, dim=dim, generator=torch.Generator().manual_seed(0))
+    return build_log_network(name, spec, config, dim=dim, generator=torch.Generator().manual_seed(0))
 
 
 def load(ours: LogNetwork, found: dict[str, Tensor]) -> None:

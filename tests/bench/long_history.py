@@ -21,7 +21,7 @@ from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.bucket_serving import BucketServing
 from adcreative.ctr.inputs.log_encoding import fit_encoding
 from adcreative.ctr.inputs.network_inputs import InputShape, NetworkInputs
-from adcreative.ctr.log_network import LogModel, LogNetwork
+from adcreative.ctr.log_network import LogModel, build_log_network
 from adcreative.ctr.networks.din import DIN, DINConfig
 from adcreative.ctr.networks.sdim import SDIM, SDIMConfig
 
@@ -68,7 +68,7 @@ def score_figures(num_users: int = 8, num_candidates: int = NUM_CANDIDATES, leng
     log = pd.DataFrame(rows, columns=["click", "user", "item", "past"])
     schema = LogSchema(label="click", user="user", categorical=("item",), sequences={"past": "item"}, max_history=length)
     encoding, config = fit_encoding([log], schema), SDIMConfig()
-    network = LogNetwork("sdim", encoding.spec, config, dim=DIM, generator=torch.Generator().manual_seed(0))
+    network = build_log_network("sdim", encoding.spec, config, dim=DIM, generator=torch.Generator().manual_seed(0))
     model = LogModel("sdim", encoding, config, DIM, network.eval(), {})
     encoded = encoding.encode(log)
     spent = {"plain": _cpu_s(lambda: model.predict(encoded)), "kept": _cpu_s(lambda: BucketServing(model).predict(encoded))}

@@ -27,9 +27,9 @@ def narrow_entries() -> dict[str, Entry]:
     entries = {}
     for name, width in (("qin", 8), ("din", 8), ("autoint", 4), ("target_only", 8), ("history", 8)):
         entry = MODELS[name]
-        inputs = replace(entry.inputs, embedding_dim=width, projected_dim=8 if name != "qin" else None)
+        inputs = replace(entry.inputs, embedding_dim=width, projected_dim=None if name in ("qin", "autoint") else 8)
         network = QINConfig(num_layers=2, num_rows=2) if name == "qin" else entry.network
-        entries[name] = Entry(inputs, network, entry.training, entry.build)
+        entries[name] = replace(entry, inputs=inputs, network=network)
     return entries
 
 

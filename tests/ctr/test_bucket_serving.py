@@ -14,7 +14,7 @@ from adcreative import pipeline
 from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.bucket_serving import BucketServing, count_appended, open_predict
 from adcreative.ctr.inputs.log_encoding import LogRows, fit_encoding
-from adcreative.ctr.log_network import LogModel, LogNetwork
+from adcreative.ctr.log_network import LogModel, build_log_network
 from adcreative.ctr.networks.dnn import DNNConfig
 from adcreative.ctr.networks.sdim import SDIM, SDIMConfig
 from adcreative.errors import ConfigError
@@ -49,7 +49,7 @@ def build(name: str = "sdim", *, user: str = "user", config: Any = None) -> tupl
     log["places"] = [[f"p{int(one[1:]) % 3}" for one in past] for past in log["past"]]
     encoding = fit_encoding([log], schema)
     chosen = config or SDIMConfig(num_hashes=12, short_length=4, hidden_dims=(16,))
-    network = LogNetwork(name, encoding.spec, chosen, dim=8, generator=torch.Generator().manual_seed(0))
+    network = build_log_network(name, encoding.spec, chosen, dim=8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         for table in network.inputs.embedding_weights():
             table.mul_(1e4)  # tables start at 1e-4, where a history says nothing

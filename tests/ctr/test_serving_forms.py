@@ -19,7 +19,7 @@ from adcreative.cli.app import app
 from adcreative.ctr import onnx_export
 from adcreative.ctr.inputs.embedding_tables import find_tables
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows, draw_rows, fit_crossed, fit_encoding
-from adcreative.ctr.log_network import LogModel, LogNetwork, build_batch
+from adcreative.ctr.log_network import LogModel, build_batch, build_log_network
 from adcreative.ctr.networks.registry import NETWORKS
 from adcreative.ctr.nn.layers import SharedBatchNorm
 from adcreative.errors import ArtifactError
@@ -53,7 +53,7 @@ def built(name: str) -> tuple[LogModel, LogRows]:
     if entry.reads_crossed:
         encoding = fit_crossed(encoding, [encoding.encode(table)])
     generator = torch.Generator().manual_seed(0)
-    network = LogNetwork(name, encoding.spec, CONFIGS[name], dim=4, generator=generator)
+    network = build_log_network(name, encoding.spec, CONFIGS[name], dim=4, generator=generator)
     with torch.no_grad():
         for weight in network.inputs.embedding_weights():
             weight.normal_(generator=generator)
@@ -81,7 +81,7 @@ def test_the_folded_form_gives_the_same_logits(name: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_an_untrained_network_can_start_at_the_base_rate(name: str) -> None:
     encoding = built(name)[0].encoding
-    network = LogNetwork(name, encoding.spec, CONFIGS[name], dim=4, generator=torch.Generator().manual_seed(0)).eval()
+    network = build_log_network(name, encoding.spec, CONFIGS[name], dim=4, generator=torch.Generator().manual_seed(0)).eval()
     network.network.start_at(-5.0)  # type: ignore[operator]
     if network.network.output_bias() is None:  # type: ignore[operator]
         return  # it learns the level
@@ -173,7 +173,7 @@ def test_a_saved_network_gives_its_numbers_whatever_the_order_of_its_columns(nam
     if entry.reads_crossed:
         encoding = fit_crossed(encoding, [encoding.encode(table)])
     config = replace(CONFIGS[name], choices=("memorise",) * 6) if name == "optinter" else CONFIGS[name]
-    network = LogNetwork(name, encoding.spec, config, dim=4, generator=torch.Generator().manual_seed(0))
+    network = build_log_network(name, encoding.spec, config, dim=4, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         for weight in network.inputs.embedding_weights():
             weight /= weight.abs().mean()  # rows of padding stay 0

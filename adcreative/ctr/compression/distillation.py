@@ -26,7 +26,7 @@ from adcreative.ctr.compression.tuning import StoppedError, Work, choose_loss, p
 from adcreative.ctr.config import check_positive, check_sizes
 from adcreative.ctr.inputs.fields import InputBatch
 from adcreative.ctr.inputs.log_encoding import LogRows
-from adcreative.ctr.log_network import LogModel, LogNetwork, build_batch
+from adcreative.ctr.log_network import LogModel, LogNetwork, build_batch, build_log_network
 from adcreative.ctr.networks.adaptdhm import AdaptDHMConfig
 from adcreative.ctr.networks.din import DINConfig
 from adcreative.ctr.networks.dnn import DNNConfig
@@ -147,7 +147,7 @@ def compress_distil(model: LogModel, work: Work, config: DistilConfig) -> dict[s
         raise ConfigError(f"{model.name} learns conversions beside clicks; a student learns clicks only. Take another method.")
     generator, (name, settings) = work.generator(), student_of(model, config)
     dim = config.history_dim if find_network(name).reads_history else config.embedding_dim
-    network = LogNetwork(name, model.encoding.spec, settings, dim=dim, generator=generator)
+    network = build_log_network(name, model.encoding.spec, settings, dim=dim, generator=generator)
     start_as_teacher(model.network, network)
     controller = Controller(generator=generator)
     log = _distil(model.network, network, controller, work, config)

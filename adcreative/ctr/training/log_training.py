@@ -26,7 +26,7 @@ from adcreative.ctr.inputs.fields import InputBatch
 from adcreative.ctr.inputs.log_encoding import LogEncoding, LogRows, digest_schema, fit_crossed, fit_encoding
 from adcreative.ctr.inputs.log_leaks import find_late_histories, find_leaks
 from adcreative.ctr.inputs.network_inputs import Network
-from adcreative.ctr.log_network import LogModel, LogNetwork, build_batch
+from adcreative.ctr.log_network import LogModel, LogNetwork, build_batch, build_log_network
 from adcreative.ctr.networks.registry import NetworkEntry, find_network
 from adcreative.ctr.training.log_stream import EncodedStream, LogFile, find_cut
 from adcreative.ctr.training.streamed import Job, RunConfig, StreamedTraining, TrainConfig
@@ -204,7 +204,7 @@ def _fit(
     dim = settings.inputs.embedding_dim
     _check_memory(log.encoding, settings.entry.embedding_dim or dim)
     _check_layers(settings.network, settings.name)
-    network = LogNetwork(settings.name, log.encoding.spec, settings.network, dim=dim, generator=generator)
+    network = build_log_network(settings.name, log.encoding.spec, settings.network, dim=dim, generator=generator)
     if settings.training.starts_at_base_rate:
         own: Network = network.network
         own.start_at(math.log(log.click_rate / (1 - log.click_rate)))  # both classes occur

@@ -22,7 +22,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,16 @@ import numpy as np
 import torch
 from accelerate import PartialState
 from torch import Tensor
+from torch.nn import functional as F
 
 from adcreative.artifacts import write_atomically
 from adcreative.catalog.datasets.microlens import MmctrFile, MmctrItems, MmctrRows, read_items
 from adcreative.catalog.tables import format_rows
+from adcreative.ctr.inputs.fields import History, InputBatch
 from adcreative.ctr.training.streamed import SEED, Job, Log, RunConfig, StreamedTraining, TrainConfig
 from adcreative.errors import AdCreativeError, TrainingError
 from adcreative.metrics.impressions import measure_impressions
-from adcreative.papers.microlens.model import MODELS, BatchBuilder, Entry, find_entry
+from adcreative.papers.microlens.model import ITEM, MODELS, Entry, find_entry
 
 PRIOR_ROWS = 20.0
 COLUMNS = ("name", "auc", "auc_low", "auc_high", "log_loss", "num_parameters", "best_epoch", "epochs")
@@ -65,24 +67,37 @@ class MicroLensData:
 
 
 class MicroLensSource:
-    """The files as input of `StreamedTraining`; items are kept on the device of the first batch."""
+    """The files as input of `StreamedTraining`; tags and embeddings of items are kept on the device of the last batch."""
 
     def __init__(self, data: MicroLensData) -> None:
-        self.train, self.valid, self._items = data.train, data.valid, data.items
-        self._builder: BatchBuilder | None = None
+        self.train, self.valid = data.train, data.valid
+        self.tags = torch.from_numpy(data.items.tags)
+        self.embeddings = torch.from_numpy(data.items.embeddings).to(torch.get_default_dtype())
 
-    def build(self, rows: MmctrRows, device: torch.device) -> tuple[Any, ...]:
-        """Return levels, target items and history items."""
-        return self._on(device).build(rows)
+    def build(self, rows: MmctrRows, device: torch.device) -> tuple[InputBatch]:
+        """Return the batch; a distinct item of its histories is held once, and columns of padding alone are left out."""
+        self.tags, self.embeddings = self.tags.to(device), self.embeddings.to(device)
+        is_used = np.asarray(np.count_nonzero(rows.history, axis=0) > 0)
+        is_used[-1] = True
+        history = rows.history[:, is_used]
+        is_met = np.zeros(len(self.tags), np.uint8)
+        is_met[history] = 1
+        once = np.flatnonzero(is_met)
+        number = np.empty(len(self.tags), np.int64)
+        number[once] = np.arange(len(once))
+        mask, place = (torch.from_numpy(part).to(device) for part in ((history > 0).astype(np.float32), number[history]))
+        levels = torch.from_numpy(rows.levels).to(device)
+        items = History(rows=self._items(torch.from_numpy(once).to(device)), place=place, mask=mask)
+        return (self._items(torch.from_numpy(rows.items).to(device), levels, items),)
+
+    def _items(self, ids: Tensor, levels: Tensor | None = None, history: History | None = None) -> InputBatch:
+        columns = F.pad(ids[:, None], (0, 2)) if levels is None else torch.cat([ids[:, None], levels], dim=1)
+        values, vectors = {ITEM[1]: self.tags[ids]}, {ITEM[2]: self.embeddings[ids]}
+        return InputBatch(ids=columns, values=values, vectors=vectors, items=history)
 
     def labels(self, rows: MmctrRows, device: torch.device) -> Tensor:
         """Return labels [B] in the dtype of the embeddings."""
-        return self._on(device).labels(rows)
-
-    def _on(self, device: torch.device) -> BatchBuilder:
-        if self._builder is None or self._builder.device != device:
-            self._builder = BatchBuilder(self._items, device)
-        return self._builder
+        return torch.from_numpy(rows.labels).to(device, self.embeddings.dtype)
 
 
 class MicroLensTraining(StreamedTraining):
@@ -108,14 +123,13 @@ class MicroLensTraining(StreamedTraining):
     ) -> None:
         run, entry = run or RunConfig(), entry or data.entry(name)
         generator = torch.Generator().manual_seed(run.seed)
-        sizes = {"inputs": asdict(entry.inputs), "network": None if entry.network is None else asdict(entry.network)}
         job = Job(
             name=name,
             kind=f"microlens {name}",
-            network=entry.build(entry.inputs, entry.network, generator=generator),
+            network=entry.build_network(generator),
             generator=generator,
             training=training or entry.training,
-            settings=sizes,
+            settings=entry.settings(),
         )
         self.data = data
         super().__init__(job, MicroLensSource(data), run_dir, run=run, log=log)

@@ -25,7 +25,7 @@ from adcreative.ctr.compression.distillation import (
 )
 from adcreative.ctr.compression.tuning import Work, predict_clicks
 from adcreative.ctr.inputs.log_encoding import LogRows
-from adcreative.ctr.log_network import LogModel, LogNetwork, build_batch
+from adcreative.ctr.log_network import LogModel, build_batch, build_log_network
 from adcreative.ctr.networks.adaptdhm import AdaptDHMConfig
 from adcreative.ctr.networks.dnn import DNNConfig
 from adcreative.errors import ConfigError
@@ -114,7 +114,7 @@ def accuracy(made: World, right: np.ndarray, work: Work, config: DistilConfig, w
     """Share of held-back rows whose side the student knows; weights: takes the teacher's weight of each training row."""
     known = {(int(a), int(b)): bool(one) for (a, b), one in zip(made.ids, right, strict=True)}
     generator = torch.Generator().manual_seed(1)
-    network = LogNetwork("dnn", made.encoding.spec, DNNConfig(hidden_dims=(64,)), dim=8, generator=generator)
+    network = build_log_network("dnn", made.encoding.spec, DNNConfig(hidden_dims=(64,)), dim=8, generator=generator)
     with torch.no_grad():
         for parameter in network.inputs.parameters():
             parameter.mul_(1000.0)
@@ -179,7 +179,7 @@ def test_a_student_of_given_domains_reads_them() -> None:
     encoding = replace(planted_coclusters(500, seed=0)[0].encoding, domains=("feed", "story"))
     encoding = replace(encoding, schema=replace(encoding.schema, domain="placement"))
     config = AdaptDHMConfig()
-    network = LogNetwork("adaptdhm", encoding.spec, config, dim=4, generator=torch.Generator().manual_seed(0))
+    network = build_log_network("adaptdhm", encoding.spec, config, dim=4, generator=torch.Generator().manual_seed(0))
     told = LogModel("adaptdhm", encoding, config, 4, network, {})
     assert student_of(told, DistilConfig())[0] == "adaptdhm"
     found = replace(told, encoding=replace(encoding, schema=replace(encoding.schema, domain="")))

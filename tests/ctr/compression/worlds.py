@@ -14,7 +14,7 @@ from adcreative.ctr.compression.rows import CompressionRows
 from adcreative.ctr.compression.tuning import TuneConfig, Work, predict_clicks, tune
 from adcreative.ctr.inputs.embedding_tables import find_tables
 from adcreative.ctr.inputs.log_encoding import FIRST, LogEncoding, LogRows
-from adcreative.ctr.log_network import LogModel, LogNetwork
+from adcreative.ctr.log_network import LogModel, build_log_network
 from adcreative.ctr.networks.registry import find_network
 from adcreative.metrics.binary import area_under_curve
 
@@ -79,7 +79,7 @@ def world(ids: np.ndarray, truth: np.ndarray, rng: np.random.Generator, sizes: t
 def build(name: str, world: World, *, dim: int = 8, seed: int = 0, **config: Any) -> LogModel:
     """A network of the registry on the world's fields, with tables that start where a short training can feel them."""
     settings = find_network(name).config(**config)
-    network = LogNetwork(name, world.encoding.spec, settings, dim=dim, generator=torch.Generator().manual_seed(seed))
+    network = build_log_network(name, world.encoding.spec, settings, dim=dim, generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
         for _, group in find_tables(network):
             for field in group.sizes:

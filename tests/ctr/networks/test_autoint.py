@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from adcreative.ctr.networks.autoint import AutoIntConfig, InteractingLayer
 from adcreative.errors import ConfigError
 from adcreative.features.batch import FeatureBatch
 from adcreative.features.builder import FeatureBuilder
-from adcreative.papers.microlens.model import MicroLensConfig, MicroLensItems, build_autoint
+from adcreative.papers.microlens.model import MODELS
 from tests.ctr.networks.planted_logs import Budget, LogModel, measure, planted_xor, train
 from tests.ctr.nn.test_layers import seeded
+from tests.papers.microlens.drawn import SMALL, spell_out
 
 
 def drawn(*shape: int, seed: int) -> Tensor:
@@ -84,26 +86,26 @@ def test_dense_fields_reach_the_output_but_not_the_attention(model: Any, batch: 
 
 
 def test_network_on_microlens_ignores_the_history_and_nothing_else() -> None:
-    config = MicroLensConfig(num_items=20, num_tags=9, item_embedding_dim=5, embedding_dim=4)
-    network = build_autoint(config, AutoIntConfig(attention_dim=4, hidden_dims=(16, 8)), generator=seeded())
+    config = AutoIntConfig(attention_dim=4, hidden_dims=(16, 8))
+    network = replace(MODELS["autoint"], inputs=SMALL, network=config).build_network(seeded())
     with torch.no_grad():
         for weight in network.embedding_weights()[:4]:
             weight[1:] = torch.randn(weight[1:].shape, generator=seeded(5))
     network.eval().requires_grad_(False)
     levels = torch.tensor([[1, 2], [3, 4]])
-    target = MicroLensItems(torch.tensor([3, 4]), torch.ones(2, 5, dtype=torch.int64), drawn(2, 5, seed=1))
-    history = MicroLensItems(torch.tensor([[1], [5]]), torch.ones(2, 1, 5, dtype=torch.int64), drawn(2, 1, 5, seed=2))
-    plain = network(levels, target, history)
-    empty = MicroLensItems(history.ids * 0, history.tags * 0, history.embeddings * 0)
-    assert torch.equal(network(levels, target, empty), plain)
+    target = ids, tags, embeddings = torch.tensor([3, 4]), torch.ones(2, 5, dtype=torch.int64), drawn(2, 5, seed=1)
+    history = (torch.tensor([[1], [5]]), torch.ones(2, 1, 5, dtype=torch.int64), drawn(2, 1, 5, seed=2))
+    plain = network(spell_out(levels, target, history))
+    empty = (history[0] * 0, history[1] * 0, history[2] * 0)
+    assert torch.equal(network(spell_out(levels, target, empty)), plain)
     others = [
         (levels + 1, target),
-        (levels, MicroLensItems(target.ids + 1, target.tags, target.embeddings)),
-        (levels, MicroLensItems(target.ids, target.tags + 1, target.embeddings)),
-        (levels, MicroLensItems(target.ids, target.tags, target.embeddings + 1)),
+        (levels, (ids + 1, tags, embeddings)),
+        (levels, (ids, tags + 1, embeddings)),
+        (levels, (ids, tags, embeddings + 1)),
     ]
     for other_levels, other in others:
-        assert float((network(other_levels, other, history) - plain).abs().min()) > 1e-5
+        assert float((network(spell_out(other_levels, other, history)) - plain).abs().min()) > 1e-5
 
 
 @pytest.mark.parametrize("variant", ["paper", "official", "fuxictr"])

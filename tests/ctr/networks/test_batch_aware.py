@@ -9,7 +9,7 @@ import torch
 
 from adcreative import pipeline
 from adcreative.ctr.inputs.fields import InputBatch, InputSpec
-from adcreative.ctr.log_network import LogModel, LogNetwork
+from adcreative.ctr.log_network import LogModel, LogNetwork, build_log_network
 from adcreative.ctr.networks.din import DINConfig
 from adcreative.errors import ConfigError
 from tests.verbs.test_train_log import SCHEMA, make_log
@@ -17,7 +17,7 @@ from tests.verbs.test_train_log import SCHEMA, make_log
 
 def build() -> LogNetwork:
     spec = InputSpec(categorical={"item": 10}, sequences={"past": "item"})
-    network = LogNetwork("din", spec, DINConfig(), dim=3, generator=torch.Generator().manual_seed(0))
+    network = build_log_network("din", spec, DINConfig(), dim=3, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         table = network.inputs.tables.tables.table("item")
         table.weight[1:] = 1.0  # type: ignore[index, operator]

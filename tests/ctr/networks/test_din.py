@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from adcreative.ctr.networks.din import DINConfig, InterestAttention
 from adcreative.ctr.nn.mlp import MOMENTUM, Dice
 from adcreative.features.batch import FeatureBatch
 from adcreative.features.builder import FeatureBuilder
-from adcreative.papers.microlens.model import MicroLensConfig, MicroLensItems, build_din
+from adcreative.papers.microlens.model import MODELS
 from tests.ctr.networks.planted_logs import Budget, LogModel, learn, measure, planted_histories, train
 from tests.ctr.nn.test_layers import seeded
+from tests.papers.microlens.drawn import SMALL, spell_out
 
 
 def drawn(*shape: int, seed: int) -> Tensor:
@@ -92,24 +94,20 @@ def test_creative_network_reads_the_history(builder: FeatureBuilder, batch: Feat
 
 
 def test_network_on_microlens_masks_padding_and_uses_the_history() -> None:
-    config = MicroLensConfig(num_items=20, num_tags=9, item_embedding_dim=5, embedding_dim=4, projected_dim=6)
-    network = build_din(
-        config, DINConfig(attention_dims=(8,), hidden_dims=(16, 8), activation="relu", batch_norm=True), generator=seeded()
-    )
+    config = DINConfig(attention_dims=(8,), hidden_dims=(16, 8), activation="relu", batch_norm=True)
+    network = replace(MODELS["din"], inputs=replace(SMALL, projected_dim=6), network=config).build_network(seeded())
     with torch.no_grad():
         for weight in network.embedding_weights()[:4]:
             weight[1:] = torch.randn(weight[1:].shape, generator=seeded(5))
     network.eval()
     levels = torch.tensor([[1, 2], [3, 4]])
-    target = MicroLensItems(torch.tensor([3, 4]), torch.ones(2, 5, dtype=torch.int64), drawn(2, 5, seed=1))
-    history = MicroLensItems(torch.tensor([[0, 5], [0, 6]]), torch.ones(2, 2, 5, dtype=torch.int64), drawn(2, 2, 5, seed=2))
-    plain = network(levels, target, history)
+    target = (torch.tensor([3, 4]), torch.ones(2, 5, dtype=torch.int64), drawn(2, 5, seed=1))
+    ids, tags, embeddings = torch.tensor([[0, 5], [0, 6]]), torch.ones(2, 2, 5, dtype=torch.int64), drawn(2, 2, 5, seed=2)
+    plain = network(spell_out(levels, target, (ids, tags, embeddings)))
     noise = torch.tensor([[[9.0], [0.0]], [[9.0], [0.0]]])
-    torch.testing.assert_close(
-        network(levels, target, MicroLensItems(history.ids, history.tags, history.embeddings + noise)), plain
-    )
-    other = MicroLensItems(history.ids.roll(1, 0), history.tags, history.embeddings)
-    assert float((network(levels, target, other) - plain).abs().min().detach()) > 1e-4
+    torch.testing.assert_close(network(spell_out(levels, target, (ids, tags, embeddings + noise))), plain)
+    other = network(spell_out(levels, target, (ids.roll(1, 0), tags, embeddings)))
+    assert float((other - plain).abs().min().detach()) > 1e-4
 
 
 @pytest.mark.slow

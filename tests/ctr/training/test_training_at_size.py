@@ -19,10 +19,10 @@ from torch import Tensor
 
 from adcreative.ctr.nn.distributed import all_reduce, shard_offset, shared_batch
 from adcreative.ctr.training.streamed import RunConfig
-from adcreative.papers.microlens.model import MicroLensItems
 from adcreative.papers.microlens.run import MicroLensData, MicroLensTraining
 from tests.benchmarks.narrow_models import QUICK, narrow_entries
 from tests.catalog.datasets.microlens_files import write_data
+from tests.papers.microlens.drawn import spell_out
 
 ROOT = Path(__file__).parents[3]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -121,8 +121,9 @@ def test_mixed_precision_keeps_float32_weights_and_nearly_the_probabilities(fold
     assert all(tensor.dtype == torch.float32 for tensor in mixed.network.parameters())
     mixed.network.load_state_dict(plain.network.state_dict())
     _, found, _ = mixed.predict()
-    assert not np.array_equal(found, expected)
-    np.testing.assert_allclose(found, expected, atol=0.01)
+    difference = np.abs(found - expected)  # over five seeds: mean 0.0007 to 0.0012, largest 0.005 to 0.020
+    assert 0 < difference.mean() < 0.002
+    assert difference.max() < 0.04
 
 
 @pytest.mark.parametrize("name", ["qin", "din", "history"])
@@ -134,12 +135,14 @@ def test_items_held_once_give_the_logits_of_items_spelled_out(name: str, folder:
     rows = next(training.data.train.iter_batches(40))
     items = training.data.items
     parts = (rows.history.astype(np.int64), items.tags[rows.history], items.embeddings[rows.history])
-    spelled_out = MicroLensItems(*map(torch.from_numpy, parts))
-    levels, target, once = training.source.build(rows, training.device)
-    assert once.place is not None
-    assert len(once.ids) == len(np.unique(rows.history))
+    (batch,) = training.source.build(rows, training.device)
+    once = batch.items
+    assert once is not None
+    assert len(once.rows) == len(np.unique(rows.history))
     assert once.place.shape[1] == 8  # the file's longest history, not the 64 that are read at most
-    torch.testing.assert_close(network(levels, target, once), network(levels, target, spelled_out))
+    target = (batch.ids[:, 0], batch.values["item_tags"], batch.vectors["item_emb_d128"])
+    spelled_out = spell_out(batch.ids[:, 1:], target, tuple(map(torch.from_numpy, parts)))  # type: ignore[arg-type]
+    torch.testing.assert_close(network(batch), network(spelled_out))
 
 
 def test_a_batch_without_any_history_is_built(folder: Path, tmp_path: Path) -> None:

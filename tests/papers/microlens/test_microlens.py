@@ -109,19 +109,19 @@ def test_rate_halves_after_each_failure_and_training_ends_with_the_best_weights(
 
 def test_regulariser_is_half_of_all_squares_and_shrinks_rows_no_batch_has(data: MicroLensData, tmp_path: Path) -> None:
     training = train(data, tmp_path, schedule=TrainConfig(batch_size=128, embedding_regularizer=0.5, max_epochs=1))
-    names = ("item_table", "tag_table", "likes_table", "views_table", "projection")
-    weights = [getattr(training.network, name).weight for name in names]
+    weights = training.network.embedding_weights()
+    assert {len(weight) for weight in weights[:4]} == {11, len(data.items.tags), int(data.items.tags.max()) + 1}
     expected = torch.autograd.grad(sum(0.25 * weight.square().sum() for weight in weights), weights)
     weights[0].grad = torch.ones_like(weights[0])  # of the loss; the others have none yet
     add_penalty_gradient(training.network, 0.5)
     for weight, penalty, before in zip(weights, expected, (1.0, 0.0, 0.0, 0.0, 0.0), strict=True):
         torch.testing.assert_close(weight.grad, penalty + before)
-    unseen = training.network.likes_table.weight
+    tables = training.network.inputs.tables.tables
     with torch.no_grad():
-        unseen[0] = 1.0  # level 0 never occurs
-        training.network.tag_table.weight[11] = 1.0
+        tables.table("likes_level").weight[0] = 1.0  # level 0 never occurs
+        tables.table("item_tags").weight[11] = 1.0
     training.fit(max_steps=2)
-    assert float(training.network.tag_table.weight[11].detach().max()) < 1.0
+    assert float(tables.table("item_tags").weight[11].detach().max()) < 1.0
 
 
 def test_a_few_epochs_beat_the_mean_rate(tmp_path: Path) -> None:
