@@ -90,14 +90,15 @@ class ExportRows:
         """Yield the creatives in the order of their ads' first appearance, then the rows that could not be read."""
         self._parse_names()
         join = PictureJoin(self._folder)
-        num_by_name = 0
+        by_name: set[str] = set()
         for row, label, values in self._groups.values():
             values["file_name"] = join.find(values)
             values["ad_name"] = values["ad_name"] or values["ad_id"]
-            num_by_name += not values["file_name"] and not any(values.get(name) for name in TEXT_FIELDS)
+            if not values["file_name"] and not any(values.get(name) for name in TEXT_FIELDS):
+                by_name.add(values["ad_name"])
             yield build_creative(values, row, label, self._folder, name_is_enough=True, numbers=self._layout.numbers)
         yield from self._faults
-        self._note(join, num_by_name)
+        self._note(join, len(by_name))
 
     def _parse_names(self) -> None:
         """Add the parts of names that follow a convention to the context; parts that identify single ads are left out."""

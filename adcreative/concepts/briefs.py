@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
+from adcreative.catalog.platforms.layout import HEADLINE_JOINT
 from adcreative.concepts.attributes import label_of, says, word_attributes
 from adcreative.concepts.worth import LEAST, Results, Told
 from adcreative.creative import Creative
@@ -30,6 +31,7 @@ MIN_SHARE_HAD = 0.2  # share of a concept's ads with an attribute, below which t
 NUM_LINES, NUM_RAN, NUM_PHOTOS = 4, 8, 3
 Z = 1.645
 WEEKS_AHEAD = 4
+MIN_WORDS = 3  # of a headline cut from a search ad's: "Free | At-Home | Test Kits" is one line
 LIKELY = 0.75  # least probability of an effect above LEAST for an attribute to be requested
 NO_LETTERING = 0.01  # share of a picture covered by text lines, below which the picture can be a photo of new ads
 
@@ -162,7 +164,7 @@ def write_brief(
     messages: dict[str, list[str]] = {"headline": [], "subline": [], "button": []}
     wanted = [name for name in word_attributes() if label_of(name) in brief.attributes]
     having = [row for row in ranked if wanted and all(says(creatives[row], name) for name in wanted)]
-    _take(messages["headline"], (creatives[row].headline or creatives[row].text for row in (*having[:2], *rows)), NUM_LINES)
+    _take(messages["headline"], (_headline(creatives[row]) for row in (*having[:2], *rows)), NUM_LINES)
     _take(messages["subline"], (creatives[row].description or creatives[row].primary_text for row in rows), 2)
     _take(messages["button"], (creatives[row].cta for row in rows), 2)
     pictures = [row for row in rows if creatives[row].image_path is not None]
@@ -182,6 +184,8 @@ def write_brief(
         if creatives[row].consent_id:
             lines.append(f"consent_id = {_quote(creatives[row].consent_id)}")
     lines += ["", "[messages]"]
+    if not messages["headline"]:
+        lines.append('# These ads came with their names only: write what the new ad says, headline = ["..."].')
     lines += [f"{role} = {json.dumps(said, ensure_ascii=False)}" for role, said in messages.items() if said]
     return "\n".join(lines) + "\n"
 
@@ -189,6 +193,15 @@ def write_brief(
 def _rate(one: Creative) -> float:
     """Return a smoothed click rate (one click of a typical ad added), so that an ad shown twice does not rank first."""
     return ((one.clicks or 0) + 1) / ((one.impressions or 0) + 200)
+
+
+def _headline(one: Creative) -> str:
+    """Return the line that leads an ad; of a search ad's joined headlines the first, and the next ones if it is very short."""
+    words: list[str] = []
+    for part in (one.headline or one.text).split(HEADLINE_JOINT):
+        if len(words) < MIN_WORDS:
+            words += part.split()
+    return " ".join(words)
 
 
 def _take(into: list[str], lines: Any, most: int) -> None:

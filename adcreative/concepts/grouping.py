@@ -11,6 +11,8 @@ person who scrolls past.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -33,6 +35,7 @@ MAX_ADS = 4_000  # whose pairs are held in memory (64 MB); further ads join the 
 NUM_RESAMPLES, KEPT = 20, 0.8  # of the ads, for the measure of stability
 PICTURE, WORDS, LETTERS, LOOK, LETTERING = PARTS = ("picture", "words", "letters", "look", "lettering")
 CASES = (PICTURE, WORDS, LETTERS)  # parts that define the cases of pairs; the other parts come with pictures
+_NUMBER = re.compile(r"\d+")
 NUM_LOOKS = 4  # brightness, contrast, saturation, warmth: an ad in another aspect ratio is the same ad
 BODY_SHARE = 0.3  # share of the distance of words for the lines below the headline, where both ads have such lines
 
@@ -42,7 +45,8 @@ class Seen:
     """Comparable features of N ads: [N, D] float32 each, NaN rows for missing parts.
 
     words, body: unit vectors of the headline and of the text below; letters: sparse unit rows, empty for ads without words;
-    picture: unit vectors; look, lettering: measures. stretch: factor on distances of words.
+    picture: unit vectors; look, lettering: measures. is_named: [N] whether an ad is known by its name alone. stretch: factor
+    on distances of words.
     """
 
     picture: np.ndarray
@@ -51,6 +55,7 @@ class Seen:
     body: np.ndarray
     look: np.ndarray
     lettering: np.ndarray
+    is_named: np.ndarray
     stretch: float = 1.0
 
     def __len__(self) -> int:
@@ -104,12 +109,20 @@ def find_stretch(unrelated: np.ndarray) -> float:
     return UNRELATED_APART / max(float(apart.mean()), 1e-3)
 
 
-def see(lines: Sequence[str], features: Sequence[CreativeFeatures], encoder: EncodesWords | None = None) -> Seen:
+def see(
+    lines: Sequence[str],
+    features: Sequence[CreativeFeatures],
+    encoder: EncodesWords | None = None,
+    names: Sequence[str] | None = None,
+) -> Seen:
     """Return the comparable features of N ads.
 
     Args:
         lines: headline of each ad, or all its words. encoder: a multilingual encoder to replace the shipped English encoder.
+        names: names of the ads; an ad without words and picture is compared by the letters of its name.
     """
+    bare = [not line and one.image is None for line, one in zip(lines, features, strict=True)]
+    is_named = np.array(bare) & (names is not None)
     words, stretch = None, 1.0
     if encoder is not None:
         words, stretch = encoder.encode(lines), find_stretch(encoder.encode(UNRELATED))
@@ -119,13 +132,24 @@ def see(lines: Sequence[str], features: Sequence[CreativeFeatures], encoder: Enc
         shown = [one if is_known else replace(one, text=None, body=None) for one, is_known in zip(features, known, strict=True)]
     return Seen(
         picture=_stack([one.image for one in features]),
-        letters=_letters(lines),
+        letters=_letters(_name_unworded(lines, names, is_named)),
         body=_stack([one.body for one in shown]),
         words=_stack([one.text for one in shown]) if words is None else words,
         look=_stack([None if one.look is None else one.look[:NUM_LOOKS] for one in features]),
+        is_named=is_named,
         stretch=stretch,
         lettering=_stack([one.lettering for one in features]),
     )
+
+
+def _name_unworded(lines: Sequence[str], names: Sequence[str] | None, is_named: np.ndarray) -> list[str]:
+    """Return the lines, and for ads known by name what tells the name from others: no numbers, no word that most names have."""
+    if names is None:
+        return list(lines)
+    told = {place: _NUMBER.sub(" ", names[place]).split() for place in np.flatnonzero(is_named).tolist()}
+    counts = Counter(word for words in told.values() for word in {one.casefold() for one in words})
+    rare = {place: [word for word in words if 2 * counts[word.casefold()] <= len(told)] for place, words in told.items()}
+    return [" ".join(rare[place] or told[place]) if place in told else line for place, line in enumerate(lines)]
 
 
 def _letters(lines: Sequence[str]) -> sparse.csr_matrix:
@@ -209,6 +233,8 @@ def group(seen: Seen, *, seed: int) -> Grouping:
     if len(idx) < len(seen):
         concept, twin, own = _join_others(seen, some, idx, concept, twin, own)
     order = _by_size(concept)
+    twin[seen.is_named] = twin.max() + 1 + np.arange(seen.is_named.sum())  # a name does not show that two ads look alike
+    twin = np.unique(twin, return_inverse=True)[1]
     return Grouping(
         concept=order[concept],
         twin=_by_size(twin)[twin],

@@ -26,6 +26,7 @@ from adcreative.creative import Creative, FailedCreative
 from adcreative.ctr.account.effects import Worth
 from adcreative.delivery.forecast.trend import Fatigue, measure_fatigue
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.features.batch import CreativeFeatures
 from adcreative.features.lettering import LETTERING_STATS
 from adcreative.features.outcomes import fold
 from adcreative.features.picture_fields import fill_from_pictures
@@ -41,13 +42,18 @@ from adcreative.verbs.settings import ConceptsSettings
 REPORT, TABLE, SHEET, NEXT = "report.html", "concepts.csv", "concepts.json", "next.toml"
 COLUMNS = ("ad_name", "file_name", "concept", "label", "sureness", "twins", "impressions", "clicks")
 MIN_ADS = 2
+RUNNING_DAYS = 28  # before the export's last day, within which a concept that is called tired was shown
+MAX_TIRED = 3  # concepts in the summary; the table of the report marks all
 MIN_RESULTS = 4  # different ads with impressions and clicks, below which no values are reported
 SHARE = LETTERING_STATS.index("share")
 
 
 @dataclass(frozen=True, eq=False)
 class _Account:
-    """The distinct ads, with features and counts; row_of: [R] the ad of each row; rows: rows with results."""
+    """The distinct ads, with features and counts; row_of: [R] the ad of each row; rows: rows with results.
+
+    An ad that an export lists by name alone has no words and empty features.
+    """
 
     ads: Sequence[Creative]
     features: Sequence[Any]
@@ -123,9 +129,12 @@ def _read(
     for one in fill_from_pictures(distinct, find_reader(lambda: extractor.cache)):
         if should_stop():
             return _Account((), (), (), np.zeros(0, np.int64)), []
-        wanted.append(one if one.has_words or one.has_image else replace(one, headline=one.ad_name))
+        wanted.append(one)
         tell_words(len(wanted), len(distinct))
-    usable, features, failures = extract_features(extractor, wanted, progress, should_stop)
+    named = [one for one in wanted if one.ad_name and not (one.has_words or one.has_image)]
+    shown = [one for one in wanted if one.has_words or one.has_image or not one.ad_name]
+    usable, features, failures = extract_features(extractor, shown, progress, should_stop)
+    usable, features = usable + named, features + [CreativeFeatures()] * len(named)
     place_of = {id(one): place for place, one in enumerate(usable)}
     new_place = [place_of.get(id(one), -1) for one in wanted]
     kept = [(creative, new_place[place]) for creative, place in zip(creatives, places, strict=True) if new_place[place] >= 0]
@@ -141,11 +150,12 @@ def _identity(one: Creative) -> tuple[str, ...]:
 
 def _see(account: _Account, settings: ConceptsSettings) -> Seen:
     lines = [one.headline or one.text for one in account.ads]
+    names = [one.ad_name for one in account.ads]
     if not settings.text_encoder:
-        return see(lines, account.features)
+        return see(lines, account.features, names=names)
     from adcreative.encoders.text_encoder import TextEncoder
 
-    return see(lines, account.features, TextEncoder.load(settings.text_encoder))
+    return see(lines, account.features, TextEncoder.load(settings.text_encoder), names)
 
 
 def _pattern(ads: Sequence[Creative], table: TableSettings) -> NamePattern | None:
@@ -222,10 +232,15 @@ def _label(account: _Account, ads: np.ndarray) -> str:
 
 
 def _falling(account: _Account, grouping: Grouping, days: Sequence[ResultRow], labels: Sequence[str]) -> dict[int, Fatigue]:
-    """Return the concepts whose click rate by day falls with certainty."""
+    """Return the concepts that still run and whose click rate by day falls with certainty, most impressions first."""
     concept_of = {one.ad_name: int(grouping.concept[at]) for at, one in zip(account.row_of, account.rows, strict=True)}
     known = [replace(row, ad_name=str(concept_of[row.ad_name])) for row in days if row.ad_name in concept_of]
-    return {int(one.name): one for one in measure_fatigue(known) if one.is_falling and int(one.name) < len(labels)}
+    latest, shown = max((row.date_end for row in known), default=""), Counter[int]()
+    for row in known:
+        if latest and _count_days(row.date_end, latest) <= RUNNING_DAYS:
+            shown[int(row.ad_name)] += row.impressions
+    tired = {int(one.name): one for one in measure_fatigue(known) if one.is_falling and int(one.name) < len(labels)}
+    return {number: tired[number] for number, _ in shown.most_common() if number in tired}
 
 
 def _twins(account: _Account, grouping: Grouping) -> list[dict[str, Any]]:
@@ -252,9 +267,8 @@ def _lines(account: _Account, grouping: Grouping, told: Mapping[str, Any]) -> li
     if told["twins"]:
         more = sum(len(one["names"]) - 1 for one in told["twins"])
         first = told["twins"][0]["names"]
-        lines.append(
-            f'{more} ads are near-twins of others: {len(first)} such as "{first[0][:40]}" are one ad, and you pay for one test'
-        )
+        those = "1 ad is a near-twin of another" if more == 1 else f"{more} ads are near-twins of others"
+        lines.append(f'{those}: {len(first)} such as "{first[0][:40]}" are one ad, and you pay for one test')
     lines.append(
         f"of ten ads eight at a time, the grouping is much the same: adjusted Rand index {grouping.stability:.2f}"
         f"{'' if grouping.stability >= STABLE else '; take the concepts as a proposal'}"
@@ -270,10 +284,12 @@ def _lines(account: _Account, grouping: Grouping, told: Mapping[str, Any]) -> li
         lines += _say_longest(account, grouping, told["labels"])
     lines += [
         f"{told['labels'][number]}: tired, its click rate falls by {-100 * (one.change or 0):.0f} % a week"
-        for number, one in told["falling"].items()
+        for number, one in list(told["falling"].items())[:MAX_TIRED]
     ]
     if told["briefs"]:
-        lines.append(f"next: {told['briefs'][0].title}; adcreative compose {NEXT} --out new/ makes it")
+        has_words = any(one.headline or one.text for one in account.ads)
+        missing = "" if has_words else f"write its words into {NEXT}, since the export names ads only, then "
+        lines.append(f"next: {told['briefs'][0].title}; {missing}adcreative compose {NEXT} --out new/ makes it")
     return lines
 
 

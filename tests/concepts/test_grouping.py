@@ -93,3 +93,20 @@ def test_ads_beyond_those_compared_join_the_nearest(monkeypatch: pytest.MonkeyPa
     lines, features, concept = ads(LINES, np.random.default_rng(3))
     monkeypatch.setattr(grouping, "MAX_ADS", 6)
     assert adjusted_rand_score(concept, group(see(lines, features), seed=0).concept) == 1.0
+
+
+def test_ads_known_by_name_are_grouped_by_what_tells_their_names_apart_and_are_no_twins() -> None:
+    names = [
+        f"{day}1025 MY Shop LP-Ver1 {kind} {n:03d}"
+        for kind in ("Video", "Image", "Retargeting")
+        for n in (1, 2)
+        for day in (2, 3)
+    ]
+    seen = see([""] * len(names), [CreativeFeatures()] * len(names), names=names)
+    found = group(seen, seed=0)
+    assert adjusted_rand_score([name.split()[4] for name in names], found.concept) == 1.0
+    assert len(set(found.twin)) == len(names)
+    assert sorted(set(found.twin)) == list(range(len(names)))
+    worded, features, concept = ads(LINES, np.random.default_rng(0))
+    both = group(see([*worded, "", ""], [*features, *[CreativeFeatures()] * 2], names=[*worded, "Video 1", "Video 2"]), seed=0)
+    assert adjusted_rand_score([*concept, 2, 2], both.concept) == 1.0

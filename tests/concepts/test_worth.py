@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from adcreative.concepts.attributes import find_attributes, find_name_pattern, says, see_segments
-from adcreative.concepts.briefs import Budget, rank_briefs, write_brief
+from adcreative.concepts.briefs import Budget, NextBrief, rank_briefs, write_brief
 from adcreative.concepts.worth import Results, find_sure, weigh_attributes, weigh_concepts
 from adcreative.creative import Creative
 from adcreative.features.batch import CreativeFeatures
@@ -85,6 +85,21 @@ def test_the_first_brief_is_the_best_concept_with_what_it_lacks_and_compose_read
     (tmp_path / "next.toml").write_text(written, encoding="utf-8")
     assert tomllib.loads(written)["messages"]["button"] == ["Shop now"]
     assert read_brief(tmp_path / "next.toml").brand.name == "Somnia"
+
+
+@pytest.mark.parametrize(
+    ("headline", "line"),
+    [
+        ("Quit Smoking Now | Unlock | Your Health", "Quit Smoking Now"),
+        ("Free | At-Home | Test Kits", "Free At-Home Test Kits"),
+        ("Sleep well", "Sleep well"),
+    ],
+)
+def test_a_brief_leads_with_one_headline_of_a_search_ad(headline: str, line: str, tmp_path: Path) -> None:
+    brief = NextBrief(kind="scale", concept=0, attributes=(), title="", effect=0, low=0, high=0, assurance=0, value=0)
+    ads = [Creative(headline=headline, impressions=1000, clicks=10)]
+    written = tomllib.loads(write_brief(brief, ads, np.zeros(1, int), np.full(1, np.nan), tmp_path))
+    assert written["messages"]["headline"] == [line]
 
 
 @pytest.mark.parametrize(

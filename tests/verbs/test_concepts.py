@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,22 @@ def test_what_cannot_be_grouped_is_refused_in_one_sentence(tmp_path: Path) -> No
         concepts(table, tmp_path / "out", impressions=0)
     with pytest.raises(ConfigError, match="stopped before"):
         concepts(table, tmp_path / "out", should_stop=lambda: True)
+
+
+def test_names_alone_become_no_words_of_new_ads(tmp_path: Path) -> None:
+    export = write_account(tmp_path / "export.csv")
+    rows = list(csv.DictReader(export.open(encoding="utf-8")))
+    for row in rows:
+        row["ad_name"] = f"{row['ad_name'][-1]} MY Shop {('Video', 'Image', 'Script')[int(row['ad_name'][4])]} 20 % off 2026"
+        del row["headline"]
+    with export.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    summary = concepts(export, tmp_path / "out", impressions=20_000)
+    told = json.loads((tmp_path / "out" / "concepts.json").read_text())
+    assert summary.lines[0] == "12 ads are 3 concepts"
+    assert not told["twins"]
+    assert not [one for one in told["attributes"] if one["kind"] == "words"]
+    assert "write its words into next.toml" in summary.lines[-1]
+    assert not tomllib.loads((tmp_path / "out" / "next.toml").read_text())["messages"]

@@ -37,7 +37,7 @@ _NAMES = ("ad_name", "ad_id")
 _TEXTS = frozenset((*IDENTITY_FIELDS, *SEGMENT_FIELDS, *TABLES["fields"]["texts"]))
 BREAKDOWN_FIELDS = ("age", "gender", "device", "country", "region", "placement", "publisher", "hour", "weekday", "network")
 _MAX_COUNT = 1e12
-_HEADLINE_JOINT, _BODY_JOINT = " | ", " "
+HEADLINE_JOINT, _BODY_JOINT = " | ", " "
 
 
 def find_fault(values: Mapping[str, Any]) -> str:
@@ -267,12 +267,12 @@ class PlatformLayout:
     def _texts(self, cells: Sequence[Any]) -> dict[str, str]:
         texts: dict[str, str] = {}
         for name, positions in self.parts.items():
-            joint = _BODY_JOINT if name == "description" else _HEADLINE_JOINT
+            joint = _BODY_JOINT if name == "description" else HEADLINE_JOINT
             filled = [as_text(cells[at]).strip() for at in positions if not is_blank(cells[at])]
             texts[name] = joint.join(dict.fromkeys(filled))
         longer = texts.pop("long_headline", "")
         if longer and longer not in texts.get("headline", ""):
-            texts["headline"] = _HEADLINE_JOINT.join(text for text in (texts.get("headline", ""), longer) if text)
+            texts["headline"] = HEADLINE_JOINT.join(text for text in (texts.get("headline", ""), longer) if text)
         return texts
 
     def _counts(self, raw: Mapping[str, Any]) -> dict[str, Any]:
