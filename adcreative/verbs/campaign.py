@@ -208,7 +208,7 @@ def export(
     markets: Sequence[str] = (),
     restart: bool = False,
 ) -> RunSummary:
-    """Write the variants of a run folder for a platform (google-editor, meta-bulk or adcp), and X.failures.csv next to them.
+    """Write the variants of a run folder for a platform (one of `export.FORMATS`), and X.failures.csv next to them.
 
     Export needs an approval: from the app, from an earlier export, or recorded now in the run's audit trail by `approved_by`.
 
@@ -227,7 +227,7 @@ def export(
     run = Path(run)
     check_format(format)
     out = Path(out)
-    outputs, inputs = (out, failures_path(out)), (run,)
+    outputs, inputs = (out, failures_path(out)), (run, settings.template)
     check_outputs(outputs, inputs, restart=restart)
     variants = read_variants(run, campaign)
     pictures = list_pictures(variants, out, format=format, settings=settings)

@@ -1,4 +1,4 @@
-"""Write the variants of a run for a platform: Google Ads Editor CSV, Meta bulk sheet, AdCP creative manifests.
+"""Write the variants of a run for a platform: Google Ads Editor CSV, bulk sheets, AdCP creative manifests.
 
 Every ad is written paused and carries its variant id (ad name, label or creative_id), by which results are joined. Texts are
 never cut: an ad that exceeds a platform's limit is left out and listed with a remedy. CSV cells are escaped so that no
@@ -6,7 +6,7 @@ spreadsheet executes them (see `catalog.tables`); JSON holds the texts unchanged
 
 Sources: Google Ads Editor help 57747 (columns) and Google Ads API, responsive search ads (limits: 3-15 headlines of 30, 2-4
 descriptions of 90, double-width letters count twice); Meta Marketing API, ad creative link data; AdCP 3.2 creative-manifest and
-provenance schemas. Read 2026-11-24.
+provenance schemas. Read 2026-11-24. Further bulk sheets, with their sources, are data (`sheets.yaml`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from adcreative.delivery.experiment.export_pictures import (
     picture_dir,
 )
 from adcreative.delivery.experiment.settings import ExportSettings
+from adcreative.delivery.experiment.sheets import FIELDS, read_template, sheets
 from adcreative.delivery.experiment.variants import Variant
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.progress import told
@@ -83,14 +85,14 @@ _META_CALLS = frozenset(
         "WATCH_MORE",
     )
 )
-WITH_PICTURES = ("meta-bulk", "adcp")
+WITH_PICTURES = ("meta-bulk", "adcp", *(name for name, sheet in sheets().items() if not sheet.is_search))
 _WORD_EDITS = ("headline", "description")
 
 
 def limits_of(settings: ExportSettings, format: str) -> PictureLimits:
     """Return the picture limits of an export format."""
     formats = tuple(name.upper() for name in settings.picture_formats)
-    return PictureLimits(max_bytes=settings.max_bytes, formats=formats, platform="meta" if format == "meta-bulk" else "")
+    return PictureLimits(max_bytes=settings.max_bytes, formats=formats, platform=format.removesuffix("-bulk"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,8 @@ def export_variants(
     check_format(format)
     out = Path(out)
     build, write = FORMATS[format]
+    if format in sheets():
+        read_template(sheets()[format], settings.template)  # raises before a picture is written
     rows, failures, warnings = [], [], []
     for variant in told(variants, "writing ads"):
         try:
@@ -129,7 +133,7 @@ def export_variants(
     write_failures(failures_path(out), failures)
     if not rows:
         raise CatalogError(f"none of the {len(variants)} variants fits {format}: {failures[0].problem} {failures[0].remedy}")
-    write(out, rows)
+    write(out, rows, settings)
     return Export(path=out, done=len(rows), failures=tuple(failures), warnings=tuple(warnings))
 
 
@@ -149,6 +153,26 @@ def _build_rsa(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return one responsive search ad; the variant's own lines are pinned first, followed by the others."""
     creative = variant.creative
+    headlines, descriptions = _find_search_lines(variant, variants, settings)
+    row: dict[str, Any] = {
+        "Campaign": variant.campaign,
+        "Ad Group": settings.ad_group,
+        "Ad type": "Responsive search ad",
+        "Headline 1 position": "1",
+        "Final URL": settings.url,
+        "Labels": variant.name,
+        "Ad status": "Paused",
+        **{f"Headline {n}": line for n, line in enumerate(headlines, start=1)},
+        **{f"Description {n}": line for n, line in enumerate(descriptions, start=1)},
+    }
+    if creative.description:
+        row["Description 1 position"] = "1"
+    return row, _note_escapes(row)
+
+
+def _find_search_lines(variant: Variant, variants: Sequence[Variant], settings: ExportSettings) -> tuple[list[str], list[str]]:
+    """Return the headlines and descriptions of a search ad, the variant's own first; Google's limits are Microsoft's too."""
+    creative = variant.creative
     test = [other for other in variants if other.test == variant.test]
     if len({(other.creative.headline, other.creative.description) for other in test}) == 1 and len(test) > 1:
         raise CreativeError("the edit changes the picture only, and search ads show none.", "Export it with meta-bulk.")
@@ -164,20 +188,43 @@ def _build_rsa(
         _RSA_DESCRIPTION,
         _RSA_DESCRIPTIONS,
     )
-    row: dict[str, Any] = {
-        "Campaign": variant.campaign,
-        "Ad Group": settings.ad_group,
-        "Ad type": "Responsive search ad",
-        "Headline 1 position": "1",
-        "Final URL": settings.url,
-        "Labels": variant.name,
-        "Ad status": "Paused",
-        **{f"Headline {n}": line for n, line in enumerate(headlines, start=1)},
-        **{f"Description {n}": line for n, line in enumerate(descriptions, start=1)},
+    return headlines, descriptions
+
+
+def _build_sheet(
+    format: str, variant: Variant, variants: Sequence[Variant], settings: ExportSettings, out: Path, leave: Leave
+) -> tuple[dict[str, Any], list[str]]:
+    """Return one row of a bulk sheet of `sheets.yaml`."""
+    sheet, creative = sheets()[format], variant.creative
+    group = read_template(sheet, settings.template).group
+    values = dict.fromkeys(FIELDS, "") | {
+        "name": variant.name,
+        "campaign": variant.campaign,
+        "ad_group": settings.ad_group,
+        "url": settings.url,
+        "headline": creative.headline,
+        "body": creative.primary_text or creative.description,
     }
-    if creative.description:
-        row["Description 1 position"] = "1"
-    return row, _note_escapes(row)
+    notes: list[str] = []
+    if sheet.is_search:
+        headlines, descriptions = _find_search_lines(variant, variants, settings)
+        values["headlines"] = _list_assets(headlines, "Headline1")
+        values["descriptions"] = _list_assets(descriptions, "Description1" if creative.description else "")
+    elif creative.image_path is None:
+        raise CreativeError("it has no picture.", "This platform's ads need one; export words with google-editor.")
+    else:
+        sheet.fill(values, group)  # what is too long is found before the picture is copied
+        values["picture"], notes = copy_picture(variant, out, limits_of(settings, format), leave)
+    row = sheet.fill(values, group)
+    return row, notes + _note_escapes(row)
+
+
+def _list_assets(lines: Sequence[str], pinned: str) -> str:
+    """Return the lines as Microsoft's JSON list of assets, the first at a fixed position where `pinned` names one."""
+    assets = [{"text": line} for line in lines]
+    if pinned:
+        assets[0]["pinnedField"] = pinned
+    return json.dumps(assets, ensure_ascii=False)
 
 
 def _fill(kind: str, own: str, others: Sequence[str], limit: int, wanted: tuple[int, int]) -> list[str]:
@@ -290,22 +337,28 @@ def _note_escapes(row: Mapping[str, Any]) -> list[str]:
     )
 
 
-def _write_rsa(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def _write_rsa(out: Path, rows: Sequence[Mapping[str, Any]], settings: ExportSettings) -> None:
     write_rows(out, rows, RSA_COLUMNS)
 
 
-def _write_meta(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def _write_meta(out: Path, rows: Sequence[Mapping[str, Any]], settings: ExportSettings) -> None:
     write_rows(out, rows, META_COLUMNS)
 
 
-def _write_adcp(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def _write_sheet(format: str, out: Path, rows: Sequence[Mapping[str, Any]], settings: ExportSettings) -> None:
+    template = read_template(sheets()[format], settings.template)
+    write_rows(out, [*template.above, *rows], template.columns)
+
+
+def _write_adcp(out: Path, rows: Sequence[Mapping[str, Any]], settings: ExportSettings) -> None:
     write_atomically(out, (json.dumps({"creatives": list(rows)}, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 Build = Callable[[Variant, Sequence[Variant], ExportSettings, Path, Leave], tuple[dict[str, Any], list[str]]]
-Write = Callable[[Path, Sequence[Mapping[str, Any]]], None]
+Write = Callable[[Path, Sequence[Mapping[str, Any]], ExportSettings], None]
 FORMATS: Mapping[str, tuple[Build, Write]] = {
     "google-editor": (_build_rsa, _write_rsa),
     "meta-bulk": (_build_meta, _write_meta),
     "adcp": (_build_adcp, _write_adcp),
+    **{name: (partial(_build_sheet, name), partial(_write_sheet, name)) for name in sheets()},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -61,7 +62,8 @@ class ExportSettings:
 
     extra_headlines and extra_descriptions are added to the variant's own line in Google's ads, which need three and two;
     image_url is the future address of the pictures; human_oversight is one of AdCP's five words.
-    max_bytes: limit per picture; 0: the platform's limit. picture_formats: formats for re-encoding larger pictures.
+    template: the platform's own sheet, where a format fills it. max_bytes: limit per picture; 0: the platform's limit.
+    picture_formats: formats for re-encoding larger pictures.
     """
 
     url: Annotated[str, typer.Option(help="Landing page, https://...")]
@@ -74,6 +76,9 @@ class ExportSettings:
     ] = ()
     image_url: Annotated[str, typer.Option(help="For adcp: address the pictures will lie under.")] = ""
     human_oversight: Annotated[str, typer.Option(help="For adcp: none, prompt_only, selected, edited, directed.")] = "selected"
+    template: Annotated[
+        Path | None, typer.Option(help="For pinterest-bulk: the sheet as Pinterest gives it, best with one ad of the ad group.")
+    ] = None
     max_bytes: Annotated[
         int, typer.Option(help="Heaviest picture; a heavier one is written anew as well as fits. 0: what the platform takes.")
     ] = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from adcreative.catalog.formats.csv import CsvSource
 from adcreative.catalog.tables import escape_cell, unescape_cell, write_rows
 from adcreative.delivery.experiment.export import FORMATS, META_COLUMNS, RSA_COLUMNS, count_letters, export_variants
 from adcreative.delivery.experiment.settings import ExportSettings
+from adcreative.delivery.experiment.sheets import sheets
 from adcreative.delivery.experiment.variants import find_variant_id, read_variants
 from adcreative.errors import CatalogError, ConfigError
 from tests.delivery.conftest import HOSTILE, result_row
@@ -22,6 +24,7 @@ SETTINGS = ExportSettings(
     extra_headlines=("Sleep well", "Free returns", "x" * 31),
     extra_descriptions=("Made for quiet nights.",),
 )
+PINTEREST = [*sheets()["pinterest-bulk"].of_group, *sheets()["pinterest-bulk"].cells, "Daily Spend Limit"]
 ATTACKS = (
     "=1+1",
     "+1+1",
@@ -165,14 +168,17 @@ def test_adcp_manifests(make_run: Callable[..., Path], tmp_path: Path) -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_is_deterministic(make_run: Callable[..., Path], tmp_path: Path, format: str) -> None:
     variants = read_variants(make_run(), "Spring")
+    template = tmp_path / "template.csv"
+    template.write_text(",".join(PINTEREST) + "\n")
+    settings = replace(SETTINGS, template=template)
     first, second = (
-        export_variants(variants, tmp_path / name / "out", format=format, settings=SETTINGS).path.read_bytes() for name in "ab"
+        export_variants(variants, tmp_path / name / "out", format=format, settings=settings).path.read_bytes() for name in "ab"
     )
     assert first == second
 
 
 def test_wrong_settings_are_named(make_run: Callable[..., Path], tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match='there is no export format "tiktok"; known: google-editor, meta-bulk, adcp'):
+    with pytest.raises(ConfigError, match='there is no export format "tiktok"; known: google-editor, meta-bulk, adcp, micro'):
         export_variants(read_variants(make_run(), "s"), tmp_path / "x", format="tiktok", settings=SETTINGS)
     with pytest.raises(ConfigError, match='the landing page is "javascript:alert'):
         ExportSettings(url="javascript:alert(1)")
@@ -180,3 +186,56 @@ def test_wrong_settings_are_named(make_run: Callable[..., Path], tmp_path: Path)
         ExportSettings(url="https://example.com", image_url="cdn")
     with pytest.raises(ConfigError, match="human oversight"):
         ExportSettings(url="https://example.com", human_oversight="full")
+
+
+def test_microsoft_bulk_ads_are_the_documented_record(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    variants = read_variants(make_run([result_row(1)]), "Spring")
+    result = export_variants(variants, tmp_path / "bing.csv", format="microsoft-bulk", settings=SETTINGS)
+    version, _, edited = read_cells(result.path)
+    assert (version["Type"], version["Name"], version["Headline"]) == ("Format Version", "6.0", "")
+    assert (edited["Type"], edited["Status"], edited["Id"]) == ("Responsive Search Ad", "Paused", "")
+    assert (edited["Campaign"], edited["Ad Group"], edited["Final Url"]) == ("Spring", "adcreative test", SETTINGS.url)
+    headlines = json.loads(edited["Headline"])
+    assert headlines[0] == {"text": "New line 1", "pinnedField": "Headline1"}
+    assert [one["text"] for one in headlines[1:]] == ["Sleep well", "Free returns", "Somnia", "Shop now"]
+    assert json.loads(edited["Description"])[0] == {"text": "Better words.", "pinnedField": "Description1"}
+    assert find_variant_id(edited["Client Id"]) == variants[1].variant_id
+
+
+def test_a_template_is_filled_and_its_reference_rows_stay(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    template = tmp_path / "template.csv"
+    group = {"Campaign Name": "Beds", "Daily Spend Limit": "12.00", "Promoted Pin ID": "PP1", "Pin Title": "Old"}
+    with template.open("w", newline="", encoding="utf-8-sig") as file:
+        writer = csv.DictWriter(file, PINTEREST)
+        writer.writeheader()
+        writer.writerow({column: f"# {column}, as told" for column in PINTEREST})
+        writer.writerow(dict.fromkeys(PINTEREST, "# Required"))
+        writer.writerow(group)
+    settings = ExportSettings(url="https://example.com/sleep", template=template)
+    variants = read_variants(make_run([result_row(1), result_row(2, headline_edited="x" * 101)]), "Spring")
+    result = export_variants(variants, tmp_path / "out" / "pins.csv", format="pinterest-bulk", settings=settings)
+    rows = read_cells(result.path)
+    assert list(rows[0]) == PINTEREST
+    assert rows[0]["Pin Title"] == "# Pin Title, as told"
+    assert rows[1]["Pin Title"] == "# Required"
+    edited = rows[3]
+    assert (edited["Campaign Name"], edited["Daily Spend Limit"], edited["Promoted Pin ID"]) == ("Beds", "12.00", "")
+    assert (edited["Pin Title"], edited["Promoted Pin Status"], edited["Ad Format"]) == ("New line 1", "PAUSED", "STATIC")
+    assert (tmp_path / "out" / "pins-images" / edited["Media File Name"]).is_file()
+    assert find_variant_id(edited["Promoted Pin Name"]) == variants[1].variant_id
+    assert 'the cell "Pin Title" has 101 letters' in result.failures[0].problem
+    assert len(list((tmp_path / "out" / "pins-images").glob("*.png"))) == 3  # none of an ad that is left out
+
+
+def test_a_template_is_needed_and_checked(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    variants = read_variants(make_run([result_row(1)]), "Spring")
+    with pytest.raises(ConfigError, match="needs --template"):
+        export_variants(variants, tmp_path / "pins.csv", format="pinterest-bulk", settings=SETTINGS)
+    bare = tmp_path / "template.csv"
+    bare.write_text(",".join(PINTEREST) + "\n")
+    settings = ExportSettings(url="https://example.com", template=bare)
+    rows = read_cells(export_variants(variants, tmp_path / "p.csv", format="pinterest-bulk", settings=settings).path)
+    assert (rows[0]["Campaign Name"], rows[0]["Campaign Status"]) == ("Spring", "PAUSED")
+    bare.write_text("Campaign Name,Ad Name\n")
+    with pytest.raises(CatalogError, match='it has no column "Campaign Status"'):
+        export_variants(variants, tmp_path / "pins.csv", format="pinterest-bulk", settings=settings)
