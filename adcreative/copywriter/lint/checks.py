@@ -21,7 +21,7 @@ from adcreative.copywriter.brief import WORD, Brief, Facts, has_emoji, is_known_
 from adcreative.copywriter.lint.pairs import repeats, says_a_phrase_twice, says_twice
 from adcreative.copywriter.lint.problem import keep_first
 from adcreative.copywriter.lint.sentences import sentence_problems
-from adcreative.copywriter.lint.substance import substance_problems
+from adcreative.copywriter.lint.substance import offers_of, substance_problems
 from adcreative.copywriter.rules import compiled, rule_pack, word_set
 from adcreative.encoders.language import detect_language
 from adcreative.problem import Problem
@@ -224,7 +224,7 @@ def _repeat_problems(text: str, facts: Facts, kind: str) -> Iterable[Problem]:
 
 
 def _language_problems(text: str, facts: Facts) -> Iterable[Problem]:
-    """Yield what a line for an ad in another language than English has of English or of another script, and superlatives."""
+    """Yield English words, another script, and new offers and superlatives, in a line for an ad that is not English."""
     if facts.is_english:
         return
     told = f"{facts.brand} {facts.product} {facts.headline} {facts.description} {facts.notes}".casefold()
@@ -235,6 +235,10 @@ def _language_problems(text: str, facts: Facts) -> Iterable[Problem]:
     strange = [word for word in foreign if not _scripts_of(word) <= scripts]
     if strange:
         yield Problem("other_script", word=strange[0])
+    backed = offers_of(told)
+    yield from (
+        Problem("claim", words=offer, group="price or offer") for one, offer in offers_of(text).items() if one not in backed
+    )
     for pattern in rule_pack("claims")["superlatives_elsewhere"].values():
         found = compiled(pattern).search(text)
         if found and found.group(0).casefold() not in told:

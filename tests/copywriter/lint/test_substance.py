@@ -117,6 +117,9 @@ def test_a_line_is_in_the_language_of_the_ad(line: str, is_refused: bool) -> Non
         (Brief("", "音楽教室", "", "あの頃の歌が楽しい", "教室で歌って踊れる。"), "ヤマハの音楽教室で歌が楽しい", []),
         (Brief("", "音楽教室", "", "あの頃の歌が楽しい", "教室で歌って踊れる。"), "教室で最高の歌が楽しい", ["claim"]),
         (Brief("", "seguidores", "", "Impulsiona seguidores", ""), "Seguidores incríveis para você", ["claim"]),
+        (Brief("", "меблі", "", "5% знижки на меблі", "Кухні."), "Меблі безкоштовно і 5% знижки", ["claim"]),
+        (Brief("", "меблі", "", "Меблі", "Доставка безкоштовна."), "Меблі, доставка безкоштовна", []),
+        (Brief("", "服务器托管", "", "服务器托管8800元", "首月免费。"), "首月免费的服务器托管8800元", []),
         (Brief("", "Küchen", "", "Die besten Küchen aus Lehm", ""), "Aus Lehm: die besten Küchen", []),
     ],
 )
