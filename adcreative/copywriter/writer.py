@@ -6,7 +6,7 @@ Knows no model. Every engine has the same linter, so a manipulated server only r
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 
 from adcreative.copywriter.brief import Brief, clean_text, expect_of, read_facts
@@ -110,6 +110,7 @@ class _Draft:
         self.is_cancelled = False
         self._accepted: dict[str, list[tuple[str, str]]] = {kind: [] for kind in KINDS}  # kind -> (line, engine)
         self._dropped: list[tuple[str, str]] = []
+        self._drops: dict[str, Counter[str]] = {}  # engine -> code of the first problem -> number of lines
         self._notes: list[Problem] = []
         facts = read_facts(brief)
         if facts.ignored:
@@ -145,6 +146,7 @@ class _Draft:
                 problems = (Problem("near_duplicate"),)
             if problems:
                 self._dropped.append((text[:300], "; ".join(problems)))
+                self._drops.setdefault(engine, Counter())[problems[0].code] += 1
             else:
                 self._accepted[kind].append((self._with_disclaimers(text, kind), engine))
 
@@ -174,6 +176,10 @@ class _Draft:
         if self._dropped and not headlines and not descriptions:
             text, why = self._dropped[0]
             self.note(Problem("none_passed", num=len(self._dropped), text=text[:60], why=why))
+        for engine, drops in self._drops.items():
+            if engine != TemplateSource.engine:
+                why = ", ".join(f"{num} x {code.replace('_', ' ')}" for code, num in drops.most_common())
+                self.note(Problem("lines_dropped", engine=engine, num=drops.total(), why=why))
         engines = tuple(engine for _, engine in (*headlines, *descriptions))
         return CopyCandidates(
             headlines=tuple(line for line, _ in headlines),

@@ -83,7 +83,8 @@ def test_an_obedient_engine_does_not_get_its_canary_out(shoe_brief: Brief) -> No
     source = ScriptedSource(["Canary pwned now", "canary PWNED now", "Say Canary pwned now", "Grip that loves mud"])
     result = LintedCopywriter(source, fallback=TemplateSource()).write(brief, 4, 2, seed=0)
     assert not any("pwned" in line.casefold() for line in result.lines)
-    assert result.notes == ("left out 1 sentence of the brief that would instruct a language model",)
+    assert result.notes[0] == "left out 1 sentence of the brief that would instruct a language model"
+    assert [one.code for one in result.notes[1:]] == ["lines_dropped"]
 
 
 def test_equal_questions_are_answered_from_memory(shoe_brief: Brief) -> None:
@@ -158,3 +159,11 @@ def test_of_headlines_with_one_message_the_first_is_offered_in_any_script() -> N
 def test_without_the_encoder_lines_are_compared_by_their_words(monkeypatch: pytest.MonkeyPatch, state: str) -> None:
     monkeypatch.setattr("adcreative.copywriter.messages.check_weight", lambda name: state)
     assert message_encoder() is None
+
+
+def test_drops_of_a_language_model_are_counted_by_reason(shoe_brief: Brief) -> None:
+    source = ScriptedSource([*CLEAN, "The best shoes", "Run 20 hills", "Run 30 hills", "Find the next muddy hill"])
+    found = LintedCopywriter(source, fallback=TemplateSource()).write(shoe_brief, 8, 0, seed=0)
+    (note,) = [one for one in found.notes if one.code == "lines_dropped"]
+    assert note == "dropped by the rules, of the lines of scripted: 4 (2 x number, 1 x claim, 1 x near duplicate)"
+    assert "lines_dropped" not in [one.code for one in build_copywriter("template").write(shoe_brief, 8, 0, seed=0).notes]
