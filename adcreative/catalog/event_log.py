@@ -162,12 +162,19 @@ def _fold(name: object) -> str:
 
 
 def build_event_log(
-    table: pd.DataFrame, where: str, *, dates: str = "", decimals: str = "", today: date | None = None
+    table: pd.DataFrame,
+    where: str,
+    *,
+    dates: str = "",
+    decimals: str = "",
+    today: date | None = None,
+    with_totals: bool = True,
 ) -> EventLog:
     """Return a table with known column names as a log.
 
     Args:
         where: name of the table in messages. dates, decimals: as in `read_event_log`. today: the latest possible day.
+        with_totals: whether rows may be totals, which are left out; False where another reader has done so.
     Raises:
         CatalogError, ConfigError: as `read_event_log`.
     """
@@ -195,7 +202,7 @@ def build_event_log(
     _check(rows, where)
     same = int(rows.duplicated().sum())
     rows["slate"] = _number_slates(rows["slate"]) if "slate" in found else np.arange(len(rows))
-    left_out = _find_totals(rows) if "impressions" in found else NOTHING
+    left_out = _find_totals(rows) if with_totals and "impressions" in found else NOTHING
     rows = rows.drop(index=[row - 1 for row in left_out.rows])
     rows = rows.sort_values(["slate", "position"], kind="stable", ignore_index=True)[list(COLUMNS)]
     warnings = [f"{where}: {note}" for note in left_out.notes]
@@ -468,5 +475,5 @@ def _read_export(path: Path, settings: TableSettings) -> EventLog:
             "conversions": [row.conversions for row in found.rows],
         }
     )
-    log = build_event_log(table, str(path))
+    log = build_event_log(table, str(path), with_totals=False)
     return replace(log, notes=(*found.warnings, *log.notes))

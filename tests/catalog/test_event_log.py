@@ -231,3 +231,11 @@ def test_ids_that_a_float_has_rounded_are_refused(tmp_path: Path, kind: str, num
     for text in ("1.2021000000000002e+17", "1202100000000017.0"):
         with pytest.raises(CatalogError, match="an id that a spreadsheet rounded"):
             build_event_log(pd.DataFrame({"creative": [text], "clicks": [0]}), "log")
+
+
+def test_an_ad_named_all_that_the_exports_spend_tells_from_a_total_stays_in_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text("Ad name;Impressions;Link clicks;Amount spent (EUR)\nShoe;2800;14;20,50\nAll;2800;14;31,90\n")
+    log = read_event_log(path)
+    assert log.rows[["creative", "impressions"]].to_numpy().tolist() == [["Shoe", 2800], ["All", 2800]]
+    assert "sum of others" not in " ".join([*log.warnings, *log.notes]).replace("not the sum of others", "")
