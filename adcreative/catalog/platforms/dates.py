@@ -171,16 +171,33 @@ class DateVote:
             raise CatalogError(self._describe_mixed(name))
         orders = self._without_impossible([order for order in ORDERS if missed[order] == fewest])
         if "ymd" in orders and len(orders) > 1:  # two digits each: the year comes first where the language has that order
-            orders = ["ymd"] if self._language in _YEAR_FIRST_LANGUAGES else [order for order in orders if order != "ymd"]
+            orders = ["ymd"] if self._language in _YEAR_FIRST_LANGUAGES else self._without_years_first(orders, name)
         if len(orders) == 1 or all(one.first == one.second for one in self._open):
             return orders[0]
         if self._language in _DAY_FIRST_LANGUAGES or all(one.is_dotted for one in self._open):
             return "dmy"
-        days = {order: sorted({day for one in self._open if (day := as_day(one, order, self.years))}) for order in orders}
+        days = self._days_by(orders)
         for order, other in (orders, orders[::-1]):
             if _follow_closely(days[order], days[other]) or self._is_sorted(order, other, days):
                 return order
         raise CatalogError(self._describe_open(name))
+
+    def _days_by(self, orders: Sequence[str]) -> dict[str, list[date]]:
+        """Return the days of ambiguous texts under each order, earliest first."""
+        return {order: sorted({day for one in self._open if (day := as_day(one, order, self.years))}) for order in orders}
+
+    def _without_years_first(self, orders: Sequence[str], name: str) -> list[str]:
+        """Return the orders without "ymd".
+
+        Raises:
+            CatalogError: with the year first the days are closer together, or later.
+        """
+        days = self._days_by(orders)
+        others = [order for order in orders if order != "ymd"]
+        for other in others:
+            if _follow_closely(days["ymd"], days[other]) or days["ymd"][-1] > days[other][-1]:
+                raise CatalogError(self._describe_open(name, (other, "ymd")))
+        return others
 
     def _is_half_turned(self) -> bool:
         """Return whether a spreadsheet may have converted only the days that are valid month first, leaving the others as text.
@@ -229,13 +246,12 @@ class DateVote:
             return False
         return order == "dmy" or _SCATTERED * _span(days[order]) <= _span(days[other])
 
-    def _describe_open(self, name: str) -> str:
-        one = next(one for one in self._open if one.first != one.second)
-        ways = " or as ".join(say_day(as_day(one, order, self.years)) for order in ("dmy", "mdy"))
-        return (
-            f'{name}: its days can be read two ways, "{self._texts[one]}" as {ways}, and no row tells which; say --dates dmy '
-            "(day first) or --dates mdy (month first)."
-        )
+    def _describe_open(self, name: str, orders: Sequence[str] = ("dmy", "mdy")) -> str:
+        ways = {one: [as_day(one, order, self.years) for order in orders] for one in self._open}
+        one = next(one for one, days in ways.items() if all(days) and days[0] != days[1])
+        shown = " or as ".join(map(say_day, ways[one]))
+        said = " or ".join(f"--dates {order} ({_SAID[order]})" for order in orders)
+        return f'{name}: its days can be read two ways, "{self._texts[one]}" as {shown}, and no row tells which; say {said}.'
 
     def _describe_mixed(self, name: str) -> str:
         alone: dict[str, str] = {}

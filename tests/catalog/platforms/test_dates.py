@@ -87,6 +87,18 @@ def test_languages_of_one_habit_say_it() -> None:
     assert decide(["26-11-01"], language="en").order == "ymd"  # no export is of 2001
 
 
+@pytest.mark.parametrize("cells", [["26/04/16", "26/04/17", "26/04/18"], ["26/04/16"], ["26-05-20", "26-05-16"]])
+def test_years_of_two_digits_that_may_come_first_are_refused(cells: list[str]) -> None:
+    """Day first these would be days of one month, years apart, or long ago."""
+    with pytest.raises(
+        CatalogError, match=r'read two ways, "26.0\d.\d\d" as 26 \w+ 20\d\d or as .* --dates ymd \(year first\)'
+    ):
+        decide(cells)
+    assert decide(cells, order="ymd").read("26/04/17") == "2026-04-17"
+    assert decide(cells, language="ko").order == "ymd"
+    assert decide([*cells, "28/04/26"]).order == "dmy"
+
+
 def test_days_alike_both_ways_need_no_order() -> None:
     assert decide(["03/03/2026", "04/04/2026"]).read("03/03/2026") == "2026-03-03"
 
