@@ -12,11 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
+from xml.sax.saxutils import escape
 
 from adcreative.artifacts import hash_file
+from adcreative.catalog.boundary import typed
 from adcreative.catalog.zips import Allowance, PackedError, ZipReader
 from adcreative.creative import Creative, split_consent_ids
 from adcreative.delivery.experiment.variants import CONTROL, EDITED, build_name, find_variant_id
+from adcreative.errors import AdCreativeError
 from adcreative.progress import told
 from adcreative.provenance.sidecar import FORMAT, sidecar_path
 from adcreative.runs.exports import Exported, ExportedAd, hash_name
@@ -31,6 +34,11 @@ _UNPARTED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 _BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_ZIP, _PARQUET = b"PK\x03\x04", b"PAR1"
+# First bytes of files whose text is compressed in a way that is not searched here: gzip, bzip2, xz, 7z, zstd, rar, PDF, and old
+# Office documents.
+_PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd", b"Rar!", b"%PDF", b"\xd0\xcf\x11\xe0")
+_BINARY_SHEET = ".xlsb"  # a zip of binary records
 
 
 @dataclass
@@ -139,16 +147,33 @@ class Person:
     def look_into(self, path: Path) -> bool | None:
         """Return whether a file is one of the pictures, has one of the names as its file name, or contains a name.
 
-        None: undecided, for a file of more than MAX_SEARCHED_BYTES and for an archive that is damaged, encrypted or unpacks to
-        more.
+        Zip archives, such as workbooks, and parquet tables are searched unpacked. None: undecided, for a file of more than
+        MAX_SEARCHED_BYTES, an archive that is damaged, encrypted or unpacks to more, and a file compressed in another way.
         """
         if self.is_spelled(path.name) or find_variant_id(path.name) in self.ids:
             return True
         if os.lstat(path).st_size > MAX_SEARCHED_BYTES:
             return None
-        if path.suffix.casefold() == ".zip":
-            return self._is_packed_in(path)
-        return self._is_content(path.read_bytes(), path.name)
+        content = path.read_bytes()
+        if self._is_content(content, path.name):
+            return True
+        if content.startswith(_ZIP):
+            is_there = self._is_packed_in(path)
+            return None if is_there is False and path.suffix.casefold() == _BINARY_SHEET else is_there
+        if content.startswith(_PARQUET):
+            return self._is_in_rows(path)
+        return None if content.startswith(_PACKED) else False
+
+    def _is_in_rows(self, path: Path) -> bool | None:
+        """Return whether a cell of a parquet table contains a name; None if the table cannot be read."""
+        from adcreative.catalog.formats.parquet import ParquetSource  # imports pyarrow, so only on demand
+
+        try:
+            with typed(path.name):
+                rows = ParquetSource(path).read_rows()
+                return any(self._is_content("\n".join(map(str, row.cells)).encode("utf-8", "replace"), "") for row in rows)
+        except AdCreativeError:
+            return None
 
     def _is_packed_in(self, path: Path) -> bool | None:
         """Return whether an archive contains a picture or a name; None if the archive cannot be read completely."""
@@ -165,10 +190,11 @@ class Person:
             return True
         if PurePosixPath(name).suffix.casefold() in PICTURES:
             return False
-        text = unicodedata.normalize("NFC", content.decode(_BOMS.get(content[:2], "utf-8"), "replace"))
+        encoding = "utf-16-le" if content[1:4:2] == b"\0\0" and content[:1] != b"\0" else "utf-8"  # no byte order mark
+        text = unicodedata.normalize("NFC", content.decode(_BOMS.get(content[:2], encoding), "replace"))
         if any(one in text for one in self.ids) or (name.endswith(".json") and any(one in text for one in self.hashes)):
             return True
-        spelled = {form for name in self.names for form in (name, json.dumps(name)[1:-1])}
+        spelled = {form for name in self.names for form in (name, json.dumps(name)[1:-1], escape(name))}
         return any(_find_word(form).search(text) for form in spelled)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adcreative.errors import CatalogError
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif")
 
 
 @dataclass(kw_only=True)

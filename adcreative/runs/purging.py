@@ -21,7 +21,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from adcreative.artifacts import hash_file
-from adcreative.catalog.metadata import METADATA_NAMES
+from adcreative.catalog.metadata import METADATA_NAMES, find_sole_table
+from adcreative.catalog.sources import SOURCES
 from adcreative.catalog.tables import unescape_cell
 from adcreative.creative import EditResult, fold_consent_id
 from adcreative.errors import AdCreativeError, CatalogError, ConfigError
@@ -234,10 +235,21 @@ def _clear_originals(run_dir: Path, rows: Sequence[Mapping[str, Any]], person: P
     elif data is not None and not data.is_relative_to(run_dir.resolve()) and originals:
         summary.left.append(f"{data} (holds the pictures that the run was made from; {mark.replace(' it', ' them')})")
     if person is not None and rows and data is not None and not data.is_relative_to(run_dir.resolve()):
-        tables = [data] if data.is_file() else [data / name for name in METADATA_NAMES]
-        summary.left += [
-            f"{path} (names the person; your table)" for path in tables if is_plain_file(path) and person.is_in(path)
-        ]
+        for path in filter(is_plain_file, _tables(data, originals)):
+            if (is_there := person.look_into(path)) is not False:
+                summary.left.append(f"{path} ({'names' if is_there else 'may name'} the person; your table)")
+
+
+def _tables(data: Path, originals: Sequence[Path]) -> list[Path]:
+    """Return the tables that a run may have been made from: the data, or tables in its folder and beside the pictures."""
+    if not data.is_dir():
+        return [data]
+    folders = dict.fromkeys([data, *(path.parent for path in originals)])
+    found = [folder / name for folder in folders for name in METADATA_NAMES]
+    sole = None
+    with suppress(OSError):  # settings may name any folder
+        sole = find_sole_table(data, SOURCES)
+    return [*found, *([sole] if sole is not None and sole not in found else [])]
 
 
 def _vouched_sources(run_dir: Path) -> list[Path]:

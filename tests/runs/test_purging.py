@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -96,6 +100,53 @@ def test_the_users_own_pictures_and_table_are_listed_and_stay(run: Path, ads: Pa
     assert len(list(ads.iterdir())) == 4
     assert any(f"{ads} (holds the pictures" in one for one in pipeline.purge(run).left)
     assert len(list(ads.iterdir())) == 4
+
+
+def write_table(path: Path, lines: list[list[str]]) -> None:
+    """Write a table of the format that the path names; a name of an ad may be anywhere in its bytes, or compressed."""
+    if path.suffix == ".xlsx":
+        book = openpyxl.Workbook()
+        for cells in lines:
+            book.worksheets[0].append(cells)
+        book.save(path)
+    elif path.suffix == ".parquet":
+        table = pa.table({name: [line[at] for line in lines[1:]] for at, name in enumerate(lines[0])})
+        pq.write_table(table, path, compression="zstd", use_dictionary=False, write_statistics=False)
+    else:
+        path.write_text("\n".join(map(",".join, lines)), encoding="utf-16" if path.name == "own.csv" else "utf-8")
+
+
+@pytest.mark.parametrize("name", ["metadata.xlsx", "metadata.parquet", "own.csv", "own.xlsx"])
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_the_users_own_table_of_any_format_is_listed(run: Path, ads: Path, name: str, is_folder: bool) -> None:
+    (ads / "metadata.csv").unlink()
+    lines = [["file_name", "headline"], ["ad1.png", "R&D"], *([f"x{number}.png", "Hello"] for number in range(200))]
+    write_table(ads / name, lines)
+    settings = json.loads((run / "results.run.json").read_text())
+    (run / "results.run.json").write_text(json.dumps({**settings, "data": str(ads if is_folder else ads / name)}))
+    assert f"{ads / name} (names the person; your table)" in pipeline.purge(run, creative="ad1.png").left
+    assert not any(name in one for one in pipeline.purge(run, creative="ad10.png").left)
+
+
+@pytest.mark.parametrize("place", ["run", "also"])
+def test_files_that_hold_the_person_compressed_are_listed(run: Path, tmp_path: Path, place: str) -> None:
+    folder = run if place == "run" else tmp_path / "also"
+    folder.mkdir(exist_ok=True)
+    picture = (run / "images" / "00001-ad1.original.png").read_bytes()
+    write_table(folder / "a.xlsx", [["who"], ["ad1.png"]])
+    write_table(folder / "b.parquet", [["who"], ["ad1.png"]])
+    for name, member, content in (("c.docx", "word.xml", b"<t>ad1.png</t>"), ("pack", "a.png", picture)):
+        with zipfile.ZipFile(folder / name, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(member, content)
+    (folder / "d.txt").write_bytes("see ad1.png".encode("utf-16-le"))
+    with gzip.open(folder / "e.csv.gz", "wt") as file:
+        file.write("ad1.png\n" * 9)
+    write_table(folder / "others.xlsx", [["who"], ["ad10.png"]])
+    left = " ".join(pipeline.purge(run, creative="ad1.png", also=[tmp_path / "also"] if place == "also" else ()).left)
+    for name in ("a.xlsx", "b.parquet", "c.docx", "pack", "d.txt"):
+        assert f"{folder / name} (names the person" in left, name
+    assert f"{folder / 'e.csv.gz'} (too large, encrypted" in left
+    assert "others.xlsx" not in left
 
 
 @pytest.mark.parametrize("kind", ["too large", "encrypted", "damaged"])
