@@ -27,8 +27,9 @@ from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.composed import FEED_FAILURES, TAKEN
-from adcreative.runs.outputs import own_outputs
-from adcreative.verbs.compose import UNTESTED, compose, parse_shapes
+from adcreative.runs.continuing import hash_named
+from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.verbs.compose import UNTESTED, compose, model_hashes, parse_shapes
 from adcreative.verbs.settings import ComposeSettings
 
 DONE = "done.json"
@@ -59,6 +60,10 @@ def compose_feed(
     parse_shapes(settings.shapes)
     shared = shared_brief() if brief is None else read_brief(brief)
     rows = list(_read_rows(feed))
+    inputs = (feed, brief, *shared.files)
+    check_outputs([out / FEED_FAILURES, *(out / row.name / DONE for row in rows)], inputs, restart=settings.restart)
+    models = {} if settings.model is None else model_hashes(settings.model)
+    models |= hash_named(cutouts=str(settings.cutout_model or ""))
     failures: list[FailedCreative] = []
     num_ads, stopped = 0, False
     for place, row in enumerate(rows):
@@ -68,9 +73,9 @@ def compose_feed(
             break
         folder = out / row.name
         pictures = [hash_file(path) for path in (*shared.files, feed.parent / _picture_of(row)) if path.is_file()]
-        given = {name: str(value) for name, value in asdict(settings).items()}
-        key = hash_bytes(dump_json([dict(row.cells), config_as_dict(shared), given, pictures]).encode())
-        if (folder / DONE).is_file() and (folder / DONE).read_text() == key:
+        given = {name: str(value) for name, value in asdict(settings).items() if name != "restart"}
+        key = hash_bytes(dump_json([dict(row.cells), config_as_dict(shared), given, pictures, models]).encode())
+        if not settings.restart and (folder / DONE).is_file() and (folder / DONE).read_bytes() == key.encode():
             num_ads += sum(1 for _ in folder.glob("*/ad.json"))
             continue
         try:
@@ -84,11 +89,11 @@ def compose_feed(
         if should_stop():
             stopped = True
             break
-        with own_outputs([folder / DONE], (), restart=True):
+        with own_outputs([folder / DONE], inputs, restart=settings.restart):
             write_atomically(folder / DONE, key.encode())
         num_ads += summary.done
     progress("composing rows", len(rows), len(rows))
-    with own_outputs([out / FEED_FAILURES], (feed,), restart=True):
+    with own_outputs([out / FEED_FAILURES], inputs, restart=settings.restart):
         write_failures(out / FEED_FAILURES, failures)
     if failures and len(failures) == len(rows):
         raise CatalogError(f"no row of {feed.name} could be used; {out / FEED_FAILURES} says why")

@@ -131,6 +131,30 @@ def test_a_feed_becomes_a_set_a_row_goes_on_and_lists_what_failed(tmp_path: Path
     assert ad.stat().st_mtime_ns != first, "another picture under the same name is composed anew"
 
 
+def test_a_feed_writes_over_nothing_of_the_users_and_goes_by_what_the_networks_hold(tmp_path: Path) -> None:
+    write_brief(tmp_path)
+    feed, net = tmp_path / "products.csv", tmp_path / "net.onnx"
+    feed.write_text("id,title,brand,image\n7,Orange ball,Orchard,photo.png\n")
+    net.write_bytes(b"first")
+    for name in ("compose.failures.csv", "0001-7/done.json"):
+        out = tmp_path / name[:4]
+        (out / name).parent.mkdir(parents=True)
+        (out / name).write_text("my notes")
+        asked = ("compose", "--feed", feed, "--out", out, "--num", 1, "--shapes", "300x250", "--cutout-model", net)
+        assert "is there already and is not, or no longer, what this program wrote" in run(*asked, code=2)
+        assert [path.read_text() for path in out.rglob("*") if path.is_file()] == ["my notes"]
+        assert "1 ad composed" in run(*asked, "--restart")
+    ad = out / "0001-7" / "01" / "ad.json"
+    first = ad.stat().st_mtime_ns
+    run(*asked)
+    assert ad.stat().st_mtime_ns == first
+    net.write_bytes(b"second")
+    run(*asked)
+    assert (second := ad.stat().st_mtime_ns) != first
+    run(*asked, "--restart")
+    assert ad.stat().st_mtime_ns != second
+
+
 def test_what_is_missing_is_asked_for(tmp_path: Path) -> None:
     assert "compose needs a brief" in run("compose", code=2)
     assert "brief written" in run("compose", "--new", tmp_path / "new")
