@@ -135,8 +135,9 @@ def read_out(
     if (plan is None) == (not control):
         raise ConfigError("a read-out needs either the plan of the test (--plan) or the name of its control ad (--control)")
     out = Path(out)
-    inputs = (results, columns, plan, plan and Path(plan) / "plan.json")
+    inputs = (results, columns, plan, plan and Path(plan) / "plan.json", ledger)
     check_outputs((out,), inputs, restart=restart)
+    check_not_read(() if ledger is None else (Path(ledger),), inputs[:-1])
     found = read_results(Path(results), columns=read_table_settings(columns, dates=dates))
     warnings = list(found.warnings)
     answers: dict[str, ReadOut] = {}
@@ -292,7 +293,7 @@ def import_results(
     table = () if training is None else (Path(training) / "metadata.parquet",)
     inputs = (results, columns, run)
     check_not_read((db,), inputs)
-    check_outputs((*outputs, *table), inputs, restart=restart)
+    check_outputs((*outputs, *table), (*inputs, db), restart=restart)
     variants = read_variants(Path(run), campaign) if run else ()
     taken = take_results(db, Path(results), variants, columns=read_table_settings(columns, dates=dates))
     outcomes = read_outcomes(db)

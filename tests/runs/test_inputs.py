@@ -43,6 +43,9 @@ def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "beside" / "t.csv").write_text(table)
     (tmp_path / "export.csv").write_text(table)
     (tmp_path / "kit.json").write_text("{}")
+    (tmp_path / "words").mkdir()
+    for part in ("config.json", "vocab.txt"):
+        (tmp_path / "words" / part).write_text("{}")
     for name, target in (("table.csv", "ads/metadata.csv"), ("picture.csv", "ads/a.png"), ("bare.csv", "bare/a.png")):
         os.link(tmp_path / target, tmp_path / f"hard-{name}")
         (tmp_path / f"soft-{name}").symlink_to(tmp_path / target)
@@ -86,6 +89,33 @@ ATTACKS: dict[str, Callable[[Path], object]] = {
     "an archive over the ads of its run": lambda at: pipeline.archive(at / "run", at / "ours" / "a.png", restart=True),
     "results over the run": lambda at: pipeline.import_results(
         at / "export.csv", at / "run" / "results.jsonl", run=at / "run", campaign="c", restart=True
+    ),
+    "the personas": lambda at: pipeline.score(
+        at / "export.csv", at / "kit.json", persona=at / "kit.json", audit=at / "real.csv", batch=RESTART
+    ),
+    "the audit of personas": lambda at: pipeline.score(
+        at / "export.csv", at / "kit.json", persona=at / "real.csv", audit=at / "kit.json", batch=RESTART
+    ),
+    "the ledger": lambda at: pipeline.read_out(
+        at / "export.csv", at / "kit.json", plan=at / "plan", ledger=at / "kit.json", restart=True
+    ),
+    "an export as the ledger": lambda at: pipeline.read_out(
+        at / "export.csv", at / "new.json", plan=at / "plan", ledger=at / "export.csv", restart=True
+    ),
+    "a store of results called like its table": lambda at: pipeline.import_results(at / "export.csv", at / "store.csv"),
+    "a word encoder, place": lambda at: pipeline.place(
+        at / "real.csv", at / "words" / "vocab.txt", creatives=at / "export.csv", text_encoder=str(at / "words"), restart=True
+    ),
+    "a word encoder, target": lambda at: pipeline.target(
+        at / "export.csv",
+        at / "words" / "vocab.txt",
+        labels=at / "real.csv",
+        index=at / "index",
+        text_encoder=str(at / "words"),
+        restart=True,
+    ),
+    "a word encoder, extend": lambda at: pipeline.extend(
+        at / "export.csv", at / "words" / "vocab.txt", seeds=["a"], text_encoder=str(at / "words"), restart=True
     ),
     **{
         f"export over {name}, restart {restart}": lambda at, name=name, restart=restart: pipeline.export(  # type: ignore[misc]

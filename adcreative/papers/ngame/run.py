@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adcreative.artifacts import check_replaceable
+from adcreative.catalog.tables import beside
 from adcreative.errors import ConfigError
 from adcreative.options import takes
 from adcreative.progress import Count, Progress, ShouldStop, count_stage, never, silent
@@ -60,7 +61,8 @@ def target(
     from adcreative.papers.ngame.index import KIND, index_files
 
     saved = index_files(Path(index))
-    check_outputs(saved, (ads, labels), restart=restart)
+    inputs = (ads, labels, Path(text_encoder) if text_encoder else None)
+    check_outputs((*saved, Path(out), beside(Path(out), ".json")), inputs, restart=restart)
     check_replaceable(Path(index), KIND)
     trained: list[_Encoder] = []
 
@@ -88,7 +90,7 @@ def target(
         return replace(
             summary, warnings=(*summary.warnings, "another method did best on creatives left out, so no index is saved.")
         )
-    with own_outputs(saved, (ads, labels), restart=restart):
+    with own_outputs(saved, inputs, restart=restart):
         used[0].save(Path(index))
     return summary
 

@@ -13,7 +13,7 @@ import numpy as np
 from adcreative.artifacts import dump_json, open_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.mapping import read_settings as read_table_settings
-from adcreative.catalog.tables import beside, write_rows
+from adcreative.catalog.tables import beside, failures_path, write_rows
 from adcreative.creative import Creative
 from adcreative.errors import ConfigError
 from adcreative.options import takes
@@ -186,11 +186,9 @@ def score(
         raise ConfigError("scores by persona need both: --persona personas.toml, and --audit, what audit-personas wrote")
     if personas is None or audit is None:
         return scoring.score(data, out, settings, batch=batch, progress=progress, should_stop=should_stop)
-    inputs, place = (
-        (data, settings.columns, settings.images, settings.model, personas, audit),
-        beside(Path(out), ".personas.csv"),
-    )
-    check_outputs((place,), inputs, restart=batch.restart)
+    out, place = Path(out), beside(Path(out), ".personas.csv")
+    inputs = (data, settings.columns, settings.images, settings.model, settings.words, personas, audit)
+    check_outputs((place, out, failures_path(out)), inputs, restart=batch.restart)
     fitted, known, profiles = read_audit(Path(audit), personas)
     summary = scoring.score(data, out, settings, batch=batch, progress=progress, should_stop=should_stop)
     if summary.stopped or summary.forecast is not None:

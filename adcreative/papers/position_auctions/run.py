@@ -70,7 +70,8 @@ def place(
     out = Path(out)
     sheet = beside(out, ".json")
     _check(settings)
-    check_outputs((out, sheet), (text, creatives, settings.past_bids), restart=restart)
+    inputs = (text, creatives, settings.past_bids, Path(settings.text_encoder) if settings.text_encoder else None)
+    check_outputs((out, sheet), inputs, restart=restart)
     from adcreative.papers.position_auctions.text import attractions, read_places
 
     places, market = read_places(_read_text(Path(text))), _read_market(Path(creatives))
@@ -83,7 +84,7 @@ def place(
     progress("placing", 1, 2)
     odds = attractions(market.ctr, fit, fit_weight=settings.fit_weight, min_fit=settings.min_fit)
     found = _allocate(market, odds, settings)
-    with own_outputs((out, sheet), (text, creatives, settings.past_bids), restart=restart):
+    with own_outputs((out, sheet), inputs, restart=restart):
         write_atomically(out, _render(places, market, found, settings.label).encode())
         write_atomically(sheet, dump_json(_as_dict(places, market, found, fit, settings), indent=1).encode())
     progress("placing", 2, 2)

@@ -63,7 +63,8 @@ def extend(
         raise ConfigError(f"num must be at least 1, got {num}")
     if not seeds and not title.strip():
         raise ConfigError("nothing to continue: give --seeds, a --title, or both")
-    check_outputs((out, sheet), (library, creatives), restart=restart)
+    inputs = (library, creatives, Path(text_encoder) if text_encoder else None)
+    check_outputs((out, sheet), inputs, restart=restart)
     progress("reading the library", 0, 1)
     items, sets, titles, members = _read_library(Path(library))
     unknown = [one for one in seeds if one not in items]
@@ -90,7 +91,7 @@ def extend(
     found = extender.extend(asked, read([title]), num)[0]
     names, popularity = list(items), extender.retriever.library.popularity
     rows = [{"rank": rank, "item": names[at], "popularity": int(popularity[at])} for rank, at in enumerate(found, 1)]
-    with own_outputs((out, sheet), (library, creatives), restart=restart):
+    with own_outputs((out, sheet), inputs, restart=restart):
         write_rows(out, rows, EXTEND_COLUMNS)
         with open_atomically(sheet, is_text=True) as file:
             file.write(
