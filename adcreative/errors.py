@@ -28,8 +28,8 @@ def hide_passwords(text: str) -> str:
 
 
 def is_address(name: str) -> bool:
-    """Return whether a model name is in fact an address, which may hold a password: "ftp://h", "user:pw@h"."""
-    return "://" in name or re.search(r":.*@", name) is not None
+    """Return whether a model name is in fact an address, which may hold a password: "ftp://h", "user:pw@h", "user%3Apw@h"."""
+    return "://" in name or re.search(r"(?::|%3a).*@", name, re.IGNORECASE) is not None
 
 
 class AdCreativeError(Exception):

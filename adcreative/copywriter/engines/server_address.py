@@ -1,7 +1,7 @@
 """Parse and validate a chat server's address and key before anything is sent, shown or written.
 
 An address is stored in results, reports and logs, so it must hold no secret: user:password@host and queries are refused, and no
-error message here repeats them. Knows no sockets.
+error message here repeats them. Opens no socket.
 
 Source: RFC 3986, 3.2.1 (user information in plain text is deprecated); RFC 9110, 5.5 (characters of a header's value).
 """
@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
+from socket import inet_aton
 from urllib.parse import SplitResult, urlsplit
 
 from adcreative.errors import ConfigError, hide_passwords
@@ -93,13 +94,20 @@ def clean_said(text: str, key: str = "", *, max_chars: int = MAX_SAID_CHARS) -> 
 
 
 def is_this_machine(host: str) -> bool:
-    """Return whether requests to `host` stay on this machine."""
-    if host == "localhost":
+    """Return whether requests to `host` stay on this machine: a loopback address in any notation that resolvers read
+    ("127.1", "0x7f000001", "::ffff:127.0.0.1"), the unspecified address, or "localhost"."""
+    if host.removesuffix(".") == "localhost":
         return True
     try:
-        return ip_address(host).is_loopback
+        found = ip_address(host)
     except ValueError:
-        return False
+        try:
+            found = ip_address(inet_aton(host))
+        except OSError:
+            return False
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return found.is_loopback or found.is_unspecified
 
 
 def _base_url(parts: SplitResult, port: int | None) -> str:

@@ -13,7 +13,7 @@ from adcreative.copywriter import Brief, build_copywriter
 from adcreative.copywriter.engines.chat import ChatClient, ChatConfig
 from adcreative.copywriter.engines.local_llm import LocalSource
 from adcreative.copywriter.engines.server import ServerSource
-from adcreative.copywriter.engines.server_address import ServerAddress, check_key, clean_said, read_address
+from adcreative.copywriter.engines.server_address import ServerAddress, check_key, clean_said, is_this_machine, read_address
 from adcreative.copywriter.products.build import build_source
 from adcreative.errors import ConfigError, CopywriterError
 
@@ -50,6 +50,7 @@ def test_the_space_around_a_key_is_no_part_of_it() -> None:
         (f"htps://ada:{SECRET}@host/v1#m", "begins with neither http:// nor https://"),
         (f"ftp://ada:{SECRET}@host/", "begins with neither http:// nor https://"),
         (f"ada:{SECRET}@host/v1", "begins with neither http:// nor https://"),
+        (f"ada%3A{SECRET}@host/v1", "begins with neither http:// nor https://"),
         (f"ada:a/{SECRET}@host/v1", "begins with neither http:// nor https://"),
         ("http://host/v1#\x1b[2Jm", "holds a space, line end or control character"),
         (f"http://[::1/{SECRET}", "has no valid host or port"),
@@ -106,6 +107,25 @@ def test_a_key_and_a_brief_for_this_machine_ask_no_proxy(chat_server, shoe_brief
         with pytest.raises(TimeoutError):
             proxy.accept()
     assert chat_server.headers[0]["Authorization"] == f"Bearer {SECRET}"
+
+
+def test_this_machine_is_known_by_all_its_addresses() -> None:
+    for host in (
+        "localhost",
+        "localhost.",
+        "127.0.0.1",
+        "127.1",
+        "127.8.9.10",
+        "0177.0.0.1",
+        "0x7f000001",
+        "2130706433",
+        "0.0.0.0",
+    ):
+        assert is_this_machine(host), host
+    for host in ("::1", "0:0:0:0:0:0:0:1", "::", "::ffff:127.0.0.1"):
+        assert is_this_machine(host), host
+    for host in ("localhost.example", "127.0.0.1.example", "128.1", "10.1", "::ffff:10.0.0.1", "fe80::1", "a.localhost", ""):
+        assert not is_this_machine(host), host
 
 
 def test_another_machine_is_asked_through_the_proxy_of_the_environment(chat_server, shoe_brief, monkeypatch) -> None:
