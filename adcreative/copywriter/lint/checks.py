@@ -28,6 +28,9 @@ from adcreative.problem import Problem
 
 KINDS = ("headline", "description")
 _MIN_WORDS = {"headline": 2, "description": 4}
+_JAPANESE = {"CJK", "HIRAGANA", "KATAKANA"}
+# first words of the names of letters in Unicode; Latin letters may stand in any ad
+_SCRIPTS = {"ARABIC", "BENGALI", "CYRILLIC", "DEVANAGARI", "GREEK", "HANGUL", "HEBREW", "THAI", *_JAPANESE}
 
 
 def check_copy(text: str, brief: Brief, kind: str, *, is_new: bool = True) -> tuple[Problem, ...]:
@@ -231,7 +234,7 @@ def _language_problems(text: str, facts: Facts) -> Iterable[Problem]:
     foreign = [word for word in WORD.findall(text) if word.casefold() not in told]
     if foreign and ("en" in (detect_language(text), detect_language(" ".join(foreign))) or _are_english(foreign)):
         yield Problem("english", word=foreign[0])
-    scripts = _scripts_of(told) | {"LATIN"}
+    scripts = _scripts_of(told)
     strange = [word for word in foreign if not _scripts_of(word) <= scripts]
     if strange:
         yield Problem("other_script", word=strange[0])
@@ -246,10 +249,9 @@ def _language_problems(text: str, facts: Facts) -> Iterable[Problem]:
 
 
 def _scripts_of(text: str) -> set[str]:
-    """Return the scripts of the letters, Japanese for each of its three; the first word of a letter's name in Unicode."""
-    found = {unicodedata.name(letter, "").split(" ")[0].split("-")[0] for letter in text if letter.isalpha()}
-    is_japanese = bool(found & {"HIRAGANA", "KATAKANA"})
-    return found | ({"CJK", "HIRAGANA", "KATAKANA"} if is_japanese else set())
+    """Return which of _SCRIPTS the letters of a text have, for Japanese all three of its own."""
+    found = {unicodedata.name(letter, "").split(" ")[0] for letter in text if letter.isalpha()} & _SCRIPTS
+    return found | (_JAPANESE if found & {"HIRAGANA", "KATAKANA"} else set())
 
 
 def _are_english(words: list[str]) -> bool:

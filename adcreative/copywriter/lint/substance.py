@@ -53,7 +53,7 @@ def offers_of(text: str) -> dict[str, str]:
     """Return the offers in a text (money, percentages, what is free) as {form for comparison: text as written}."""
     patterns = rule_pack("phrases")["offers"].values()
     found = (match.group(0) for pattern in patterns for match in compiled(pattern).finditer(text))
-    return {"".join(one.casefold().split()): one for one in found}
+    return {re.sub("^%(.+)", r"\1%", "".join(one.casefold().split())): one for one in found}  # Turkish writes %25
 
 
 def is_offer(text: str, is_english: bool = True) -> bool:

@@ -15,6 +15,7 @@ LOFT = Brief("Dwell & Loft", "home", "", "Last Chance: Save $80 on Bedding", "So
     ("text", "offers"),
     [
         ("Save $80 on bedding, or 25 % off", {"$80": "$80", "25%": "25 %"}),
+        ("%25 indirim", {"25%": "%25"}),
         ("Two shirts for 70 €", {"70€": "70 €"}),
         ("First month free. Grain-free food, free-range eggs", {"free": "free"}),
         ("2 for 1 on Mondays", {"2for1": "2 for 1"}),
@@ -117,6 +118,8 @@ def test_a_line_is_in_the_language_of_the_ad(line: str, is_refused: bool) -> Non
         (Brief("", "音楽教室", "", "あの頃の歌が楽しい", "教室で歌って踊れる。"), "ヤマハの音楽教室で歌が楽しい", []),
         (Brief("", "音楽教室", "", "あの頃の歌が楽しい", "教室で歌って踊れる。"), "教室で最高の歌が楽しい", ["claim"]),
         (Brief("", "seguidores", "", "Impulsiona seguidores", ""), "Seguidores incríveis para você", ["claim"]),
+        (Brief("", "音楽教室", "", "あの頃の歌が楽しい", "教室で歌う。"), "教室で歌は年々楽しい", []),
+        (Brief("", "beyaz eşya", "", "Beyaz eşyada %25 indirim", ""), "25% indirim: tüm beyaz eşya", []),
         (Brief("", "меблі", "", "5% знижки на меблі", "Кухні."), "Меблі безкоштовно і 5% знижки", ["claim"]),
         (Brief("", "меблі", "", "Меблі", "Доставка безкоштовна."), "Меблі, доставка безкоштовна", []),
         (Brief("", "服务器托管", "", "服务器托管8800元", "首月免费。"), "首月免费的服务器托管8800元", []),
