@@ -15,7 +15,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from adcreative.artifacts import hash_file
-from adcreative.catalog.boundary import typed
+from adcreative.catalog.sources import open_source
 from adcreative.catalog.zips import Allowance, PackedError, ZipReader
 from adcreative.creative import Creative, split_consent_ids
 from adcreative.delivery.experiment.variants import CONTROL, EDITED, build_name, find_variant_id
@@ -166,12 +166,9 @@ class Person:
 
     def _is_in_rows(self, path: Path) -> bool | None:
         """Return whether a cell of a parquet table contains a name; None if the table cannot be read."""
-        from adcreative.catalog.formats.parquet import ParquetSource  # imports pyarrow, so only on demand
-
         try:
-            with typed(path.name):
-                rows = ParquetSource(path).read_rows()
-                return any(self._is_content("\n".join(map(str, row.cells)).encode("utf-8", "replace"), "") for row in rows)
+            rows = open_source(path).read_rows()
+            return any(self._is_content("\n".join(map(str, row.cells)).encode("utf-8", "replace"), "") for row in rows)
         except AdCreativeError:
             return None
 

@@ -63,6 +63,8 @@ def open_store(path: Path) -> Iterator[Any]:
         raise ConfigError("the closed loop needs DuckDB; run pip install 'adcreative[loop]'") from error
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_file() and not _is_store(path):  # DuckDB opens tables too, and keeps nothing of what is written then
+        raise CatalogError(f"{path} is not a DuckDB file, so it cannot keep results. Choose another --db.")
     try:
         connection = duckdb.connect(str(path))
     except duckdb.Error as error:
@@ -73,11 +75,22 @@ def open_store(path: Path) -> Iterator[Any]:
         connection.execute(_TABLES)
         yield connection
         connection.execute("COMMIT")
+    except duckdb.Error as error:
+        connection.execute("ROLLBACK")
+        reason = str(error).splitlines()[0]
+        raise CatalogError(f"{path} is of another program, or damaged ({reason}). Choose another --db.") from error
     except BaseException:
         connection.execute("ROLLBACK")
         raise
     finally:
         connection.close()
+
+
+def _is_store(path: Path) -> bool:
+    """Return whether a file is empty or has the mark of a DuckDB file behind its checksum."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return not head or head[8:] == b"DUCK"
 
 
 def import_results(

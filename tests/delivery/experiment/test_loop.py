@@ -18,7 +18,7 @@ from adcreative.errors import CatalogError
 from tests.catalog.conftest import write_csv
 from tests.delivery.conftest import HOSTILE, result_row
 
-pytest.importorskip("duckdb")
+duckdb = pytest.importorskip("duckdb")
 
 
 @pytest.fixture
@@ -94,8 +94,19 @@ def test_a_failed_import_leaves_the_store_as_it_was(variants: tuple[Variant, ...
     with pytest.raises(CatalogError, match="belongs to a known variant"):  # the variants were not remembered either
         import_results(store, export(tmp_path / "2.csv", [(variants[0].name, 10, 1)]))
     (tmp_path / "b.duckdb").write_text("no database" * 1000)
-    with pytest.raises(CatalogError, match="cannot be opened"):
+    with pytest.raises(CatalogError, match="is not a DuckDB file"):
         read_outcomes(tmp_path / "b.duckdb")
+
+
+def test_files_that_duckdb_opens_but_cannot_keep_results_in_are_refused(variants: tuple[Variant, ...], tmp_path: Path) -> None:
+    table = export(tmp_path / "1.csv", [(variants[0].name, 10, 1)])
+    duckdb.sql("SELECT 1 AS a").write_parquet(str(tmp_path / "ledger.parquet"))
+    with duckdb.connect(tmp_path / "other.duckdb") as other:
+        other.execute("CREATE TABLE results (a INTEGER)")
+    for name, said in (("ledger.parquet", "is not a DuckDB file"), ("other.duckdb", "is of another program, or damaged")):
+        with pytest.raises(CatalogError, match=said):
+            import_results(tmp_path / name, table, variants)
+    assert duckdb.connect(tmp_path / "other.duckdb").sql("SHOW TABLES").fetchall() == [("results",)]
 
 
 def test_the_next_training_reads_what_was_learnt(variants: tuple[Variant, ...], tmp_path: Path) -> None:
