@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from adcreative.catalog import read_catalog
 from adcreative.catalog.results import read_results
@@ -124,3 +125,18 @@ def test_ads_of_one_text_are_told_apart_by_the_id_of_a_library(tmp_path: Path) -
         ("1", "Run far", None),
         ("2", "Run far", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [("Headline (ad settings)", "headline"), ("Text", "primary_text"), ("Image, video and slideshow", "file_name")],
+)
+def test_a_part_of_a_dynamic_ad_is_an_ad_of_its_own(tmp_path: Path, column: str, field: str) -> None:
+    for name in ("bed.jpg", "room.jpg"):
+        Image.new("RGB", (64, 64)).save(tmp_path / name)
+    path = tmp_path / "dynamic.csv"
+    rows = (("Dynamic 1", "bed.jpg", 20, 2), ("Dynamic 1", "room.jpg", 30, ""), ("Dynamic 2", "bed.jpg", 40, ""))
+    lines = [f'"Ad name","{column}","Impressions","Link clicks","Purchases"', *(f"{a},{b},1000,{c},{d}" for a, b, c, d in rows)]
+    path.write_text("\n".join([*lines, ""]))
+    parts = [(one.ad_name, getattr(one, field), one.clicks, one.conversions) for one in read_catalog(path).creatives]
+    assert parts == [(a, b, c, float(d or 0)) for a, b, c, d in rows]
