@@ -68,11 +68,12 @@ class Creative:
     """One ad: a picture, words, or both, with its context and, if known, its results.
 
     file_name is relative to the catalogue; image_path is the path of the picture (None: words only). image_u8 [H, W, 3] is a
-    picture that is not on disk, such as an edited one, and takes precedence over image_path. Counts are None if unknown. row is
-    the 1-based data row of the creative, for messages. context: further categorical columns of its table, name -> value, such
-    as {"age": "25-34", "device": "mobile"}; ";" or "|" separates several values of one column. read_fields: fields that were
-    empty and filled with words read from the picture. words: entry of a words file for the picture (`features.known_words`);
-    "": the picture is read. read_note: words that could not be read, or not reliably, and the remedy.
+    picture that is not on disk, such as an edited one, and takes precedence over image_path. Counts are None if unknown, as
+    conversions and revenue (in `currency`) are outside platforms' exports. row is the 1-based data row of the creative, for
+    messages. context: further categorical columns of its table, name -> value, such as {"age": "25-34", "device": "mobile"};
+    ";" or "|" separates several values of one column. read_fields: fields that were empty and filled with words read from the
+    picture. words: entry of a words file for the picture (`features.known_words`); "": the picture is read. read_note: words
+    that could not be read, or not reliably, and the remedy.
     """
 
     file_name: str = ""
@@ -96,6 +97,8 @@ class Creative:
     impressions: int | None = None
     clicks: int | None = None
     spend: float | None = None
+    conversions: float | None = None
+    revenue: float | None = None
     row: int = 0
     context: Mapping[str, str] = field(default_factory=dict, hash=False)
     read_fields: tuple[str, ...] = ()

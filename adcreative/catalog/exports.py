@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from adcreative.catalog.formats.raw_rows import RawRow
@@ -36,7 +37,7 @@ _KEY_FIELDS = (
     "test_id",
     "currency",
 )
-_SUMMED = ("impressions", "clicks", "spend")
+_SUMMED = ("impressions", "clicks", "spend", "conversions", "revenue")
 
 
 class ExportRows:
@@ -96,9 +97,15 @@ class ExportRows:
             values["ad_name"] = values["ad_name"] or values["ad_id"]
             if not values["file_name"] and not any(values.get(name) for name in TEXT_FIELDS):
                 by_name.add(values["ad_name"])
-            yield build_creative(values, row, label, self._folder, name_is_enough=True, numbers=self._layout.numbers)
+            one = build_creative(values, row, label, self._folder, name_is_enough=True, numbers=self._layout.numbers)
+            yield one if isinstance(one, FailedCreative) else replace(one, **self._outcomes(values))
         yield from self._faults
         self._note(join, len(by_name))
+
+    def _outcomes(self, values: Mapping[str, Any]) -> dict[str, float | None]:
+        """Return the conversions and revenue of an ad, an empty cell being none; "results" of different kinds are left out."""
+        columns = {"conversions": self._layout.conversions_field, "revenue": self._layout.revenue_field}
+        return {name: float(values[name] or 0) if of not in ("", "results") else None for name, of in columns.items()}
 
     def _parse_names(self) -> None:
         """Add the parts of names that follow a convention to the context; parts that identify single ads are left out."""

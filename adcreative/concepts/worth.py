@@ -4,12 +4,16 @@ Concepts are compared with each other, with an ad and its near-duplicates as one
 without them, with the concepts as a random effect, so that an attribute does not get the credit of its concept. An effect is
 reliable if it is at least LEAST in its direction, is among the most certain effects that keep the expected share of false ones
 at FALSE_SHARE (Storey 2003, "The positive false discovery rate: a Bayesian interpretation"), and has a 90 % interval without 0.
+
+Clicks are one of MEASURES. The model takes the others as counts of trials too: conversions of impressions; value of impressions
+as conversions of the mean value, the fewer the more the values differ; cost as conversions (clicks where none are told) of the
+money spent, in units of which a hundredth converts, with the sign turned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +27,8 @@ LEAST, FALSE_SHARE = 0.01, 0.05  # log-odds: a change of the click rate by 1 %, 
 MAX_CONCEPTS = 80  # number of compared concepts, those with the most clicks
 TWINS, CONCEPTS = "twins", "concepts"
 MAX_ROWS = 1_000  # rows of the mixed model, those with the most informative counts: 2,000 ads take a minute of one core
+MEASURES = ("clicks", "conversions", "value", "cost")
+MIN_HITS, MIN_TOLD, RARE = 30, 4, 0.01  # conversions or clicks, and ads with them, below which a measure is not told
 WANTED = float(np.log(1.1))  # log-odds that a test should detect: a tenth of the clicks
 Z = 1.645
 
@@ -38,24 +44,85 @@ class Told:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """N rows of an account: an ad, or an ad in a segment. concept, twin: [N] group numbers from `grouping`."""
+    """N rows of an account: an ad, or an ad in a segment. concept, twin: [N] group numbers from `grouping`.
+
+    hits, trials: [N] counts of another measure than clicks of impressions. is_cost: fewer hits of the trials are more of it.
+    """
 
     creatives: Sequence[Creative]
     concept: np.ndarray
     twin: np.ndarray
+    hits: np.ndarray | None = None
+    trials: np.ndarray | None = None
+    is_cost: bool = False
+
+    def read(self, field: str) -> np.ndarray:
+        """Return [N] a number of each row, NaN where it is unknown."""
+        return np.array([np.nan if (value := getattr(one, field)) is None else float(value) for one in self.creatives])
+
+    def counts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return hits [N] and trials [N]."""
+        if self.hits is not None and self.trials is not None:
+            return self.hits, self.trials
+        return np.nan_to_num(self.read("clicks")), np.nan_to_num(self.read("impressions"))
 
     def table(self) -> AccountTable:
         """Return the rows as the input of the mixed model."""
         num = len(self.creatives)
+        hits, trials = self.counts()
         return AccountTable(
             texts=[""] * num,
             columns=read_columns(self.creatives),
             dense={},
             group=np.arange(num),
             ads=Ads(self.creatives, ()),
-            clicks=np.array([float(one.clicks or 0) for one in self.creatives]),
-            impressions=np.array([float(one.impressions or 0) for one in self.creatives]),
+            clicks=hits,
+            impressions=trials,
         )
+
+
+def measure(results: Results, name: str) -> tuple[Results, np.ndarray] | None:
+    """Return the results as one of MEASURES, and the rows [M] that have it; None where too little is told of it."""
+    shown, clicks, spend, won, worth = (
+        results.read(field) for field in ("impressions", "clicks", "spend", "conversions", "revenue")
+    )
+    if name == "clicks":
+        hits, trials = clicks, shown
+    elif name == "conversions":
+        hits, trials = won, shown
+    elif name == "value":
+        mean, share = _typical_value(won, worth)
+        hits, trials = worth / mean * share, shown * share
+    else:
+        hits = clicks if np.isnan(won).all() else won
+        total = np.nansum(spend)
+        trials = spend * np.nansum(hits) / (RARE * total) if total > 0 else np.full(len(spend), np.nan)
+    rows = np.flatnonzero(np.isfinite(hits) & (trials > 0) & (hits >= 0))
+    if hits[rows].sum() < MIN_HITS or len(set(results.twin[rows].tolist())) < MIN_TOLD:
+        return None
+    told = replace(
+        results,
+        creatives=[results.creatives[row] for row in rows.tolist()],
+        concept=results.concept[rows],
+        twin=results.twin[rows],
+        hits=np.minimum(hits[rows], trials[rows]),
+        trials=trials[rows],
+        is_cost=name == "cost",
+    )
+    return told, rows
+
+
+def _typical_value(won: np.ndarray, worth: np.ndarray) -> tuple[float, float]:
+    """Return the mean value of a conversion (NaN without any), and as how many conversions of that value one counts, 0..1.
+
+    The latter is 1 / (1 + squared coefficient of variation): the variance of a sum of n values is n mean^2 (1 + cv^2).
+    """
+    has = (won > 0) & np.isfinite(worth)
+    if not has.any() or not worth[has].sum() > 0:
+        return np.nan, 1.0
+    mean = float(worth[has].sum() / won[has].sum())
+    apart = won[has] * np.square(worth[has] / won[has] / mean - 1)
+    return mean, float(1 / (1 + apart.sum() / max(has.sum() - 1, 1)))
 
 
 def weigh_concepts(results: Results, labels: Sequence[str], *, seed: int) -> Told:
@@ -89,13 +156,13 @@ def weigh_attributes(results: Results, features: Sequence[SeenFeature], *, seed:
 
 
 def _tell(names: Sequence[tuple[str, str]], seen: np.ndarray, draws: np.ndarray, spread: float, results: Results) -> Told:
-    shown = np.array([float(one.impressions or 0) for one in results.creatives])
-    clicked = np.array([float(one.clicks or 0) for one in results.creatives])
+    shown, clicked = np.nan_to_num(results.read("impressions")), np.nan_to_num(results.read("clicks"))
+    draws = -draws if results.is_cost else draws
     lows, highs = np.quantile(draws, TAILS, axis=0)
     means, sure = draws.mean(axis=0), find_sure(draws)
     by_twin = np.bincount(results.twin, shown)
     typical = float(np.median(by_twin[by_twin > 0])) if (by_twin > 0).any() else 1.0
-    rate = max(float(clicked.sum()) / max(float(shown.sum()), 1.0), 1e-6)
+    rate = max(float(results.counts()[0].sum()) / max(float(shown.sum()), 1.0), 1e-6)
     worths = []
     for place, (kind, label) in enumerate(names):
         own = seen[:, place] == 1

@@ -20,8 +20,23 @@ def render_concepts(told: Mapping[str, Any], pictures: Sequence[str]) -> str:
         found = (preview(read_picture(Path(pictures[place])), PICTURE_PX) for place in one["places"] if pictures[place])
         return [picture for picture, _ in zip(filter(None, found), range(NUM_PICTURES), strict=False)]
 
-    concepts = [{**one, "pictures": shown(one)} for one in told["concepts"][:MAX_CONCEPTS]]
-    named = [*told["attributes"], *(one for one in told["segments"] if one["is_sure"])]
+    further = told["further"]
+
+    def beside(one: Mapping[str, Any], kind: str) -> list[Any]:
+        """Return what an attribute or a segment is worth by the other measures, by its label."""
+        return [(name, other) for name, of in further.items() for other in of[kind] if other["label"] == one["label"]]
+
+    concepts = [
+        {
+            **one,
+            "pictures": shown(one),
+            "beside": [(name, of["concepts"][at]) for name, of in further.items() if of["concepts"][at:]],
+        }
+        for at, one in enumerate(told["concepts"][:MAX_CONCEPTS])
+    ]
+    sure = {one["label"] for of in (told, *further.values()) for one in of["segments"] if one["is_sure"]}
+    named = [{**one, "beside": beside(one, "attributes")} for one in told["attributes"]]
+    named += [{**one, "beside": beside(one, "segments")} for one in told["segments"] if one["label"] in sure]
     weighed = [one for one in (*concepts, *named) if "effect" in one]
     reach = max([LEAST_REACH, *(abs(one[end]) for one in weighed for end in ("change_low", "change_high"))])
     reach = min(reach, 1.0)

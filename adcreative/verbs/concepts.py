@@ -21,9 +21,10 @@ from adcreative.catalog.tables import failures_path, write_failures, write_rows
 from adcreative.concepts.attributes import find_attributes, find_name_pattern, see_segments
 from adcreative.concepts.briefs import Budget, NextBrief, rank_briefs, write_brief
 from adcreative.concepts.grouping import Grouping, Seen, group, see
-from adcreative.concepts.worth import Results, weigh_attributes, weigh_concepts
+from adcreative.concepts.worth import MEASURES, Results, Told, measure, weigh_attributes, weigh_concepts
 from adcreative.creative import Creative, FailedCreative
 from adcreative.ctr.account.effects import Worth
+from adcreative.ctr.account.seen_effects import SeenFeature
 from adcreative.delivery.forecast.trend import Fatigue, measure_fatigue
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.features.batch import CreativeFeatures
@@ -43,6 +44,8 @@ REPORT, TABLE, SHEET, NEXT = "report.html", "concepts.csv", "concepts.json", "ne
 COLUMNS = ("ad_name", "file_name", "concept", "label", "sureness", "twins", "impressions", "clicks")
 MIN_ADS = 2
 RUNNING_DAYS = 28  # before the export's last day, within which a concept that is called tired was shown
+KINDS = ("concepts", "attributes", "segments")
+MAX_SURE = 6  # lines of the summary
 MAX_TIRED = 3  # concepts in the summary; the table of the report marks all
 MIN_RESULTS = 4  # different ads with impressions and clicks, below which no values are reported
 SHARE = LETTERING_STATS.index("share")
@@ -193,14 +196,15 @@ def _tell(
         "concepts": (),
         "attributes": (),
         "segments": (),
+        "further": {},
     }
     falling = _falling(account, grouping, days, labels)
     if len(set(results.twin.tolist())) >= MIN_RESULTS:
-        weighed = weigh_concepts(results, labels, seed=settings.seed)
         seen = find_attributes([account.ads[at] for at in ad_of], [account.features[at] for at in ad_of], pattern)
-        kept, attributes = weigh_attributes(results, seen, seed=settings.seed)
-        _, segments = weigh_attributes(results, see_segments(rows, results.concept, labels), seed=settings.seed)
+        split = see_segments(rows, results.concept, labels)
+        weighed, (kept, attributes), segments = _weigh(results, labels, seen, split, settings.seed)
         told["segments"] = segments.worths
+        told["further"] = _weigh_further(results, labels, seen, split, settings.seed)
         by_twin = np.bincount(results.twin, [float(one.impressions or 0) for one in rows])
         usual = int(np.median(by_twin[by_twin > 0]))
         clicks, shown = (sum(getattr(one, name) or 0 for one in rows) for name in ("clicks", "impressions"))
@@ -219,6 +223,36 @@ def _tell(
     told["twins"] = _twins(account, grouping)
     told["lines"] = _lines(account, grouping, told)
     return told
+
+
+_Weighed = tuple[Told, tuple[list[SeenFeature], Told], Told]
+
+
+def _weigh(
+    results: Results, labels: Sequence[str], seen: Sequence[SeenFeature], split: Sequence[SeenFeature], seed: int
+) -> _Weighed:
+    """Return what concepts, attributes (with those that could be weighed) and concepts in segments are worth."""
+    return (
+        weigh_concepts(results, labels, seed=seed),
+        weigh_attributes(results, seen, seed=seed),
+        weigh_attributes(results, split, seed=seed)[1],
+    )
+
+
+def _weigh_further(
+    results: Results, labels: Sequence[str], seen: Sequence[SeenFeature], split: Sequence[SeenFeature], seed: int
+) -> dict[str, dict[str, Sequence[Worth]]]:
+    """Return for each measure beside clicks of which enough is told: concepts, attributes and segments."""
+    found: dict[str, dict[str, Sequence[Worth]]] = {}
+    for name in MEASURES[1:]:
+        measured = measure(results, name)
+        if measured is None:
+            continue
+        of, idx = measured
+        some, parts = ([replace(one, seen=one.seen[idx]) for one in features] for features in (seen, split))
+        concepts, (_, attributes), segments = _weigh(of, labels, some, parts, seed)
+        found[name] = {"concepts": concepts.worths, "attributes": attributes.worths, "segments": segments.worths}
+    return found
 
 
 def _label(account: _Account, ads: np.ndarray) -> str:
@@ -273,11 +307,12 @@ def _lines(account: _Account, grouping: Grouping, told: Mapping[str, Any]) -> li
         f"of ten ads eight at a time, the grouping is much the same: adjusted Rand index {grouping.stability:.2f}"
         f"{'' if grouping.stability >= STABLE else '; take the concepts as a proposal'}"
     )
-    worths: Sequence[Worth] = (*told["concepts"], *told["attributes"], *told["segments"])
-    for one in [one for one in worths if one.is_sure][:6]:
+    worths: list[tuple[str, Worth]] = [("clicks", one) for name in KINDS for one in told[name]]
+    worths += [(name, one) for name, of in told["further"].items() for kind in KINDS for one in of[kind]]
+    for name, one in [(name, one) for name, one in worths if one.is_sure][:MAX_SURE]:
         change, low, high = (100 * value for value in one.change)
-        lines.append(f"{one.label}: {change:+.0f} % clicks ({low:+.0f} to {high:+.0f}) in {one.ads} ads")
-    if told["concepts"] and not any(one.is_sure for one in worths):
+        lines.append(f"{one.label}: {change:+.0f} % {name} ({low:+.0f} to {high:+.0f}) in {one.ads} ads")
+    if told["concepts"] and not any(one.is_sure for _, one in worths):
         lines.append("no concept and no attribute is surely better or worse than the others yet")
     if not told["concepts"]:
         lines.append("nothing is said of what was worth what: too few different ads have impressions and clicks")
@@ -360,6 +395,9 @@ def _write(out: Path, account: _Account, grouping: Grouping, told: Mapping[str, 
         "concepts": _plain_concepts(account, grouping, told),
         "attributes": [one.as_dict() for one in told["attributes"]],
         "segments": [one.as_dict() for one in told["segments"]],
+        "further": {
+            name: {kind: [one.as_dict() for one in of[kind]] for kind in KINDS} for name, of in told["further"].items()
+        },
         "briefs": [one.as_dict() for one in briefs],
     }
     write_atomically(out / SHEET, dump_json(plain, indent=1).encode())

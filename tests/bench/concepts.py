@@ -32,7 +32,7 @@ from adcreative.compose.shapes import SHAPES
 from adcreative.concepts.attributes import find_attributes
 from adcreative.concepts.briefs import Budget, NextBrief, candidates, rank_briefs
 from adcreative.concepts.grouping import group, see
-from adcreative.concepts.worth import LEAST, Results, Told, weigh_attributes, weigh_concepts
+from adcreative.concepts.worth import LEAST, Results, Told, measure, weigh_attributes, weigh_concepts
 from adcreative.creative import Creative
 from adcreative.ctr.account.effects import weigh_features
 from adcreative.ctr.account.seen_effects import SeenFeature
@@ -283,6 +283,61 @@ def draw_results(seed: int, smallest: int, largest: int) -> Planted:
     return Planted(Results(ads, order[found], np.arange(num)), of_concept[concept], has, worth)
 
 
+def draw_outcomes(planted: Planted, seed: int) -> tuple[Results, dict[str, np.ndarray]]:
+    """Return the account with conversions, orders of differing value and money spent, and measure -> true log effects [N]."""
+    rng = np.random.default_rng([seed, 3])
+    concept = planted.results.concept
+    won, cost, value = (
+        np.where(rng.random(concept.max() + 1) < 0.4, rng.normal(0, 0.25, concept.max() + 1), 0.0)[concept] for _ in range(3)
+    )
+    rate, price, order = rng.uniform(0.02, 0.1), rng.uniform(0.2, 2), rng.uniform(20, 80)
+    rows = []
+    for row, one in enumerate(planted.results.creatives):
+        clicks = one.clicks or 0
+        orders = int(rng.binomial(clicks, min(rate * np.exp(won[row] + rng.normal(0, 0.15)), 1.0)))
+        each = order * np.exp(value[row] + rng.normal(-0.32, 0.8, orders))  # a mean of `order`
+        spent = clicks * price * float(np.exp(cost[row] + rng.normal(0, 0.15)))
+        rows.append(replace(one, conversions=float(orders), revenue=float(each.sum()), spend=spent))
+    clicked = planted.effect + planted.has @ planted.worth
+    truths = {"conversions": clicked + won, "value": clicked + won + value, "cost": cost - won}
+    return replace(planted.results, creatives=rows), truths
+
+
+def outcome_figures(seeds: Sequence[int], smallest: int = 200, largest: int = 400) -> dict[str, Any]:
+    """Return by measure how often the interval holds a concept's planted worth, and what is sure and worth nothing."""
+    parts: dict[str, list[np.ndarray]] = {}
+    for seed in seeds:
+        results, truths = draw_outcomes(draw_results(seed, smallest, largest), seed)
+        num = int(results.concept.max()) + 1
+        for name, whole in truths.items():
+            measured = measure(results, name)
+            if measured is None:
+                continue
+            of, idx = measured
+            marks = of.concept[:, None] == np.arange(num)
+            shares = marks.mean(axis=0)
+            has = shares > 0
+            means = np.array([whole[idx][own].mean() if own.any() else 0.0 for own in marks.T])
+            truth = means - (shares @ means - shares * means) / (1 - shares)
+            told = weigh_concepts(of, [str(k) for k in range(num)], seed=seed)
+            parts.setdefault(name, []).append(_rows(told, truth)[:, has])
+    return {key: value for name, rows in parts.items() for key, value in _judge(name, np.concatenate(rows, axis=1)).items()}
+
+
+def _judge(name: str, rows: np.ndarray) -> dict[str, float]:
+    effect, low, high, truth, *sure = rows
+    is_sure = sure[0] == 1 if sure else (low > 0) | (high < 0)
+    nothing = (np.abs(truth) < LEAST) | (truth * effect < 0)
+    return {
+        f"{name}: coverage": round(float(((low <= truth) & (truth <= high)).mean()), 3),
+        f"{name}: error": round(float(np.sqrt(np.square(effect - truth).mean())), 3),
+        f"{name}: sure": round(float(is_sure.mean()), 3),
+        f"{name}: sure and worth nothing, or of the other sign": round(float(nothing[is_sure].mean()), 3)
+        if is_sure.any()
+        else 0.0,
+    }
+
+
 def weigh(planted: Planted, seed: int) -> dict[str, np.ndarray]:
     """Return rows [4, F] (effect, low, high, truth) of concepts and attributes, by the account's model and by raw means, which
     of them are called sure, and whether the first brief is among the true best three, by both."""
@@ -350,16 +405,7 @@ def worth_figures(seeds: Sequence[int], smallest: int = 200, largest: int = 2000
     whole = {name: np.concatenate(rows, axis=1) for name, rows in parts.items()}
     figures: dict[str, Any] = {}
     for name in ("concepts", "raw concepts", "attributes", "raw attributes"):
-        effect, low, high, truth, *sure = whole[name]
-        is_sure = sure[0] == 1 if sure else (low > 0) | (high < 0)
-        nothing = (np.abs(truth) < LEAST) | (truth * effect < 0)
-        wrong = round(float(nothing[is_sure].mean()), 3) if is_sure.any() else 0.0
-        figures |= {
-            f"{name}: coverage": round(float(((low <= truth) & (truth <= high)).mean()), 3),
-            f"{name}: error": round(float(np.sqrt(np.square(effect - truth).mean())), 3),
-            f"{name}: sure": round(float(is_sure.mean()), 3),
-            f"{name}: sure and worth nothing, or of the other sign": wrong,
-        }
+        figures |= _judge(name, whole[name])
     briefs = whole["briefs"].mean(axis=1)
     return figures | {"first brief in best three": round(float(briefs[0]), 2), "by raw means": round(float(briefs[1]), 2)}
 
@@ -446,7 +492,12 @@ def main() -> None:
     parser.add_argument("--groupings", type=int, default=12)
     parser.add_argument("--accounts", type=int, default=40)
     parser.add_argument("--largest", type=int, default=600, help="ads of an account")
+    parser.add_argument("--outcomes", action="store_true", help="conversions, value and cost of the accounts alone")
     arguments = parser.parse_args()
+    if arguments.outcomes:
+        accounts = range(900, 900 + arguments.accounts)
+        print(json.dumps(outcome_figures(accounts, min(200, arguments.largest // 2), arguments.largest), indent=1))
+        return
     if arguments.export:
         creatives = list(keep_with_results(read_usable(arguments.export, None), arguments.export))
         print(json.dumps(halves_figures(creatives), indent=1))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from adcreative.concepts.attributes import find_attributes, find_name_pattern, says, see_segments
 from adcreative.concepts.briefs import Budget, NextBrief, rank_briefs, write_brief
-from adcreative.concepts.worth import Results, find_sure, weigh_attributes, weigh_concepts
+from adcreative.concepts.worth import Results, find_sure, measure, weigh_attributes, weigh_concepts
 from adcreative.creative import Creative
 from adcreative.features.batch import CreativeFeatures
 
@@ -148,3 +149,34 @@ def test_a_concept_s_worth_in_a_segment_is_told_beside_both(change: float) -> No
     sure = {one.label: one.effect for one in told.worths if one.is_sure}
     assert set(sure) == ({"run, age 35-44"} if change > 1 else set())
     assert all(0.15 < effect < np.log(change) + 0.1 for effect in sure.values())
+
+
+def test_conversions_value_and_cost_are_weighed_as_clicks_are(results: Results) -> None:
+    rng, rows = np.random.default_rng(5), []
+    for one, concept in zip(results.creatives, results.concept, strict=True):
+        won = int(rng.binomial(one.clicks or 0, 0.1 * (2.0, 1.0, 1.0)[concept]))
+        worth = float(rng.exponential(30 * (1.0, 1.0, 3.0)[concept], won).sum())
+        rows.append(replace(one, conversions=float(won), revenue=worth, spend=(one.clicks or 0) * (0.5, 0.5, 1.5)[concept]))
+    told = {}
+    for name in ("conversions", "value", "cost"):
+        measured = measure(replace(results, creatives=rows), name)
+        assert measured is not None
+        told[name] = weigh_concepts(measured[0], ["a", "b", "c"], seed=0).worths
+    means = np.array([0.5 + np.log(2), 0.0, -0.5])
+    truth = means - (means.sum() - means) / 2
+    assert [one.low <= true <= one.high for one, true in zip(told["conversions"], truth, strict=True)] == [True] * 3
+    assert [one.is_sure for one in told["conversions"]] == [True, True, True]
+    assert told["value"][2].effect > told["conversions"][2].effect + 0.7
+    assert told["cost"][0].change[0] < -0.4 < 0.5 < told["cost"][2].change[0]
+    dear = told["value"][0].high - told["value"][0].low
+    assert dear > 1.1 * (told["conversions"][0].high - told["conversions"][0].low)  # values of conversions differ too
+
+
+def test_a_measure_that_is_not_told_is_left_out(results: Results) -> None:
+    assert [measure(results, name) is None for name in ("clicks", "conversions", "value", "cost")] == [False, True, True, True]
+    rows = [replace(one, conversions=0.0, spend=1.0) for one in results.creatives[:-1]] + [results.creatives[-1]]
+    told = replace(results, creatives=[replace(rows[0], conversions=40.0), *rows[1:]])
+    measured = measure(told, "conversions")
+    assert measured is not None
+    assert measured[1].tolist() == list(range(len(rows) - 1))
+    assert measure(replace(told, creatives=rows), "conversions") is None

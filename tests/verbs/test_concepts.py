@@ -115,3 +115,27 @@ def test_names_alone_become_no_words_of_new_ads(tmp_path: Path) -> None:
     assert not [one for one in told["attributes"] if one["kind"] == "words"]
     assert "write its words into next.toml" in summary.lines[-1]
     assert not tomllib.loads((tmp_path / "out" / "next.toml").read_text())["messages"]
+
+
+def test_an_export_with_orders_tells_what_they_are_worth(tmp_path: Path) -> None:
+    export = write_account(tmp_path / "export.csv")
+    rows = list(csv.DictReader(export.open(encoding="utf-8")))
+    rng = np.random.default_rng(1)
+    for row in rows:
+        won = int(rng.binomial(int(row["clicks"]), 0.4 if row["ad_name"].startswith("idea1") else 0.1))
+        row["Ad name"], row["Day"], row["Title"] = row.pop("ad_name"), row.pop("day"), row.pop("headline")
+        row["Impressions"], row["Link clicks"] = row.pop("impressions"), row.pop("clicks")
+        row["Amount spent (USD)"] = f"{0.5 * int(row['Link clicks']):.2f}"
+        row["Purchases"], row["Purchases conversion value"] = (str(won), f"{40 * won:.2f}") if won else ("", "")
+    with export.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    summary = concepts(export, tmp_path / "out", impressions=20_000)
+    told = json.loads((tmp_path / "out" / "concepts.json").read_text())
+    assert set(told["further"]) == {"conversions", "value", "cost"}
+    runners = next(at for at, one in enumerate(told["concepts"]) if "unners" in one["label"])
+    assert told["further"]["conversions"]["concepts"][runners]["change_low"] > 0.3
+    assert told["further"]["cost"]["concepts"][runners]["change_high"] < -0.3
+    assert any("% conversions" in line for line in summary.lines)
+    assert "cost " in (tmp_path / "out" / "report.html").read_text()
