@@ -73,7 +73,8 @@ class Creative:
     messages. context: further categorical columns of its table, name -> value, such as {"age": "25-34", "device": "mobile"};
     ";" or "|" separates several values of one column. read_fields: fields that were empty and filled with words read from the
     picture. words: entry of a words file for the picture (`features.known_words`); "": the picture is read. read_note: words
-    that could not be read, or not reliably, and the remedy.
+    that could not be read, or not reliably, and the remedy. by_day: of an export that lists an ad by day (or week): first day,
+    last day, impressions and clicks of each.
     """
 
     file_name: str = ""
@@ -99,6 +100,7 @@ class Creative:
     spend: float | None = None
     conversions: float | None = None
     revenue: float | None = None
+    by_day: tuple[tuple[str, str, int, int], ...] = field(default=(), repr=False, compare=False)
     row: int = 0
     context: Mapping[str, str] = field(default_factory=dict, hash=False)
     read_fields: tuple[str, ...] = ()

@@ -6,7 +6,8 @@ impressions, clicks and spend are summed, and the dates span all rows. The whole
 
 from __future__ import annotations
 
-from collections import Counter
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -51,6 +52,7 @@ class ExportRows:
     ) -> None:
         self._layout, self._folder, self._pattern, self._left_out = layout, folder, pattern, left_out
         self._groups: dict[tuple[Any, ...], tuple[int, str, dict[str, Any]]] = {}
+        self._days: dict[tuple[Any, ...], list[tuple[str, str, int, int]]] = defaultdict(list)
         self._faults: list[FailedCreative] = []
         self._num_rows = 0
         self._num_ctr_off = [0, 0]  # read as percent, and as shares
@@ -82,6 +84,7 @@ class ExportRows:
             *(str(values.get(name) or "") for name in _KEY_FIELDS),
             tuple(sorted(map(str, values["context"].items()))),
         )
+        self._days[key].append(_day_of(values))
         if key in self._groups:
             _add(self._groups[key][2], values)
         else:
@@ -92,13 +95,14 @@ class ExportRows:
         self._parse_names()
         join = PictureJoin(self._folder)
         by_name: set[str] = set()
-        for row, label, values in self._groups.values():
+        for key, (row, label, values) in self._groups.items():
             values["file_name"] = join.find(values)
             values["ad_name"] = values["ad_name"] or values["ad_id"]
             if not values["file_name"] and not any(values.get(name) for name in TEXT_FIELDS):
                 by_name.add(values["ad_name"])
             one = build_creative(values, row, label, self._folder, name_is_enough=True, numbers=self._layout.numbers)
-            yield one if isinstance(one, FailedCreative) else replace(one, **self._outcomes(values))
+            days = tuple(self._days[key]) if len(self._days[key]) > 1 else ()
+            yield one if isinstance(one, FailedCreative) else replace(one, by_day=days, **self._outcomes(values))
         yield from self._faults
         self._note(join, len(by_name))
 
@@ -154,6 +158,12 @@ class ExportRows:
                 f"{num_by_name} ads have a name only, neither words nor a picture; export the columns of their texts, or "
                 "give the folder of their pictures (--images)."
             )
+
+
+def _day_of(values: Mapping[str, Any]) -> tuple[str, str, int, int]:
+    """Return the days of a row, one string for all rows of a day, with its impressions and clicks."""
+    start, end = (sys.intern(str(values[name] or "")) for name in ("date_start", "date_end"))
+    return start, end, int(values["impressions"] or 0), int(values["clicks"] or 0)
 
 
 def _add(total: dict[str, Any], values: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,7 +16,7 @@ from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog.mapping import TableSettings
 from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.naming import NamePattern, read_pattern
-from adcreative.catalog.results import ResultRow, read_results
+from adcreative.catalog.results import ResultRow
 from adcreative.catalog.tables import failures_path, write_failures, write_rows
 from adcreative.concepts.attributes import find_attributes, find_name_pattern, see_segments
 from adcreative.concepts.briefs import Budget, NextBrief, rank_briefs, write_brief
@@ -101,7 +101,7 @@ def concepts(
         raise CatalogError(f"{data} lists {len(account.ads)} different ads; concepts need at least {MIN_ADS}.")
     progress("grouping", 0, 1)
     grouping = group(_see(account, settings), seed=settings.seed)
-    told = _tell(account, grouping, _pattern(account.ads, table), _days(data, table), settings)
+    told = _tell(account, grouping, _pattern(account.ads, table), settings)
     with own_outputs([*outputs, failures_path(out / "concepts")], inputs, restart=restart):
         _write(out, account, grouping, told)
         write_failures(failures_path(out / "concepts"), [*catalog.failures, *failures])
@@ -165,19 +165,7 @@ def _pattern(ads: Sequence[Creative], table: TableSettings) -> NamePattern | Non
     return read_pattern(table.name_pattern) if table.name_pattern else find_name_pattern(ads)
 
 
-def _days(data: Path, table: TableSettings) -> Sequence[ResultRow]:
-    """Return the rows of an export by day; empty for a folder, or a table that is no export."""
-    if not data.is_file():
-        return ()
-    try:
-        return read_results(data, columns=table).rows
-    except CatalogError:  # the table was read as a catalogue, which need not have days
-        return ()
-
-
-def _tell(
-    account: _Account, grouping: Grouping, pattern: NamePattern | None, days: Sequence[ResultRow], settings: ConceptsSettings
-) -> dict[str, Any]:
+def _tell(account: _Account, grouping: Grouping, pattern: NamePattern | None, settings: ConceptsSettings) -> dict[str, Any]:
     """Return the content of the report on an account, as plain values except for briefs and their files."""
     num = int(grouping.concept.max()) + 1
     labels = [_label(account, np.flatnonzero(grouping.concept == number)) for number in range(num)]
@@ -198,7 +186,7 @@ def _tell(
         "segments": (),
         "further": {},
     }
-    falling = _falling(account, grouping, days, labels)
+    falling = _falling(account, grouping, labels)
     if len(set(results.twin.tolist())) >= MIN_RESULTS:
         seen = find_attributes([account.ads[at] for at in ad_of], [account.features[at] for at in ad_of], pattern)
         split = see_segments(rows, results.concept, labels)
@@ -265,16 +253,25 @@ def _label(account: _Account, ads: np.ndarray) -> str:
     return f"“{text[:57] + '…' if len(text) > 58 else text}”"
 
 
-def _falling(account: _Account, grouping: Grouping, days: Sequence[ResultRow], labels: Sequence[str]) -> dict[int, Fatigue]:
+def _falling(account: _Account, grouping: Grouping, labels: Sequence[str]) -> dict[int, Fatigue]:
     """Return the concepts that still run and whose click rate by day falls with certainty, most impressions first."""
-    concept_of = {one.ad_name: int(grouping.concept[at]) for at, one in zip(account.row_of, account.rows, strict=True)}
-    known = [replace(row, ad_name=str(concept_of[row.ad_name])) for row in days if row.ad_name in concept_of]
-    latest, shown = max((row.date_end for row in known), default=""), Counter[int]()
-    for row in known:
-        if latest and _count_days(row.date_end, latest) <= RUNNING_DAYS:
-            shown[int(row.ad_name)] += row.impressions
-    tired = {int(one.name): one for one in measure_fatigue(known) if one.is_falling and int(one.name) < len(labels)}
-    return {number: tired[number] for number, _ in shown.most_common() if number in tired}
+    counts: dict[tuple[int, str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for at, one in zip(account.row_of, account.rows, strict=True):
+        whole = (one.date_start, one.date_end, one.impressions or 0, one.clicks or 0)
+        for start, end, shown, clicks in one.by_day or (whole,):
+            of_day = counts[int(grouping.concept[at]), start, end or start]
+            of_day[0], of_day[1] = of_day[0] + shown, of_day[1] + clicks
+    days = [
+        ResultRow(ad_name=str(number), date_start=start, date_end=end, impressions=shown, clicks=clicks)
+        for (number, start, end), (shown, clicks) in counts.items()
+        if start and shown
+    ]
+    latest, recent = max((row.date_end for row in days), default=""), Counter[int]()
+    for row in days:
+        if _count_days(row.date_end, latest) <= RUNNING_DAYS:
+            recent[int(row.ad_name)] += row.impressions
+    tired = {int(one.name): one for one in measure_fatigue(days) if one.is_falling and int(one.name) < len(labels)}
+    return {number: tired[number] for number, _ in recent.most_common() if number in tired}
 
 
 def _twins(account: _Account, grouping: Grouping) -> list[dict[str, Any]]:

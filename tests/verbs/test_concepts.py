@@ -100,7 +100,7 @@ def test_what_cannot_be_grouped_is_refused_in_one_sentence(tmp_path: Path) -> No
 
 def test_names_alone_become_no_words_of_new_ads(tmp_path: Path) -> None:
     export = write_account(tmp_path / "export.csv")
-    rows = list(csv.DictReader(export.open(encoding="utf-8")))
+    rows = list(csv.DictReader(export.read_text(encoding="utf-8").splitlines()))
     for row in rows:
         row["ad_name"] = f"{row['ad_name'][-1]} MY Shop {('Video', 'Image', 'Script')[int(row['ad_name'][4])]} 20 % off 2026"
         del row["headline"]
@@ -119,7 +119,7 @@ def test_names_alone_become_no_words_of_new_ads(tmp_path: Path) -> None:
 
 def test_an_export_with_orders_tells_what_they_are_worth(tmp_path: Path) -> None:
     export = write_account(tmp_path / "export.csv")
-    rows = list(csv.DictReader(export.open(encoding="utf-8")))
+    rows = list(csv.DictReader(export.read_text(encoding="utf-8").splitlines()))
     rng = np.random.default_rng(1)
     for row in rows:
         won = int(rng.binomial(int(row["clicks"]), 0.4 if row["ad_name"].startswith("idea1") else 0.1))
@@ -133,6 +133,7 @@ def test_an_export_with_orders_tells_what_they_are_worth(tmp_path: Path) -> None
         writer.writerows(rows)
     summary = concepts(export, tmp_path / "out", impressions=20_000)
     told = json.loads((tmp_path / "out" / "concepts.json").read_text())
+    assert any("tired" in line for line in summary.lines)
     assert set(told["further"]) == {"conversions", "value", "cost"}
     runners = next(at for at, one in enumerate(told["concepts"]) if "unners" in one["label"])
     assert told["further"]["conversions"]["concepts"][runners]["change_low"] > 0.3

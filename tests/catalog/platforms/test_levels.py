@@ -140,3 +140,13 @@ def test_a_part_of_a_dynamic_ad_is_an_ad_of_its_own(tmp_path: Path, column: str,
     path.write_text("\n".join([*lines, ""]))
     parts = [(one.ad_name, getattr(one, field), one.clicks, one.conversions) for one in read_catalog(path).creatives]
     assert parts == [(a, b, c, float(d or 0)) for a, b, c, d in rows]
+
+
+def test_the_days_of_an_ad_are_kept_beside_their_sum(tmp_path: Path) -> None:
+    path = tmp_path / "days.csv"
+    rows = ["A,2026-05-01,100,3", "B,2026-05-01,50,1", "A,2026-05-02,200,5"]
+    path.write_text("\n".join(['"Ad name",Day,Impressions,"Link clicks"', *rows, ""]))
+    first, second = read_catalog(path).creatives
+    assert (first.impressions, first.clicks) == (300, 8)
+    assert first.by_day == (("2026-05-01", "2026-05-01", 100, 3), ("2026-05-02", "2026-05-02", 200, 5))
+    assert second.by_day == ()
