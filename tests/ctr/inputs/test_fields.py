@@ -84,6 +84,7 @@ def test_each_field_is_what_its_kind_says_and_a_history_item_is_a_target_with_it
         target = torch.cat([naive_vector(inputs, rows, item, name) for name in SPEC.targets])
         expected = torch.cat([target, inputs.result(results[item])])
         torch.testing.assert_close(found.spread_sequence()[0, number], expected)
+    assert inputs.tables.projections["f_labels"].bias is None
     shape = inputs.shape
     assert (shape.num_fields, shape.target_dim, shape.sequence_dim) == (4, 2 * DIM + 2, 2 * DIM + 4)
     assert found.spread_sequence().shape == (3, 2, shape.sequence_dim)
