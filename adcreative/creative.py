@@ -73,8 +73,8 @@ class Creative:
     messages. context: further categorical columns of its table, name -> value, such as {"age": "25-34", "device": "mobile"};
     ";" or "|" separates several values of one column. read_fields: fields that were empty and filled with words read from the
     picture. words: entry of a words file for the picture (`features.known_words`); "": the picture is read. read_note: words
-    that could not be read, or not reliably, and the remedy. by_day: of an export that lists an ad by day (or week): first day,
-    last day, impressions and clicks of each.
+    that could not be read, or not reliably, and the remedy. read_guess: the headline as read, where that was too uncertain to
+    fill the field. by_day: of an export that lists an ad by day (or week): first day, last day, impressions and clicks of each.
     """
 
     file_name: str = ""
@@ -106,6 +106,7 @@ class Creative:
     read_fields: tuple[str, ...] = ()
     words: str = field(default="", repr=False)
     read_note: str = ""
+    read_guess: str = ""
 
     @property
     def name(self) -> str:

@@ -95,16 +95,18 @@ def has_open_fields(creative: Creative) -> bool:
 def fill_fields(creative: Creative, words: Words) -> Creative:
     """Return the creative with its empty headline, description and button filled from the picture, and marked so.
 
-    `read_fields` of the result names the filled fields, `read_note` what could not be read. The ad's own fields
+    `read_fields` of the result names the filled fields, `read_note` what could not be read, `read_guess` an uncertain headline.
+    The ad's own fields
     are unchanged, and picture words that repeat them fill no other field. Where large words were not read
     nothing is filled: the words read are then probably a logo, or a print on a shirt.
     """
     filled = creative if words.hides_words else _with_sure_words(creative, words)
     has_words = bool(words.blocks or words.unread)
-    guess = next((f', perhaps "{block.text[:MAX_GUESS]}"' for block in words.with_role("headline")), "")
-    notes = (words.unread_note, NO_HEADLINE.format(guess=guess) if has_words and not filled.headline else "")
-    note = "; ".join(filter(None, notes))
-    return filled if note == filled.read_note else replace(filled, read_note=note)
+    guess = next((block.text[:MAX_GUESS] for block in words.with_role("headline") if not filled.headline), "")
+    unsure = NO_HEADLINE.format(guess=f', perhaps "{guess}"' if guess else "") if has_words and not filled.headline else ""
+    note = "; ".join(filter(None, (words.unread_note, unsure)))
+    is_told = (note, guess) == (filled.read_note, filled.read_guess)
+    return filled if is_told else replace(filled, read_note=note, read_guess=guess)
 
 
 def _with_sure_words(creative: Creative, words: Words) -> Creative:

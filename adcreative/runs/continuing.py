@@ -21,7 +21,7 @@ from adcreative.errors import ConfigError
 from adcreative.provenance.run_records import MADE_FROM
 
 _NOT_MEANT = ("row", "image_path", "image_u8", *NUMBER_COLUMNS)  # position of the ad, and its results: not hashed
-_LATER = ("words", "read_note")  # fields unknown to earlier versions: left out of the hash when empty
+_LATER = ("words", "read_note", "read_guess")  # fields unknown to earlier versions: left out of the hash when empty
 
 Names = tuple[str, str]  # file_name and ad_name
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from adcreative.features.picture_fields import NO_HEADLINE
 from adcreative.problem import Problem
 from apps.studio.handlers.account import Accounts
 from apps.studio.handlers.one_ad import Handlers
+from apps.studio.html.fragments import read_fields
 from apps.studio.html.plain import plain, unwritten_language
 from apps.studio.launch import EXPOSED
 from tests.apps.fakes import FakeStudio
@@ -86,6 +88,15 @@ def test_an_export_without_a_column_of_names_that_is_known_raises_no_alarm(tmp_p
 )
 def test_sentences_of_the_pipeline_lose_their_flags(said: str, shown: str) -> None:
     assert plain(said) == shown
+
+
+def test_a_headline_that_was_not_read_for_sure_is_taken_with_a_button() -> None:
+    shown = read_fields((), NO_HEADLINE.format(guess=', perhaps "Iftar <95>"'), "Iftar <95>")
+    assert 'data-guess="Iftar &lt;95&gt;"' in shown
+    assert "type it." in shown
+    assert "--words" not in shown
+    assert "folder" not in shown
+    assert "data-guess" not in read_fields(("headline",))
 
 
 def test_the_language_that_cannot_be_written_is_named() -> None:

@@ -88,7 +88,7 @@ def test_what_could_not_be_read_is_said_with_what_to_do() -> None:
     silent = Creative(image_u8=drawn_ad())
     (half,) = fill_from_pictures([silent], KnownReader([LINES[0], *unsure, *LINES[3:]]))
     assert (half.headline, half.cta) == ("", LABEL)
-    assert half.read_note == NO_HEADLINE.format(guess=f', perhaps "{HEADLINE}"')
+    assert (half.read_note, half.read_guess) == (NO_HEADLINE.format(guess=f', perhaps "{HEADLINE}"'), HEADLINE)
     assert describe_reading(half) == f"description, cta read from the picture; {half.read_note}"
     thai = replace(line("", 24, 108, 318, 166, 0.97), script="Thai")
     (hidden,) = fill_from_pictures([silent], KnownReader([LINES[0], thai]))

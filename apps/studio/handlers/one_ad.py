@@ -170,7 +170,8 @@ class Handlers:
         except AdCreativeError:
             return "", {}
         fields = {name: getattr(found, name) for name in found.read_fields}
-        return fragments.read_fields(tuple(fields), found.read_note, has_accents=is_accented(fields.values())), fields
+        said = fragments.read_fields(tuple(fields), found.read_note, found.read_guess, has_accents=is_accented(fields.values()))
+        return said, fields
 
     def _find_faces(self, owner: str, creative: Creative) -> Sequence[Any] | None:
         """Return the faces of a picture, or None while a search has the model."""

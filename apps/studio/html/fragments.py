@@ -79,14 +79,14 @@ def good(text: str) -> str:
     return _render("good", text=text)
 
 
-def read_fields(names: Sequence[str], doubt: str = "", *, has_accents: bool = False) -> str:
+def read_fields(names: Sequence[str], doubt: str = "", guess: str = "", *, has_accents: bool = False) -> str:
     """List the form fields read from the picture and their positions; empty without any field.
 
-    doubt: what could not be read with certainty, and what to do.
+    doubt: what could not be read with certainty, and what to do. guess: an uncertain headline, which a button takes.
 
     has_accents: whether letters with accents or dots were read; small letters may have lost theirs.
     """
-    doubtful = note(f"{doubt[0].upper()}{doubt[1:]}.") if doubt else ""
+    doubtful = _render("doubt", text=plain(f"{doubt[0].upper()}{doubt[1:]}."), guess=guess) if doubt else ""
     if not names:
         return doubtful
     labels = [FIELD_LABELS[name] for name in names]

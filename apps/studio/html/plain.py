@@ -10,6 +10,7 @@ from adcreative.creative import Creative
 from adcreative.problem import find_problem
 
 _COMMANDS = {
+    ": type it; of a folder correct what adcreative read writes, and give that as --words": ": type it",
     " or --base-rate states it": "",
     "learn from results first (adcreative train)": "train on your results (“Your account”)",
     "learn from results first": "train on your results (“Your account”)",

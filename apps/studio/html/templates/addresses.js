@@ -52,8 +52,16 @@
     if (has !== wanted && !has.startsWith(`${wanted}/`)) history[change]({}, '', before + wanted);
   }).observe(document, {subtree: true, childList: true, attributeFilter: ['aria-selected']});
 
-  // a step that is done opens and closes; a button leads to another page, or to the field for facts
+  // a step that is done opens and closes; a button leads to another page, or to the field for facts, or takes a doubtful headline
   document.addEventListener('click', ({target}) => {
+    const guess = target.closest('[data-guess]'), headline = document.querySelector('#headline textarea');
+    if (guess && headline) {
+      headline.value = guess.dataset.guess;
+      headline.dispatchEvent(new Event('input', {bubbles: true}));
+      headline.focus();
+      guess.parentElement.hidden = true;
+      return void setTimeout(() => document.querySelector('#score-button').click(), 100);
+    }
     const place = target.closest('[data-go]')?.dataset.go;
     const field = ['brief', 'headline'].includes(place) && document.querySelector(`#${place} textarea`);
     const fold = (field || target.closest('.ac-unfold'))?.closest?.('#step-ad, #improve-box');
