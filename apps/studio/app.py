@@ -151,14 +151,15 @@ def build_app(
 
 
 def _open_where_left(page: gr.Blocks, handlers: Handlers, makes: Makes, visitor: gr.BrowserState, tabs: gr.Tabs) -> None:
-    """Open the page of one ad for a visitor with an ad and no set of new ads."""
+    """Open the page of one ad for a visitor with an ad and no set of new ads, unless the address names a page."""
+    named = gr.Textbox("", visible=False)
 
-    def find_tab(request: gr.Request, visitor: str | None) -> Any:
+    def find_tab(request: gr.Request, visitor: str | None, named: str | None) -> Any:
         owner = find_owner(visitor, request)
-        has_set = makes.is_running(owner) or makes.has_ads(owner)
-        return gr.Tabs(selected="ad") if handlers.find_brought(owner) is not None and not has_set else gr.skip()
+        is_elsewhere = named or makes.is_running(owner) or makes.has_ads(owner)
+        return gr.skip() if is_elsewhere or handlers.find_brought(owner) is None else gr.Tabs(selected="ad")
 
-    page.load(find_tab, visitor, tabs, **MOVES)
+    page.load(find_tab, [visitor, named], tabs, js="(visitor) => [visitor, window.adcreativeNamed ?? '']", **MOVES)
 
 
 def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.BrowserState, library: Library | None) -> Fillings:

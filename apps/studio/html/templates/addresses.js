@@ -16,6 +16,7 @@
   const asked = thing ?? new URLSearchParams(location.search).get('open');
   const SHOWN = {ad: '#ad-bar [data-ad]', tests: '#test [data-test]'};
   const named = () => location.pathname.slice(before.length);
+  window.adcreativeNamed = first ?? '';
   window.adcreativeWanted = (page) => (first === page && asked) || '';
 
   // the address of what is on the page now
