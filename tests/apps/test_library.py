@@ -92,6 +92,18 @@ def test_another_browser_opens_what_the_first_one_scored(library: Library, image
     assert library.handlers.bring(BERT, form(found.creative.image_path)) is False  # type: ignore[arg-type]
 
 
+def test_an_ad_that_was_kept_as_it_is_is_not_said_to_have_versions(library: Library, image_path: Path) -> None:
+    find_version(library, ANNA, image_path)
+    assert "versions found" in library.show()[0]
+    (ad,) = library.workspace.find_all("ad")
+    (version,) = library.workspace.find_all("version", ("ad", ad.name))
+    data = {**version.data, "record": {"status": "kept"}}
+    library.workspace.put("version", version.name, data, parent=("ad", ad.name), paths=version.paths)
+    shown, _ = library.show()
+    assert "no better version" in shown
+    assert "1 version" not in shown
+
+
 def test_two_tabs_have_two_ads_before_and_after_a_restart(library: Library, tmp_path: Path, image_path: Path) -> None:
     library.handlers.score(ANNA, **form(image_path, "Coats"))
     library.handlers.score(BERT, **form(image_path, "Boots"))

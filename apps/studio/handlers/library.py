@@ -238,7 +238,7 @@ class Library:
                     "picture": picture,
                     "stage": ad.data["stage"],
                     "when": datetime.fromtimestamp(ad.changed_s, UTC).astimezone(),
-                    "num_versions": len(versions),
+                    "num_versions": sum(_is_found(version.data["record"]) for version in versions),
                     "by": sorted({str(one.data.get("by", "")) for one in approvals}),
                 }
             )
@@ -285,3 +285,8 @@ class Library:
         self.handlers.choices.forget_features(owner)
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _is_found(record: Mapping[str, Any]) -> bool:
+    """Return whether the record of a search holds a version, or versions to choose from, and not the ad as it is."""
+    return record.get("status") == "edited" or bool(record.get("alternatives"))
