@@ -94,8 +94,8 @@ class TextChange:
 
 
 def percent(rate: float | None, digits: int = 2) -> str:
-    """Return a rate (0..1) as a percentage, such as 1.52%; a dash for an unknown rate."""
-    return "–" if rate is None else f"{100 * rate:.{digits}f}%"
+    """Return a rate (0..1) as a percentage, such as 1.52%, with a digit more below 0.1%; a dash for an unknown rate."""
+    return "–" if rate is None else f"{100 * rate:.{digits + (0 < rate < 0.001)}f}%"
 
 
 def signed_percent(change: float | None) -> str:
