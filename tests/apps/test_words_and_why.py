@@ -58,7 +58,7 @@ def test_where_nothing_can_be_written_that_is_said(words: Words, monkeypatch: py
     assert "No further line is good enough" in list(words.write("me", "headline", 0))[-1][0]
     words.handlers.find_screen("me").record["problems"] = [Problem("ad_language", language="German").as_dict()]  # type: ignore[union-attr]
     words.handlers.choose("me", "Version 2")  # whose reason tells of another thing
-    assert "We can’t write German yet" in list(words.write("me", "headline", 0))[-1][0]
+    assert "New lines in German need a writer" in list(words.write("me", "headline", 0))[-1][0]
 
 
 def test_own_words_are_scored_again_and_must_be_approved_anew(words: Words) -> None:
