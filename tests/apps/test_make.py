@@ -90,7 +90,8 @@ def test_the_wall_fills_as_ads_come_and_says_that_they_are_untested(makes: Makes
     assert any("just chosen" in shown for shown in running), "an ad is shown before all stand"
     shown, record = screens[-1].shown, screens[-1].record
     assert shown.count("data-make=") == len(record["ads"]) == 3
-    assert shown.count("untested") == 3
+    assert shown.count("untested") == 1, "it is said of all at once"
+    assert shown.count("Leads with") == 3
     assert "expected click rate" not in shown
     assert makes.handlers.studio.asked[-1]["shapes"] == "1:1"  # type: ignore[attr-defined]
     assert list(makes.resume("me"))[-1].shown == shown
