@@ -169,10 +169,10 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
         fragment(fragments.fold("Your ad and its score"))
         bring = build_bring()
         why_shown, why_record = build_why()
-        mockups = fragment(elem_id="placements")
     with gr.Column(visible=False, elem_id="improve-box") as improve_box:
         fragment(fragments.fold("Improve it again"))
         wish, consent, improve_button, stop_button, progress_shown = build_improve(handlers)
+    mockups = fragment(elem_id="placements")
     results = build_results()
     kept_sizes = build_kept_sizes(Sizes(handlers=handlers), visitor)
     words_box, texts, use_words = build_words(Words(handlers=handlers), visitor)

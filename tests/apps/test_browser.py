@@ -163,6 +163,7 @@ def test_from_the_demo_ad_to_the_package(visit: Visit, image_path: Path, tmp_pat
     results.write_text("\n".join(["ad_name,impressions,clicks", *rows]))
     page.get_by_role("tab", name="Your account").click()
     page.locator("#account-results input[type=file]").set_input_files(results)
+    page.get_by_text("A test to read out?").click()
     page.locator("#account-package input[type=file]").set_input_files(package)
     expect(page.locator("#account-package")).to_contain_text("package")
     page.get_by_role("button", name="Read the results").click()

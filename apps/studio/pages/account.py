@@ -41,7 +41,7 @@ METRICS = [
     ("Cost per conversion", "cost_per_conversion"),
     ("Return on ad spend", "roas"),
 ]
-EMPTY = "Your ads appear here, the best first."
+EMPTY = "Your ads appear here, the best first, with what works and which of them tire."
 HINT = (
     "As exported, in any language: totals and empty rows may stay in. Tests that you planned here are read out by "
     "themselves; later, bring the pack of the test too."
@@ -77,7 +77,8 @@ def build_account(
                     for ours, label in COLUMNS.items()
                 }
             chosen |= ask_written("account")
-            package = gr.File(label="Pack of a tested version, or of a test (optional)", height=170, elem_id="account-package")
+            with gr.Accordion("A test to read out?", open=False):
+                package = gr.File(label="Pack of a tested version, or of a test", height=170, elem_id="account-package")
             for upload in (results, package):
                 take_only_uploads(upload)
             metric = gr.Dropdown(METRICS, value="ctr", label="Rank by", elem_id="account-metric")
@@ -89,7 +90,7 @@ def build_account(
             answer = build_answer()
             works.render()
             shown = fragment(fragments.placeholder(EMPTY), elem_id="account", js_on_load=TAKE_CLICKS)
-            with gr.Accordion("Numbers for the record", open=False):
+            with gr.Accordion("Numbers for the record", open=False, elem_id="account-record"):
                 record = gr.JSON(label="Account")
 
     def flat(screen: AccountScreen) -> list[Any]:
@@ -119,7 +120,7 @@ def build_account(
         "metric": metric,
         "picture_paths": pictures,
     }
-    button.click(lambda: gr.update(visible=True), None, stop, **MOVES).then(
+    button.click(lambda: gr.update(visible=True), None, stop, js=scroll_to("#account"), **MOVES).then(
         account, None, [shown, record], inputs_kwargs=inputs, api_name="account", show_progress="hidden", **WATCHING
     ).then(lambda: gr.update(visible=False), None, stop, **MOVES).then(None, js=scroll_to("#account"), **MOVES)
     wire_work(page, accounts, visitor, stop, [shown, record], flat=flat, resume="resume_account", cancel="cancel_account")

@@ -28,22 +28,23 @@ Fields = dict[str, gr.blocks.Block]
 
 
 DATES = [
-    ("As the column tells", ""),
+    ("Found by itself", ""),
     ("Day first (28/11/2026)", "dmy"),
     ("Month first (11/28/2026)", "mdy"),
     ("Year first (26/11/28)", "ymd"),
 ]
-RATES = [("As the column tells", ""), ("Percent (1.2 is 1.2 %)", "percent"), ("Shares (0.012 is 1.2 %)", "share")]
-DECIMALS = [("As the table tells", ""), ("A point (1.50)", "point"), ("A comma (1,50)", "comma")]
+RATES = [("Found by itself", ""), ("Percent (1.2 is 1.2 %)", "percent"), ("Shares (0.012 is 1.2 %)", "share")]
+DECIMALS = [("Found by itself", ""), ("A point (1.50)", "point"), ("A comma (1,50)", "comma")]
 
 
 def ask_written(page: str) -> Fields:
-    """Return the fields for the format of a page's table, by their names in a mapping file."""
-    fields: Fields = {"dates": gr.Dropdown(DATES, value="", label="How its days are written", elem_id=f"{page}-dates")}
-    with gr.Row():
-        fields["rates"] = gr.Dropdown(RATES, value="", label="What its click rates are", elem_id=f"{page}-rates")
-        fields["decimals"] = gr.Dropdown(DECIMALS, value="", label="What stands before decimals", elem_id=f"{page}-decimals")
-    return fields
+    """Build the folded fields for the format of a page's table; return them by their names in a mapping file."""
+    with gr.Accordion("Days or numbers misread?", open=False, elem_id=f"{page}-written"):
+        return {
+            "dates": gr.Dropdown(DATES, value="", label="How its days are written", elem_id=f"{page}-dates"),
+            "rates": gr.Dropdown(RATES, value="", label="What its click rates are", elem_id=f"{page}-rates"),
+            "decimals": gr.Dropdown(DECIMALS, value="", label="What stands before decimals", elem_id=f"{page}-decimals"),
+        }
 
 
 def read_choices(fields: Mapping[str, str | None], names: Iterable[str]) -> dict[str, str | None]:

@@ -45,8 +45,9 @@ def build_settings(
                 _build_kept(library, visitor)
             fragment(fragments.heading("Consent records", CONSENT_HINT))
             listed = fragment(step_fragments.consents(()), elem_id="consents-listed")
-            fragment(fragments.heading("Models used here, and their licences", MODELS_HINT))
-            fragment(step_fragments.weights(weights), elem_id="licences")
+            with gr.Accordion("Models used here, and their licences", open=False, elem_id="licences-box"):
+                fragment(fragments.note(MODELS_HINT))
+                fragment(step_fragments.weights(weights), elem_id="licences")
 
     def say(request: gr.Request, visitor: str | None) -> list[Any]:
         owner = find_owner(visitor, request)
@@ -130,7 +131,7 @@ def _build_language(languages: Languages, visitor: gr.BrowserState) -> gr.HTML:
             elem_id="writer-key",
             info="Kept in memory only, until the app ends or you delete everything.",
         )
-    button = gr.Button("Let it write", elem_id="writer-save")
+    button = gr.Button("Use this writer", elem_id="writer-save")
     shown, record = fragment(elem_id="writer-saved"), gr.JSON(visible=False)
 
     def show(kind: str, typed: str) -> list[Any]:
