@@ -15,7 +15,7 @@ from ..html import fragments
 from .parts import MOVES, WATCHING, Fields, file_to_take, find_owner, fragment, read_choices, take_only_uploads, wire_work
 
 HINT = (
-    "Let the scores learn from these results: 60 ads with clicks are enough to begin with. It takes a minute or two; nothing "
+    "Let the scores learn from these results: 60 ads with clicks are enough to begin with. It takes some minutes; nothing "
     "leaves this computer."
 )
 MODELS_HINT = "Every model that you trained here, or on the command line: a model is the folder that “train” writes, in a zip."
