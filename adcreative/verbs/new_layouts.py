@@ -28,7 +28,7 @@ from adcreative.delivery.padding import RATIOS
 from adcreative.editor.models import FoundLayouts
 from adcreative.errors import CreativeError
 from adcreative.features.picture_fields import words_of
-from adcreative.lettering import TextReading, Words
+from adcreative.lettering import TextBlock, TextReading, Words, is_same_text
 from adcreative.verbs.compose import AD, find_faces, search_ads, with_words
 from adcreative.verbs.edit_composed import read_ad
 from adcreative.verbs.settings import ComposeSettings
@@ -52,22 +52,34 @@ class NewLayouts:
         return search_ads(self.prepared, shapes, ComposeSettings(num=num, seed=seed))
 
 
-def take_ad(image_u8: np.ndarray, words: Words, brand: str = "") -> NewLayouts:
+def take_ad(image_u8: np.ndarray, words: Words, ad: Creative) -> NewLayouts:
     """Decompose an ad [H, W, 3] uint8 into parts for new layouts.
 
     Args:
-        words: words read in the picture, or taken from a words file. brand: the advertiser's brand, where known.
+        words: words read in the picture, or taken from a words file. ad: its brand and words, where the advertiser states them.
     """
-    taken = take_parts(image_u8, words, load_segmenter())
-    if brand and not taken.brand:
+    taken = take_parts(image_u8, confirm_words(words, ad), load_segmenter())
+    if ad.brand and not taken.brand:
         missing = {part: why for part, why in taken.missing.items() if part != "brand.name"}
-        taken = replace(taken, brand=brand, missing=missing)
+        taken = replace(taken, brand=ad.brand, missing=missing)
     missing = {part: why for part, why in taken.missing.items() if part.startswith(NEEDED)}
     if missing or "headline" not in taken.messages:
         return NewLayouts(None, missing or {"messages.headline": "no line leads the ad"})
     with TemporaryDirectory() as folder:
         brief = read_brief(write_taken(taken, Path(folder)))
         return NewLayouts(prepare(brief, segment=load_segmenter(), find_faces=find_faces), {})
+
+
+def confirm_words(words: Words, ad: Creative) -> Words:
+    """Return the words with the role of each block that the ad's own headline, button or description states made certain."""
+    stated = {"headline": ad.headline, "button": ad.cta}
+
+    def confirm(block: TextBlock) -> TextBlock:
+        role = next((role for role, text in stated.items() if is_same_text(block.text, text)), "")
+        role = role or (block.role if is_same_text(block.text, ad.description) else "")
+        return replace(block, role=role, chance=1.0) if role else block
+
+    return replace(words, blocks=tuple(map(confirm, words.blocks)))
 
 
 def render(recipe: Recipe, parts: Parts, shape: Shape) -> np.ndarray | None:
@@ -120,7 +132,7 @@ def compose_layouts(reader: TextReading | None, ad: Creative, image_u8: np.ndarr
     """
     if reader is None:
         return FoundLayouts()
-    found = take_ad(image_u8, words_of(ad, image_u8, reader), ad.brand)
+    found = take_ad(image_u8, words_of(ad, image_u8, reader), ad)
     wide = math.log(image_u8.shape[1] / image_u8.shape[0])
     shape = min(map(shape_named, RATIOS), key=lambda one: abs(math.log(one.width / one.height) - wide))
     candidates = found.search([shape], num)

@@ -149,7 +149,7 @@ def _compose(
     if is_of_words and (known := read_composed(creative, edited)) is not None:
         recipe, parts = known
     else:
-        layouts = take_ad(delivered.image_u8, words, creative.brand)
+        layouts = take_ad(delivered.image_u8, words, delivered)
         found = layouts.search(shapes, 1, result.seed)
         if layouts.prepared is None or not found:
             return {}, "; ".join(f"{part}: {told}" for part, told in layouts.missing.items()) or "its words do not fit"

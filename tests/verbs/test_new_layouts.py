@@ -1,0 +1,26 @@
+"""New layouts of an ad: what its advertiser states is not doubted."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("cv2")
+pytest.importorskip("skia")
+
+from adcreative.creative import Creative
+from adcreative.lettering import BlockLine, TextBlock, Words
+from adcreative.verbs.new_layouts import confirm_words
+
+
+def block(text: str, role: str) -> TextBlock:
+    line = BlockLine(text=text, box=(60, 66, 380, 130), confidence=0.99)
+    return TextBlock(lines=(line,), colour=(0, 0, 0), ground=(255, 255, 255), residual=1.0, role=role, chance=0.1)
+
+
+def test_words_that_the_advertiser_states_have_a_certain_role() -> None:
+    ad = Creative(headline="Your cat stays home", description="First visit free", cta="Meet a sitter")
+    texts = (("Your cat stays home", "tag"), ("First visit free", "offer"), ("Meet a sitter", "brand"), ("Since 1990", "tag"))
+    words = Words(blocks=tuple(block(text, role) for text, role in texts))
+    roles = [(one.role, one.is_sure) for one in confirm_words(words, ad).blocks]
+    assert roles == [("headline", True), ("offer", True), ("button", True), ("tag", False)]
+    assert confirm_words(words, Creative()) == words
