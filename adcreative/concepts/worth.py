@@ -20,6 +20,7 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.ctr.account.effects import TAILS, TEXTS, Worth, draw_contrasts, find_telling
 from adcreative.ctr.account.seen_effects import SeenFeature
+from adcreative.ctr.account.sparse_effects import DENSE, WIDE
 from adcreative.ctr.account.table import AccountTable, Ads, read_columns
 from adcreative.features.outcomes import fold
 
@@ -133,7 +134,13 @@ def weigh_concepts(results: Results, labels: Sequence[str], *, seed: int) -> Tol
         return Told((), np.zeros((1, 0)), 0.0)
     keys = {TWINS: [str(one) for one in results.twin]}
     draws, spread = draw_contrasts(
-        results.table(), seen, keys, seed=seed, column_of=["concept"] * num, max_rows=MAX_ROWS, is_wide=True
+        results.table(),
+        seen,
+        keys,
+        seed=seed,
+        column_of=["concept"] * num,
+        max_rows=MAX_ROWS,
+        prior=WIDE if results.hits is None else DENSE,
     )
     return _tell([("concept", label) for label in labels[:num]], seen, draws, spread, results)
 

@@ -172,6 +172,15 @@ def test_conversions_value_and_cost_are_weighed_as_clicks_are(results: Results) 
     assert dear > 1.1 * (told["conversions"][0].high - told["conversions"][0].low)  # values of conversions differ too
 
 
+def test_worth_in_other_measures_than_clicks_is_expected_to_differ_more() -> None:
+    ads = draw(np.random.default_rng(3), num=4)
+    few = replace(ads, creatives=[replace(one, clicks=3, impressions=100) for one in ads.creatives])
+    other = replace(few, hits=few.read("clicks"), trials=few.read("impressions"))
+    told = [weigh_concepts(one, ["a", "b", "c"], seed=0).worths for one in (few, other)]
+    narrow, wide = (sum(one.high - one.low for one in worths) for worths in told)
+    assert wide > 1.1 * narrow
+
+
 def test_a_measure_that_is_not_told_is_left_out(results: Results) -> None:
     assert [measure(results, name) is None for name in ("clicks", "conversions", "value", "cost")] == [False, True, True, True]
     rows = [replace(one, conversions=0.0, spend=1.0) for one in results.creatives[:-1]] + [results.creatives[-1]]

@@ -30,7 +30,7 @@ from scipy import sparse
 from adcreative.ctr.account.encoder import AccountEncoder, Encoded
 from adcreative.ctr.account.kernels import list_blocks
 from adcreative.ctr.account.mixed_model import fit_mixed_model
-from adcreative.ctr.account.sparse_effects import draw_effects
+from adcreative.ctr.account.sparse_effects import SPARSE, draw_effects
 from adcreative.ctr.account.table import AccountTable
 
 TAILS = (0.05, 0.95)
@@ -143,18 +143,18 @@ def draw_contrasts(
     seed: int,
     column_of: Sequence[str] | None = None,
     max_rows: int | None = None,
-    is_wide: bool = False,
+    prior: Mapping[float, float] = SPARSE,
 ) -> tuple[np.ndarray, float]:
     """Return draws [K, F] of the effects of `estimate_effects`, and the remaining variation between ads (`Weighed.spread`).
 
-    max_rows: as for `fit_mixed_model`; its time grows with the third power. is_wide: as for `draw_effects`.
+    max_rows: as for `fit_mixed_model`; its time grows with the third power. prior: as for `draw_effects`.
     """
     column_of = column_of or [""] * seen.shape[1]
     shares = np.nanmean(seen, axis=0)
     left_out = set(column_of) & set(table.columns)
     centred = np.nan_to_num(seen - shares)
     told = weigh_features(table, centred, repeats, left_out=left_out, seed=seed, max_rows=max_rows)
-    draws = draw_effects(told.score, told.information, seed=seed, is_wide=is_wide)
+    draws = draw_effects(told.score, told.information, seed=seed, prior=prior)
     return draws @ _contrasts(shares, column_of).T, told.spread
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adcreative.ctr.account import sparse_effects
-from adcreative.ctr.account.sparse_effects import draw_effects
+from adcreative.ctr.account.sparse_effects import DENSE, SPARSE, draw_effects
 
 
 def see(effects: np.ndarray, *, num: int = 90, noise: float = 0.5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -18,12 +17,10 @@ def see(effects: np.ndarray, *, num: int = 90, noise: float = 0.5, seed: int = 0
     return features.T @ seen / noise**2, features.T @ features / noise**2
 
 
-def test_one_component_is_ridge_regression(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sparse_effects, "DEVIATIONS", (0.15,))
-    monkeypatch.setattr(sparse_effects, "CONCENTRATIONS", (1.0,))
+def test_one_component_is_ridge_regression() -> None:
     score, information = see(np.array([0.4, 0.0, -0.2, 0.1]))
     covariance = np.linalg.inv(information + np.eye(4) / 0.15**2)
-    draws = draw_effects(score, information, seed=3)
+    draws = draw_effects(score, information, seed=3, prior={0.15: 1.0})
     np.testing.assert_allclose(draws.mean(axis=0), covariance @ score, atol=0.01)
     np.testing.assert_allclose(np.cov(draws.T), covariance, atol=0.0015)
 
@@ -43,13 +40,13 @@ def test_what_stands_out_stays_and_what_chance_shows_goes() -> None:
     assert 0.45 < np.mean(kept) < 0.65
 
 
-def test_ranges_hold_what_was_drawn_as_often_as_they_say() -> None:
+@pytest.mark.parametrize("prior", [SPARSE, DENSE])
+def test_ranges_hold_what_was_drawn_as_often_as_they_say(prior: dict[float, float]) -> None:
     rng, held = np.random.default_rng(5), []
     for seed in range(40):
-        shares = rng.dirichlet(sparse_effects.CONCENTRATIONS)
-        effects = rng.normal(0, rng.choice(sparse_effects.DEVIATIONS, 12, p=shares))
+        effects = rng.normal(0, rng.choice(list(prior), 12, p=rng.dirichlet(list(prior.values()))))
         score, information = see(effects, seed=seed)
-        low, high = np.quantile(draw_effects(score, information, seed=0), (0.05, 0.95), axis=0)
+        low, high = np.quantile(draw_effects(score, information, seed=0, prior=prior), (0.05, 0.95), axis=0)
         held.append((low <= effects) & (effects <= high))
     assert 0.86 < np.mean(held) < 0.94
 
