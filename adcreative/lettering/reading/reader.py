@@ -54,6 +54,8 @@ class Fitted:
     min_letters: int = 2  # minimum letters of a text in another script
     whole: float = 0.5  # minimum share of a line read from end to end
     sure_text: float = 0.9  # probability, of the recognition
+    again_rim: float = -0.06  # of a line's height: margin of the second reading of a line below `sure_text`, not of dirt
+    again_stretch: float = 1.25  # its width, of that of the first reading
     sure_script: float = 0.9  # probability, of the script classifier
     # tesseract's inputs: rim around a line, of its height; height in px
     trials: tuple[tuple[float, int], ...] = ((0.0, 36), (0.0, 64), (0.08, 48))
@@ -84,6 +86,11 @@ def has_letters_or_digits(text: str) -> bool:
 def is_sign(text: str) -> bool:
     """Return whether a text consists of interface signs: the crosses and circled letters that ad networks put in corners."""
     return all(char in "× " or unicodedata.category(char) in ("No", "So") for char in text)
+
+
+def surer(first: DecodedLine, again: DecodedLine) -> DecodedLine:
+    """Return the second reading of a line if it is more confident and has no fewer letters, else the first."""
+    return again if again.confidence > first.confidence and len(again.text) >= len(first.text) else first
 
 
 def read_other(
@@ -280,6 +287,10 @@ class PictureReader:
         quads = self._find_quads(image_u8, min(max(1.0, FITTED.min_side_px / min(height, width)), *limits))
         crops = [stand_up(cut_line(image_u8, quad, least_px=HEIGHT_PX)) for quad in quads]
         found = self._recognise(crops)
+        places = [place for place, one in enumerate(found) if FITTED.min_confidence <= one.confidence < FITTED.sure_text]
+        closer = [stand_up(cut_line(image_u8, quads[place], FITTED.again_rim, HEIGHT_PX)) for place in places]
+        for place, again in zip(places, self._recognise(closer, FITTED.again_stretch), strict=True):
+            found[place] = surer(found[place], again)
         lines = [
             TextLine(text=narrow(one.text), quad_xy_px=quad, confidence=one.confidence)
             for quad, one in zip(quads, found, strict=True)
@@ -300,11 +311,12 @@ class PictureReader:
         quads = np.zeros((0, 4, 2)) if getattr(found, "boxes", None) is None else found.boxes
         return np.asarray(quads, np.float32).reshape(-1, 4, 2) / (size[0] / width)
 
-    def _recognise(self, crops_u8: Sequence[np.ndarray]) -> list[DecodedLine]:
-        """Recognise upright lines [H, W, 3], one at a time, since a batch pads short lines."""
+    def _recognise(self, crops_u8: Sequence[np.ndarray], stretch: float = 1.0) -> list[DecodedLine]:
+        """Recognise upright lines [H, W, 3], drawn out by `stretch`, one at a time, since a batch pads short lines."""
         with self._borrowed() as engine:
             letters = engine.text_rec.postprocess_op.character
-            return [decode_line(engine.text_rec.session(model_input(shape_line(crop)))[0], letters) for crop in crops_u8]
+            inputs = (model_input(shape_line(crop, stretch)) for crop in crops_u8)
+            return [decode_line(engine.text_rec.session(one)[0], letters) for one in inputs]
 
     def _other_scripts(self, image_u8: np.ndarray, lines: Sequence[TextLine], found: Sequence[DecodedLine]) -> list[TextLine]:
         """Return the lines with their scripts, with lines in scripts unknown to the model read by tesseract.

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from adcreative.errors import ConfigError, WeightsError
 from adcreative.lettering.reading import reader
+from adcreative.lettering.reading.decoding import DecodedLine
 from adcreative.lettering.reading.reader import is_sign, load_reader, narrow
 from tests.lettering.reading.drawn_ads import BODY, BRAND, LABEL, drawn_ad, letters
 
@@ -52,6 +53,30 @@ def test_the_same_pixels_give_the_same_lines() -> None:
     first, second = (load_reader().read(np.asarray(picture)) for _ in range(2))
     assert [(one.text, one.confidence) for one in first] == [(one.text, one.confidence) for one in second]
     assert first[0].text == "Half price"
+
+
+def test_a_second_reading_counts_if_it_is_surer_and_loses_no_letter() -> None:
+    first, surer = DecodedLine("WINTR0", 0.63), DecodedLine("WINTER", 0.9)
+    assert reader.surer(first, surer) == surer
+    assert reader.surer(surer, first) == surer
+    assert reader.surer(first, DecodedLine("WIN", 0.99)) == first
+
+
+def test_only_doubtful_lines_are_read_again_closer(monkeypatch: pytest.MonkeyPatch) -> None:
+    stretched = []
+
+    def decode(chances: np.ndarray, known: list[str]) -> DecodedLine:
+        stretched.append(len(chances))
+        return DecodedLine("Sleep", 0.8) if len(stretched) == 1 else DecodedLine("Sheep", 0.99)
+
+    picture = Image.new("RGB", (300, 80), (255, 255, 255))
+    ImageDraw.Draw(picture).text((10, 20), "Half price", font=letters(36), fill=(0, 0, 0))
+    monkeypatch.setattr(reader, "decode_line", decode)
+    (doubtful,) = load_reader().read(np.asarray(picture))
+    assert (doubtful.text, doubtful.confidence) == ("Sheep", 0.99)
+    assert 1.2 < stretched[1] / stretched[0] < 1.6  # without the rim, and drawn out
+    (sure,) = load_reader().read(np.asarray(picture))
+    assert (sure.text, len(stretched)) == ("Sheep", 3)
 
 
 def test_threads_that_read_at_once_have_an_engine_each() -> None:
