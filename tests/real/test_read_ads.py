@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from adcreative.lettering.reading.reader import has_reader
-from tests.real.labels import FOLDERS, Block, LabelledAd
-from tests.real.read_ads import ReadBlock, judge, main
+from tests.real.labels import FOLDERS, Block, LabelledAd, read_ads
+from tests.real.read_ads import ReadBlock, judge, main, measure
 
 LINES = {
     "headline": ("Made for\nmuddy days", (0.1, 0.1, 0.6, 0.3)),
@@ -82,3 +82,12 @@ def test_the_command_reads_a_real_ad(capsys: pytest.CaptureFixture[str]) -> None
     assert "YOUR PERFECT HOME AWAITS" in told
     assert "words and roles all exact: " in told
     assert " of 1" in told
+
+
+@pytest.mark.skipif(not FOLDERS[0].is_dir() or not has_reader(), reason="no ../shared beside the checkout, or no OCR")
+def test_as_many_ads_of_the_working_half_are_read_right_as_the_card_of_the_models_says() -> None:
+    found = measure(read_ads("work"))
+    assert found["headline exact"] >= (24, 45)
+    assert found["words and roles all exact"] >= (6, 47)
+    assert found["blocks exact"] >= (88, 206)
+    assert found["something else called the button"] <= (2, 47)

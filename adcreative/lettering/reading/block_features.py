@@ -43,8 +43,6 @@ LINK_FEATURES = (
     "middle apart",
     "right apart",
     "least apart",
-    "ink apart",
-    "ground apart",
     "one plate",
     "plates",
     "between",
@@ -60,14 +58,11 @@ LINK_FEATURES = (
     "first words",
     "second words",
     "next gap",
-    "stroke apart",
-    "weight apart",
     "upper apart",
     "first ends open",
     "second goes on",
     "first to largest",
     "second to largest",
-    "letters' width apart",
     *(f"first {name}" for name in _WORD_MARKS),
     *(f"second {name}" for name in _WORD_MARKS),
 )
@@ -105,12 +100,6 @@ BLOCK_FEATURES = (
     "blocks",
     "from top",
     "from bottom",
-    "aligned",
-    "gap above",
-    "gap below",
-    "size above",
-    "size below",
-    "beside",
     "said again",
     "in address",
     "has larger of words",
@@ -137,11 +126,9 @@ class Fitted:
     """Constants of this module, set so that rare cases in drawn and real ads of the working half (`tests/real`) are cut off."""
 
     reach: float = 2.6  # heights of capitals: maximum distance of two lines in one block
-    far: float = 12.0  # heights of capitals: distances between blocks are clipped here
     plain: float = 3.0  # 0..255: roughness up to this is compression noise, and counts as 0
     most_tilt_deg: float = 20.0  # maximum angle between lines in one block
     level_deg: float = 2.0  # accuracy of a line's angle
-    same_edge: float = 0.03  # of the picture's width: maximum distance of equal edges
     # chosen by hand from here on; the method was not recorded
     least_large: float = 0.35  # of the larger line: minimum height for the maximum distance
     one_plate: float = 0.8  # minimum overlap, as share of one plate, of two detections of one plate
@@ -150,7 +137,6 @@ class Fitted:
     most_letters: int = 20  # letters of a text: clipped here
     wordy: int = 6  # minimum letters of a text with content
     most_blocks: int = 30  # blocks of a picture: clipped here
-    most_aligned: int = 8  # blocks aligned on one edge: clipped here
     larger: float = 1.05  # minimum ratio of heights for a larger text
     long: int = 6  # minimum letters of a phrase
     far_tilt_deg: float = 45.0  # angles are clipped here
@@ -189,12 +175,6 @@ class Piece:
     def weight(self) -> float:
         """Width of the letters' strokes in heights of capitals."""
         return self.stroke_px / max(self.cap_px, 1.0)
-
-    @property
-    def letter_width(self) -> float:
-        """Mean width of a letter of the longest line in heights of capitals."""
-        num = max(len(line) for line in self.text.split("\n"))
-        return (self.box[2] - self.box[0]) / max(num, 1) / max(self.cap_px, 1.0)
 
     def marked(self) -> np.ndarray:
         """Return the MARKS of the text."""
@@ -240,8 +220,6 @@ def link_rows(pieces: Sequence[Piece], pairs: Sequence[tuple[int, int]], size: t
             -_signed_gap(a.box, b.box, 1) / max(min(a.box[3] - a.box[1], b.box[3] - b.box[1]), 1.0),
             *np.minimum(apart, FITTED.most_apart),
             min(apart.min(), FITTED.most_apart),
-            _distance(a.ink, b.ink),
-            _distance(a.ground, b.ground),
             one_plate,
             (a.plate is not None) + 2 * (b.plate is not None),
             within.sum() - within[i] - within[j],
@@ -257,14 +235,11 @@ def link_rows(pieces: Sequence[Piece], pairs: Sequence[tuple[int, int]], size: t
             marks[i][0],
             marks[j][0],
             _next_gap(boxes, below, j, small),
-            _apart(a.stroke_px, b.stroke_px),
-            _apart(a.weight, b.weight),
             abs(marks[i][UPPER] - marks[j][UPPER]),
             ends_open(a.text),
             goes_on(b.text),
             a.cap_px / largest,
             b.cap_px / largest,
-            _apart(a.letter_width, b.letter_width),
         )
         rows[place, -2 * len(_WORD_MARKS) :] = np.concatenate([marks[i][_COLUMNS], marks[j][_COLUMNS]])
     return rows
@@ -292,9 +267,6 @@ def block_rows(pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
     wordy = np.array([bool(letter_num >= FITTED.wordy) for letter_num in letters])
     for i, piece in enumerate(pieces):
         others = np.arange(num) != i
-        edges = np.array([shares[:, 0], (shares[:, 0] + shares[:, 2]) / 2, shares[:, 2]])
-        aligned = (np.abs(edges - edges[:, i : i + 1]) < FITTED.same_edge).any(axis=0) & others
-        above, below = _neighbour(boxes, i, up=True), _neighbour(boxes, i, up=False)
         plate = piece.plate
         on_plate = 0 if plate is None else sum(share_of(other.box, plate) > 0.5 for other in pieces) - 1
         own = max(sizes[i], 1.0)
@@ -329,11 +301,6 @@ def block_rows(pieces: Sequence[Piece], size: tuple[int, int]) -> np.ndarray:
             min(num, FITTED.most_blocks),
             (boxes[:, 3] <= boxes[i, 1]).mean(),
             (boxes[:, 1] >= boxes[i, 3]).mean(),
-            min(aligned.sum(), FITTED.most_aligned),
-            FITTED.far if above is None else min((boxes[i, 1] - boxes[above, 3]) / own, FITTED.far),
-            FITTED.far if below is None else min((boxes[below, 1] - boxes[i, 3]) / own, FITTED.far),
-            *(0.0 if one is None else np.log(max(sizes[one], 1.0) / own) for one in (above, below)),
-            sum(_signed_gap(piece.box, other.box, 1) < 0 for other in pieces) - 1,
             len(folded[i]) > 2 and any(folded[i] in folded[k] for k in range(num) if k != i),
             len(folded[i]) > 2 and any(is_domain[k] and folded[i][:8] in folded[k] for k in range(num) if k != i),
             (others & wordy & (sizes > sizes[i])).sum(),
@@ -369,11 +336,6 @@ def _rough(residual: float) -> float:
     return float(np.log(max(residual, FITTED.plain)))
 
 
-def _apart(first: float, second: float) -> float:
-    """Return the absolute logarithm of the ratio of two measures of letters; -1 if one is unknown."""
-    return abs(float(np.log(first / second))) if first > 0 and second > 0 else -1.0
-
-
 def _tilt(angle_deg: float) -> float:
     return float(np.clip(abs(angle_deg) - FITTED.level_deg, 0.0, FITTED.far_tilt_deg))
 
@@ -393,30 +355,21 @@ def _gap(a: Box, b: Box, axis: int) -> float:
     return max(0.0, _signed_gap(a, b, axis))
 
 
-def _distance(a: Sequence[float], b: Sequence[float]) -> float:
-    return float(np.linalg.norm(np.subtract(a, b)))
-
-
 def _likeness(colours: np.ndarray, place: int) -> float:
     """Return the share of other blocks with nearly the same colour as a block."""
     near = np.linalg.norm(colours - colours[place], axis=1) < FITTED.same_colour
     return float((near.sum() - 1) / max(len(colours) - 1, 1))
 
 
-def _neighbour(boxes: np.ndarray, place: int, *, up: bool) -> int | None:
-    """Return the nearest box above or below a box with a horizontal overlap; None without one."""
-    box = boxes[place]
-    shared = np.minimum(boxes[:, 2], box[2]) - np.maximum(boxes[:, 0], box[0])
-    gaps = box[1] - boxes[:, 3] if up else boxes[:, 1] - box[3]
-    slack = FITTED.slack * (box[3] - box[1])
-    fits = (shared > 0) & (gaps > -slack) & (np.arange(len(boxes)) != place)
-    return int(np.where(fits, gaps, np.inf).argmin()) if fits.any() else None
-
-
 def _nearest_below(boxes: np.ndarray) -> list[int]:
-    """Return for each line the index of the next line below, -1 without one."""
-    found = [_neighbour(boxes, place, up=False) for place in range(len(boxes))]
-    return [-1 if one is None else one for one in found]
+    """Return for each line the index of the nearest line below with a horizontal overlap, -1 without one."""
+    found = []
+    for place, box in enumerate(boxes):
+        shared = np.minimum(boxes[:, 2], box[2]) - np.maximum(boxes[:, 0], box[0])
+        gaps = boxes[:, 1] - box[3]
+        fits = (shared > 0) & (gaps > -FITTED.slack * (box[3] - box[1])) & (np.arange(len(boxes)) != place)
+        found.append(int(np.where(fits, gaps, np.inf).argmin()) if fits.any() else -1)
+    return found
 
 
 def _next_gap(boxes: np.ndarray, below: Sequence[int], place: int, cap: float) -> float:

@@ -28,7 +28,7 @@ class Fitted:
     same_row: float = 0.5  # minimum overlap, as share of the lower line's height, of two lines in one row
     same_height: float = 1.6  # maximum ratio of the heights of two parts of a line
     same_panel: float = 0.8  # minimum share of a line's plate inside the panel of all lines
-    sure: float = 0.8  # minimum probability of a certain role: right in 30 of 35 blocks that fill fields
+    sure: float = 0.8  # minimum probability of a certain role: right in 21 of 25 blocks that fill fields
     plate_tolerance: float = 26.0  # 0..255: maximum colour distance of a plate's pixels from the label's ground
     strict_tolerance: float = 10.0  # 0..255: the same on a photograph of a similar colour
     plate_edge: float = 0.7  # minimum share of a plate's surroundings with another colour in that case

@@ -88,9 +88,9 @@ def ends_open(text: str) -> bool:
 
 
 def goes_on(text: str) -> bool:
-    """Return whether a line continues another: it begins with a function word, a lower-case letter or a joining sign."""
+    """Return whether a line continues another: it has signs alone, or begins with a function word, a small letter or a sign."""
     start, is_little = text.lstrip()[:1], _known()["common"].fullmatch(_end_word(text, 0)) is not None
-    return is_little or start in ("&", "+") or start.islower()
+    return is_little or start in ("&", "+") or start.islower() or not any(char.isalnum() for char in text)
 
 
 def _end_word(text: str, place: int) -> str:

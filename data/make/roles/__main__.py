@@ -23,11 +23,11 @@ from adcreative.lettering.reading.role_models import FORMAT, KIND, ROLES, RoleMo
 from adcreative.lettering.reading.word_marks import MARKS
 from data.make.roles.drawn_ads import DrawnAd, draw_ad, font_files
 
-LINK_ROUNDS, ROLE_ROUNDS = 200, 110
+LINK_ROUNDS, ROLE_ROUNDS, NUM_SEEDS = 200, 110, 3
 # Chosen on the labelled working half of real ads (`tests/real`), with makers left out in turn: probability for joining
 # lines, penalty for different heights, flatness of role probabilities, and number of blocks of each role in real ads (half of
 # the difference from drawn ads is compensated).
-LEAST, PENALTY, FLATNESS, PRIOR_SHARE = 0.75, 0.8, 1.2, 0.5
+LEAST, PENALTY, FLATNESS, PRIOR_SHARE = 0.55, 0.7, 1.2, 0.5
 REAL_BLOCKS = {
     "headline": 66,
     "subline": 59,
@@ -157,8 +157,28 @@ def pack_trees(booster: lightgbm.Booster, name: str, num_outputs: int) -> dict[s
     return {f"{name}.{part}": array for part, array in arrays.items()}
 
 
+def average_trees(parts: Sequence[Mapping[str, np.ndarray]], name: str) -> dict[str, np.ndarray]:
+    """Return the arrays of `BoostedTrees` whose scores are the means of those of several."""
+    found: dict[str, list[np.ndarray]] = {}
+    start = np.int32(0)
+    for part in parts:
+        for field in ("feature", "threshold"):
+            found.setdefault(f"{name}.{field}", []).append(part[f"{name}.{field}"])
+        for field in ("left", "right", "roots"):
+            found.setdefault(f"{name}.{field}", []).append(part[f"{name}.{field}"] + start)
+        found.setdefault(f"{name}.value", []).append(part[f"{name}.value"] / np.float32(len(parts)))
+        start += np.int32(len(part[f"{name}.feature"]))
+    return {field: np.concatenate(arrays) for field, arrays in found.items()}
+
+
 def train(samples: Sequence[Sample], *, seed: int) -> dict[str, np.ndarray]:
-    """Return the tensors of `RoleModels`, trained on drawn ads."""
+    """Return the tensors of `RoleModels`, trained on drawn ads: the mean of models of NUM_SEEDS seeds from `seed` on."""
+    parts = [train_once(samples, seed=seed + number) for number in range(NUM_SEEDS)]
+    return {**parts[0], **average_trees(parts, "link"), **average_trees(parts, "role")}
+
+
+def train_once(samples: Sequence[Sample], *, seed: int) -> dict[str, np.ndarray]:
+    """Return the tensors of `RoleModels`, trained on drawn ads with one seed."""
     rng = np.random.default_rng(seed)
     given = {**SETTINGS, "seed": seed}
     rows, truth = link_data(samples)

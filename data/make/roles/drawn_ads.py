@@ -38,6 +38,9 @@ RIGHT_TO_LEFT = ("Arabic", "Hebrew")
 # role -> share of ads with such blocks outside the column, and their maximum number
 ASIDE = (("badge", 0.18, 1), ("offer", 0.12, 1), ("tag", 0.1, 1), ("brand", 0.12, 3), ("subline", 0.2, 3))
 LEAST_ROUND_PX = 24
+INVENTED = 0.4  # share of ads whose brand is an invented word, of these syllables
+BEGINNINGS = (*"bcdfghklmnprstvwz", "br", "cl", "dr", "fl", "gr", "pl", "st", "tr", "sh")
+VOWELS = ("a", "e", "i", "o", "u", "ei", "io", "ou")
 Colour = tuple[int, int, int]
 
 
@@ -139,7 +142,8 @@ def draw_ad(rng: np.random.Generator, photos: Sequence[np.ndarray]) -> DrawnAd:
     size = (round(unit * max(ratio, 1.0)), round(unit / min(ratio, 1.0)))
     names = sorted(read_phrases()["languages"])
     language = read_phrases()["languages"]["en" if rng.random() < 0.25 else names[int(rng.integers(len(names)))]]
-    sheet = _Sheet(rng, Image.new("RGB", size), language, str(rng.choice(read_phrases()["brands"])))
+    brand = _invent(rng) if rng.random() < INVENTED else str(rng.choice(read_phrases()["brands"]))
+    sheet = _Sheet(rng, Image.new("RGB", size), language, brand)
     region, ground = _paint_ground(sheet, photos)
     _lay_out(sheet, region, ground)
     image = sheet.image
@@ -150,6 +154,13 @@ def draw_ad(rng: np.random.Generator, photos: Sequence[np.ndarray]) -> DrawnAd:
         image.save(packed, "JPEG", quality=int(rng.integers(45, 96)))
         image = Image.open(packed).convert("RGB")
     return DrawnAd(np.asarray(image), *_misread(sheet), sheet.roles)
+
+
+def _invent(rng: np.random.Generator) -> str:
+    """Return a name that is no word: two or three syllables, and at times a final consonant."""
+    parts = [str(rng.choice(BEGINNINGS)) + str(rng.choice(VOWELS)) for _ in range(int(rng.integers(2, 4)))]
+    name = "".join(parts) + (str(rng.choice(list("nrsxlk"))) if rng.random() < 0.5 else "")
+    return [name, name.capitalize(), name.capitalize(), name.upper()][int(rng.integers(4))]
 
 
 # grounds
@@ -287,8 +298,10 @@ def _say(sheet: _Sheet, role: str, script_of: str = "") -> str:
     number = str(sheet.pick([5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 75, 80, 99, 100, 120, 199, 250, 299, 590, 999, 1290]))
     if role in ("offer", "headline") or "%" in text:
         number = str(sheet.pick([5, 10, 15, 20, 25, 30, 40, 50, 70]))
-    text = text.replace("{n}", number).replace(
-        "{brand}", "".join(c for c in sheet.brand.casefold() if c.isascii() and c.isalnum())
+    text = (
+        text.replace("{n}", number)
+        .replace("{name}", sheet.brand)
+        .replace("{brand}", "".join(c for c in sheet.brand.casefold() if c.isascii() and c.isalnum()))
     )
     case = sheet.rng.random()
     if role in ("headline", "subline", "offer", "button", "tag", "badge", "brand"):
@@ -370,9 +383,13 @@ def _emphasise(sheet: _Sheet, rows: list[Row], accent: Colour) -> None:
             row.runs = [(f"{word} ", accent if place == chosen else row.runs[0][1]) for place, word in enumerate(words)]
         else:
             row.runs = [(text, accent) for text, _ in row.runs]
-    if len(rows) > 1 and sheet.chance(0.12):
+    if len(rows) > 1 and sheet.chance(0.12):  # capitals in some rows only
+        first = int(sheet.rng.integers(1, len(rows)))
+        for row in rows[first:]:
+            row.runs = [(text.upper(), ink) for text, ink in row.runs]
+    if len(rows) > 1 and sheet.chance(0.22):
         row = sheet.pick(rows)
-        row.scale = sheet.pick([sheet.between(0.6, 0.85), sheet.between(1.2, 1.8)])
+        row.scale = sheet.pick([sheet.between(0.35, 0.85), sheet.between(1.2, 2.2)])
         if sheet.chance(0.4):
             row.font = _font(sheet, row.text)
 

@@ -38,6 +38,7 @@ def test_a_block_is_as_sure_as_its_weakest_side() -> None:
         ("Luxury Heating", "Ducted A/C", False, False),
         ("Heizung für", "jedes Haus", True, True),
         ("Fresh,", "Local", True, False),
+        ("Sent free from 25", "€.", False, True),
     ],
 )
 def test_a_line_may_ask_for_the_next(first: str, second: str, ends: bool, follows: bool) -> None:
