@@ -83,6 +83,13 @@ def test_what_cannot_be_used_is_said_in_a_sentence(makes: Makes, form: MakeForm,
     assert not makes.has_ads("me")
 
 
+def test_ads_stay_on_the_page_above_which_a_fault_is_told(makes: Makes, form: MakeForm) -> None:
+    make(makes, form)
+    (screen,) = makes.make("me", replace(form, facts=""))  # as in another browser, whose form is empty
+    assert "ac-problem" in screen.shown
+    assert screen.shown.count("data-make=") == 3
+
+
 def test_the_wall_fills_as_ads_come_and_says_that_they_are_untested(makes: Makes, form: MakeForm) -> None:
     screens = make(makes, form)
     running = [one.shown for one in screens[:-1]]

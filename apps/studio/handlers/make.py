@@ -140,7 +140,7 @@ class Makes(LongWork[MakeScreen]):
             making, earlier = Making(ticket=self.handlers.model_queue.join()), self.sets.get(owner)
             making.rates = earlier.rates if earlier else {}  # for the ads shown until new ads replace them
         except AdCreativeError as error:
-            yield self.refuse(error)
+            yield self._refuse(owner, error)
             return
         self.sets[owner] = making
         making.job = self.start(owner, self._work(owner, brief, shapes, making))
@@ -192,11 +192,15 @@ class Makes(LongWork[MakeScreen]):
         def work(progress: Progress, should_stop: ShouldStop) -> MakeScreen:
             try:
                 return compose(progress, should_stop)
-            except AdCreativeError as error:  # the previous set is kept
-                refused = self.refuse(error)
-                return replace(refused, shown=refused.shown + (self._show(owner).shown if self.has_ads(owner) else ""))
+            except AdCreativeError as error:
+                return self._refuse(owner, error)
 
         return work
+
+    def _refuse(self, owner: str, error: AdCreativeError) -> MakeScreen:
+        """Return the screen of a fault, above the ads made before, which stay."""
+        refused = self.refuse(error)
+        return replace(refused, shown=refused.shown + self.find_screen(owner).shown)
 
     def watch(self, job: Job[MakeScreen]) -> Iterator[MakeScreen]:
         making = next(one for one in self.sets.values() if one.job is job)
