@@ -5,15 +5,19 @@ The first bytes of a file determine its format; the suffix only decides between 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from adcreative.catalog.boundary import GuardedSource, typed
 from adcreative.catalog.columns import normalise_column
 from adcreative.catalog.datasets import upworthy
 from adcreative.catalog.formats.header import IsKnown
 from adcreative.catalog.formats.raw_rows import TableSource
+from adcreative.catalog.names import read_name
 from adcreative.catalog.platforms.columns import MAX_NAME_CHARS, fold_column, is_known_column
+from adcreative.catalog.platforms.matching import find_fields
+from adcreative.catalog.platforms.numbers import is_blank
 from adcreative.config import did_you_mean
 from adcreative.creative import COLUMNS
 from adcreative.errors import CatalogError
@@ -42,6 +46,28 @@ def open_product_feed(path: Path) -> GuardedSource:
 
     with typed(path.name):
         return GuardedSource(ProductXmlSource(path), path.name)
+
+
+def read_named_cells(path: Path, columns: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return ad -> our name of a further column -> its last filled cell, for a table of any format that lists ads by name.
+
+    Empty for a table without a column of ads, or with none of `columns`.
+
+    Raises:
+        CatalogError: as `open_source`, or a later part of the table cannot be read.
+    """
+    source = open_source(path, frozenset(map(fold_column, columns)))
+    header = [normalise_column(name) for name in source.header]
+    places = {name: header.index(name) for name in columns if name in header}
+    ads = [at for name in _AD_NAMES for at, found in enumerate(header) if found == name]
+    if (column := find_fields(source.header).get("ad_name")) is not None:
+        ads += [at for at, name in enumerate(source.header) if name.strip() == column]
+    found: dict[str, dict[str, Any]] = {}
+    for raw in source.read_rows() if places and ads else ():
+        if raw.fault is None and (name := read_name(raw.cells[ads[0]])):
+            filled = {column: raw.cells[at] for column, at in places.items() if not is_blank(raw.cells[at])}
+            found.setdefault(name, {}).update(filled)
+    return found
 
 
 def _is_known(name: str, known: frozenset[str]) -> bool:
@@ -113,6 +139,7 @@ def _open_other_sheet(path: Path, is_known: IsKnown, sheet: str) -> TableSource:
     return OtherSheetSource(path, is_known, sheet)
 
 
+_AD_NAMES = ("creative", "ad_name", "ad")
 MAX_MAPPED_CHARS = 1000  # length limit of mapped column names used to find the header line
 _SHEETS = (".numbers", ".gsheet")
 _OTHER_SHEETS = (".xlsb", ".ods")

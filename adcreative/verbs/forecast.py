@@ -14,12 +14,14 @@ import pandas as pd
 from adcreative.artifacts import dump_json, open_atomically, write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.event_log import EventLog, read_event_log
-from adcreative.catalog.formats.logs import read_names, read_whole_log
+from adcreative.catalog.formats.logs import list_log_files
 from adcreative.catalog.mapping import TableSettings
+from adcreative.catalog.names import read_name
 from adcreative.catalog.results import ResultRow
+from adcreative.catalog.sources import SOURCES, read_named_cells
 from adcreative.catalog.tables import beside, write_rows
 from adcreative.creative import COLUMNS, Creative
-from adcreative.errors import CatalogError, ConfigError
+from adcreative.errors import ConfigError
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.report.after_launch import render_forecast
@@ -127,19 +129,13 @@ def forecast(
 
 
 def _read_reasons(path: Path) -> dict[str, str]:
-    """Return ad -> last stated reason of its end; empty where the table has no such column."""
-    if not path.is_file() or path.suffix.casefold() not in (".csv", ".tsv", ".parquet"):
-        return {}
-    try:
-        table: pd.DataFrame = read_whole_log(path)
-    except CatalogError:  # an export in a platform's own encoding or with a preamble, which has no such column
-        return {}
-    table.columns = [str(name).strip().casefold() for name in table.columns]
-    name = next((one for one in ("creative", "ad_name", "ad", "ad name") if one in table.columns), "")
-    if not name or "stop_reason" not in table.columns:
-        return {}
-    stated = zip(read_names(table[name]), read_names(table["stop_reason"]), strict=True)
-    return {ad: reason for ad, reason in stated if reason}
+    """Return ad -> last stated reason of its end; empty where no table has such a column."""
+    files = [path] if path.is_file() else list_log_files(path)
+    found: dict[str, str] = {}
+    for file in (one for one in files if one.suffix.casefold() in (*SOURCES, ".txt")):
+        for ad, cells in read_named_cells(file, ("stop_reason",)).items():
+            found[ad] = read_name(cells.get("stop_reason")) or found.get(ad, "")
+    return {ad: reason for ad, reason in found.items() if reason}
 
 
 def _read_ads(creatives: Path | None, written: TableSettings) -> dict[str, Creative]:

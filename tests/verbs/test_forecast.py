@@ -118,6 +118,29 @@ def test_ends_by_the_budget_are_not_the_ads_own() -> None:
     assert read_lifetimes(rows, "log", dict.fromkeys(plain.names, "Fatigue")).ended.sum() == plain.ended.sum()
 
 
+@pytest.mark.parametrize("name", ["semicolons.csv", "utf16.csv", "german.csv", "daily.xlsx", "parts"])
+def test_a_stop_reason_counts_in_every_table_that_is_read(name: str, tmp_path: Path) -> None:
+    table = plant_days(30).assign(stop_reason="")
+    table.loc[table.groupby("ad_name").tail(1).index, "stop_reason"] = "budget"
+    table.to_csv(tmp_path / "plain.csv", index=False)
+    path = tmp_path / name
+    if name == "daily.xlsx":
+        table.to_excel(path, index=False)
+    elif name == "parts":
+        path.mkdir()
+        for number, part in enumerate(np.array_split(np.arange(len(table)), 3)):
+            table.iloc[part].to_csv(path / f"{number}.csv", index=False)
+    else:
+        german = {"ad_name": "Anzeigenname", "day": "Tag", "impressions": "Impressionen", "clicks": "Link-Klicks"}
+        told = table.rename(columns={**german, "stop_reason": "Stop reason"} if name == "german.csv" else {})
+        told.to_csv(path, index=False, sep=";", encoding="utf-16" if name == "utf16.csv" else "utf-8")
+    for source in (tmp_path / "plain.csv", path):
+        pipeline.forecast(source, tmp_path / "out" / f"{source.stem}.csv")
+    plain, other = (json.loads((tmp_path / "out" / f"{one}.json").read_text()) for one in ("plain", path.stem))
+    assert plain["num_ended"] == 0
+    assert {key: other[key] for key in ("num_ads", "num_ended")} == {key: plain[key] for key in ("num_ads", "num_ended")}
+
+
 def test_a_change_of_audience_is_told() -> None:
     rows = log_rows()
     moved = rows.assign(context=np.where(rows.time < "2026-02-01", "feed", "story"))

@@ -11,9 +11,11 @@ import pandas as pd
 
 from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog import read_catalog
-from adcreative.catalog.formats.logs import read_names, read_whole_log
-from adcreative.catalog.metadata import find_metadata
+from adcreative.catalog.event_log import read_numbers
+from adcreative.catalog.formats.logs import read_whole_log
+from adcreative.catalog.metadata import find_metadata, find_sole_table
 from adcreative.catalog.names import read_name
+from adcreative.catalog.sources import SOURCES, read_named_cells
 from adcreative.catalog.tables import beside
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 READERS, OBJECTIVES = ("compare", "cascade"), ("welfare", "revenue")
 DEFAULT_CTR = 0.02
+MAX_CTR = 0.3  # no ads have a higher rate: a larger number is in percent
 MAX_TEXT_BYTES = 2_000_000
 
 
@@ -138,39 +141,41 @@ def _read_market(source: Path) -> _Market:
     if not ads:
         raise CatalogError(f"{source} has no ad with words")
     extra: dict[str, dict[str, Any]] = {}
-    for table_path in [source] if source.is_file() else find_metadata(source):
-        if table_path.suffix.casefold() not in (".csv", ".tsv", ".parquet"):
-            continue
-        table: pd.DataFrame = read_whole_log(table_path)
-        table.columns = [str(name).strip().casefold() for name in table.columns]
-        if "ad_name" in table.columns:
-            named = zip(read_names(table["ad_name"]), table.to_dict("records"), strict=True)
-            extra |= {name: {str(key): row[key] for key in row} for name, row in named}
-    bids = [_number(extra.get(one.ad_name, {}).get("bid"), one.name, "bid") for one in ads]
+    for path in _tables(source):
+        extra |= read_named_cells(path, ("bid", "ctr", "url"))
+    own = [extra.get(one.ad_name, {}) for one in ads]
+    kinds = {"bid": "cpc", "ctr": "ctr"}
+    table = pd.DataFrame({name: pd.Series([one.get(name) for one in own], dtype=object) for name in kinds})
+    numbers, _ = read_numbers(table, kinds, str(source))
+    bids, ctr = (
+        [_number(value, one.name, name) for one, value in zip(ads, numbers[name].tolist(), strict=True)] for name in kinds
+    )
     has_bids = any(bid is not None for bid in bids)
     if has_bids and None in bids:
         raise ConfigError(f'creative "{ads[bids.index(None)].name}" has no bid; every ad needs one, or none')
-    ctr = [_number(extra.get(one.ad_name, {}).get("ctr"), one.name, "ctr") for one in ads]
     return _Market(
         ads=ads,
         values=np.array([1.0 if bid is None else bid for bid in bids]),
         has_bids=has_bids,
         ctr=np.clip([DEFAULT_CTR if rate is None else rate for rate in ctr], 1e-6, 1 - 1e-6),
-        urls=tuple(read_name(extra.get(one.ad_name, {}).get("url")) for one in ads),
+        urls=tuple(read_name(one.get("url")) for one in own),
     )
 
 
-def _number(value: Any, name: str, what: str) -> float | None:
-    if value is None or value == "" or value != value:
+def _tables(source: Path) -> list[Path]:
+    """Return the tables of a catalogue: the file itself, or the metadata of a folder, or its only table."""
+    if source.is_file():
+        return [source]
+    return find_metadata(source) or [path for path in [find_sole_table(source, SOURCES)] if path is not None]
+
+
+def _number(number: float, name: str, what: str) -> float | None:
+    """Return a bid or a rate, None for NaN. Raises ConfigError for a number that cannot be one."""
+    if number != number:
         return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not (np.isfinite(number) and number >= 0) or (what == "ctr" and number > 1):
-        raise ConfigError(
-            f'creative "{name}": {what} is "{str(value)[:40]}"; {"a number of 0 or more" if what == "bid" else "0 to 1"}'
-        )
+    if not (np.isfinite(number) and number >= 0) or (what == "ctr" and number > MAX_CTR):
+        says = "a number of 0 or more" if what == "bid" else f"0 to {MAX_CTR}: 0.008 stands for 0.8 %"
+        raise ConfigError(f'creative "{name}": {what} is {number:g}; {says}')
     return number
 
 
@@ -208,7 +213,8 @@ def _allocate(market: _Market, odds: np.ndarray, settings: PlaceSettings) -> _Fo
         table = read_whole_log(Path(past_bids))
         if "bid" not in table.columns:
             raise ConfigError(f"{past_bids} has no column bid")
-        usual = model.PastBids([float(bid) for bid in pd.to_numeric(table["bid"], errors="coerce")])
+        earlier = read_numbers(table, {"bid": "cpc"}, str(past_bids))[0]["bid"]
+        usual = model.PastBids(earlier[~np.isnan(earlier)].tolist())
         shown, paid = model.allocate_for_revenue(odds, market.values, max_ads, [usual] * len(market.values))
         method = "exact for expected revenue (virtual values), Myerson payments"
     else:

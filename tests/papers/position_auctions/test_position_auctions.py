@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from adcreative import pipeline
 from adcreative.errors import CatalogError, ConfigError
@@ -272,6 +273,32 @@ def test_a_named_encoder_of_other_cosines_places_the_same_ads(desk: Path, monkey
     assert [row["fit"] for row in sheets[1]] == pytest.approx([row["fit"] for row in sheets[0]], abs=0.1)
 
 
+@pytest.mark.parametrize("name", ["semicolons.csv", "utf16.csv", "ads.xlsx", "shop/our ads.csv"])
+def test_bids_count_in_every_table_that_is_read(desk: Path, name: str) -> None:
+    table = pd.read_csv(desk / "ads.csv")
+    (desk / "shop").mkdir()
+    path = desk / name
+    if path.suffix == ".xlsx":
+        table.to_excel(path, index=False)
+    elif path.parent == desk:
+        table.to_csv(path, index=False, sep=";", decimal=",", encoding="utf-16" if name == "utf16.csv" else "utf-8")
+    else:
+        Image.new("RGB", (8, 8)).save(desk / "shop" / "a.png")
+        table.assign(file_name="a.png").to_csv(path, index=False)
+    placed = []
+    for source in (desk / "ads.csv", path.parent if name.startswith("shop") else path):
+        pipeline.place(desk / "article.md", desk / f"{source.stem}.md", creatives=source, max_ads=2)
+        placed.append(json.loads((desk / f"{source.stem}.json").read_text())["placed"])
+    assert placed[0] == placed[1]
+    assert placed[0][0]["bid"] == 1.0
+
+
+def test_rates_in_percent_are_refused(desk: Path) -> None:
+    pd.read_csv(desk / "ads.csv").assign(ctr=0.8).to_csv(desk / "percent.csv", index=False)
+    with pytest.raises(ConfigError, match=r'"Mattress": ctr is 0\.8; 0 to 0\.3: 0\.008 stands for 0\.8 %'):
+        pipeline.place(desk / "article.md", desk / "placed.md", creatives=desk / "percent.csv")
+
+
 def test_own_products_pay_nothing(desk: Path) -> None:
     pd.read_csv(desk / "ads.csv").drop(columns="bid").to_csv(desk / "own.csv", index=False)
     pipeline.place(desk / "article.md", desk / "placed.md", creatives=desk / "own.csv")
@@ -334,7 +361,7 @@ def test_texts_and_tables_that_cannot_be_used_are_refused(desk: Path) -> None:
         with pytest.raises(CatalogError, match="cannot be read as text"):
             pipeline.place(desk / name, desk / "placed.md", creatives=desk / "ads.csv")
     table = pd.read_csv(desk / "ads.csv")
-    for bid, message in (([1.0, None, 0.5], "has no bid; every ad needs one"), ([1.0, -2.0, 0.5], 'bid is "-2.0"')):
+    for bid, message in (([1.0, None, 0.5], "has no bid; every ad needs one"), ([1.0, -2.0, 0.5], 'bid is -2')):
         table.assign(bid=bid).to_csv(desk / "bad.csv", index=False)
         with pytest.raises(ConfigError, match=message):
             pipeline.place(desk / "article.md", desk / "placed.md", creatives=desk / "bad.csv")
