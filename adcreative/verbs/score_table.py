@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adcreative.catalog.platforms.rates import HIGH_SHARE
 from adcreative.creative import Creative, add_clause
 from adcreative.errors import ConfigError
 from adcreative.problem import Problem
@@ -51,9 +52,10 @@ def read_reasons(cell: str) -> tuple[Problem, ...]:
 
 
 def check_base_rate(base_rate: float | None) -> None:
-    """Raise ConfigError for an invalid base rate."""
-    if base_rate is not None and not 0 < base_rate < 1:
-        raise ConfigError(f"the base rate is {base_rate:g}; a click rate between 0 and 1 is needed, such as 0.021 for 2.1 %.")
+    """Raise ConfigError for a base rate that is none, such as one in percent."""
+    if base_rate is not None and not 0 < base_rate <= HIGH_SHARE:
+        between = f"between 0 and {HIGH_SHARE}"
+        raise ConfigError(f"the base rate is {base_rate:g}; a click rate {between} is needed, such as 0.021 for 2.1 %.")
 
 
 def mean_of_results(creatives: Iterable[Any]) -> float | None:

@@ -286,6 +286,7 @@ def test_old_results_can_count_less(account: Path, tmp_path: Path) -> None:
     [
         ({"policy": "best"}, 'no policy named "best"'),
         ({"slots": 0}, "slots must be at least 1"),
+        ({"half_life_days": float("nan")}, "the half-life 0 or more"),
         ({"slots": 2}, "needs a log of slates"),
         ({"explore": -1.0}, "explore must lie in 0 to 1"),
     ],

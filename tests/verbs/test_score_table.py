@@ -67,9 +67,9 @@ def test_a_rate_without_enough_data_stays_unsaid_and_ties_share_their_rank() -> 
     assert [one["strength"] for one in told] == [0.25, 0.25, 1.0]
 
 
-@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, 2.1])
+@pytest.mark.parametrize("rate", [0.0, 0.5, 1.0, -0.1, 2.1, float("nan")])
 def test_base_rates_that_are_none_are_refused(rate: float) -> None:
-    with pytest.raises(ConfigError, match="a click rate between 0 and 1 is needed"):
+    with pytest.raises(ConfigError, match=r"a click rate between 0 and 0\.3 is needed"):
         check_base_rate(rate)
 
 

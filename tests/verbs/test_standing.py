@@ -42,7 +42,7 @@ def test_a_stated_usual_rate_brings_the_rate_back(monkeypatch: pytest.MonkeyPatc
     one = stand(monkeypatch, knows_level=False, usual_rate=0.1)
     assert odds(one.rate) / odds(0.1) - 1 == pytest.approx(one.change)
     assert one.rate_low == pytest.approx(0.1)
-    with pytest.raises(ConfigError, match="a click rate between 0 and 1 is needed"):
+    with pytest.raises(ConfigError, match=r"a click rate between 0 and 0\.3 is needed"):
         stand(monkeypatch, knows_level=False, usual_rate=2.1)
 
 

@@ -67,5 +67,5 @@ def test_a_base_rate_is_the_mean_of_the_originals_and_gains_are_shrunk(words: Pa
 
 
 def test_a_base_rate_that_is_none_is_refused_before_anything_is_read(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="a click rate between 0 and 1 is needed"):
+    with pytest.raises(ConfigError, match=r"a click rate between 0 and 0\.3 is needed"):
         pipeline.optimize(tmp_path / "nothing", tmp_path / "run", base_rate=2.1)

@@ -24,7 +24,7 @@ _SIGNS = re.compile(r"[%\uff05\ufe6a]")
 _NAMED = re.compile(
     r"[%\uff05\ufe6a]|\b(?:percent|percentage|pct|prozent|pourcent|porcentaje|porcentagem|percentuale|procent)\b", re.I
 )
-_HIGH_SHARE = 0.3  # no ads have such a click rate
+HIGH_SHARE = 0.3  # no ads have a higher click rate: a larger number is in percent
 _MOST = 0.95  # share of the rows with clicks known from the cost per click
 _CLOSE, _CLICK = 0.02, 1.0  # click rates and costs per click are rounded
 
@@ -70,7 +70,7 @@ def find_unit(rates: Iterable[Rate], column: str, *, name: str, given: str = "",
         (_NAMED.search(column), PERCENT, "as its name says"),
         (seen.largest > 1.0, PERCENT, "since no rate is above 1"),
         (seen.largest == 0.0, PERCENT, ""),
-        (platform in IN_PERCENT and seen.largest > _HIGH_SHARE, PERCENT, "as this platform writes them"),
+        (platform in IN_PERCENT and seen.largest > HIGH_SHARE, PERCENT, "as this platform writes them"),
     ):
         if holds:
             return unit, why

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from adcreative.catalog.platforms.rates import HIGH_SHARE
 from adcreative.errors import ConfigError
 
 PICTURE_FORMATS = ("png", "jpeg", "webp", "avif")
@@ -46,8 +47,10 @@ class PlanSettings:
             faults.append(f"power must be in [0.5, 1), got {self.power}")
         if not 0 < self.level <= 0.5:
             faults.append(f"level must be in (0, 0.5], got {self.level}")
-        if self.baseline_ctr is not None and not 0 < self.baseline_ctr < 1:
-            faults.append(f"the baseline click rate must be in (0, 1), got {self.baseline_ctr}; write 1.2 % as 0.012")
+        if self.baseline_ctr is not None and not 0 < self.baseline_ctr <= HIGH_SHARE:
+            faults.append(
+                f"the baseline click rate must be in (0, {HIGH_SHARE}], not {self.baseline_ctr}; write 1.2 % as 0.012"
+            )
         if not 0 < self.realised_share <= 2:
             faults.append(f"the realised share must be in (0, 2], got {self.realised_share}")
         if not 0.01 <= self.detect <= 2:

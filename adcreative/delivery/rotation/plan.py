@@ -6,6 +6,7 @@ category, placement) and, if a score table is given, from its predicted rate. Do
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -122,7 +123,7 @@ def plan_rotation(
     Raises:
         CatalogError: no row of the log belongs to this account. ConfigError: a setting is out of range.
     """
-    if slots < 1 or (half_life_days or 0) < 0:
+    if slots < 1 or not 0 <= (half_life_days or 0) < math.inf:
         raise ConfigError(f"slots must be at least 1 and the half-life 0 or more, got {slots} and {half_life_days}")
     rows, warnings = join_rows(account, log)
     if slots > 1 and explore:

@@ -15,6 +15,7 @@ from adcreative.catalog.event_log import read_numbers
 from adcreative.catalog.formats.logs import read_whole_log
 from adcreative.catalog.metadata import find_metadata, find_sole_table
 from adcreative.catalog.names import read_name
+from adcreative.catalog.platforms.rates import HIGH_SHARE
 from adcreative.catalog.sources import SOURCES, read_named_cells
 from adcreative.catalog.tables import beside
 from adcreative.config import did_you_mean
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 READERS, OBJECTIVES = ("compare", "cascade"), ("welfare", "revenue")
 DEFAULT_CTR = 0.02
-MAX_CTR = 0.3  # no ads have a higher rate: a larger number is in percent
 MAX_TEXT_BYTES = 2_000_000
 
 
@@ -173,8 +173,8 @@ def _number(number: float, name: str, what: str) -> float | None:
     """Return a bid or a rate, None for NaN. Raises ConfigError for a number that cannot be one."""
     if number != number:
         return None
-    if not (np.isfinite(number) and number >= 0) or (what == "ctr" and number > MAX_CTR):
-        says = "a number of 0 or more" if what == "bid" else f"0 to {MAX_CTR}: 0.008 stands for 0.8 %"
+    if not (np.isfinite(number) and number >= 0) or (what == "ctr" and number > HIGH_SHARE):
+        says = "a number of 0 or more" if what == "bid" else f"0 to {HIGH_SHARE}: 0.008 stands for 0.8 %"
         raise ConfigError(f'creative "{name}": {what} is {number:g}; {says}')
     return number
 

@@ -68,7 +68,8 @@ def test_hopeless_plans_say_so(make_run: Callable[..., Path]) -> None:
     assert "no uplift is predicted; there is nothing to test" in plan.arms[0].warnings
     assert "the second model predicts no uplift" in plan.arms[0].warnings
     assert any("clicks per arm are expected; fewer than 100" in warning for warning in plan.arms[1].warnings)
-    impossible = plan_test(read_variants(make_run([huge], "b"), "s"), PlanSettings(daily_impressions=10, baseline_ctr=0.6))
+    sixfold = result_row(3, ctr_original=0.01, ctr_edited=0.06, ctr_original_judge=0.01, ctr_edited_judge=0.06)
+    impossible = plan_test(read_variants(make_run([sixfold], "b"), "s"), PlanSettings(daily_impressions=10, baseline_ctr=0.25))
     assert any("cannot be" in warning for warning in impossible.arms[0].warnings)
 
 
@@ -138,6 +139,7 @@ def test_context_comes_from_the_catalogue_only_while_it_fits(make_run: Callable[
         ({"daily_impressions": 0, "power": 1.2}, r"at least 1, got 0; power must be in \[0.5, 1\), got 1.2"),
         ({"daily_impressions": 5, "level": 0.9}, "level must be in"),
         ({"daily_impressions": 5, "baseline_ctr": 1.2}, "write 1.2 % as 0.012"),
+        ({"daily_impressions": 5, "baseline_ctr": 0.5}, "write 1.2 % as 0.012"),
         ({"daily_impressions": 5, "realised_share": 0}, "realised share"),
     ],
 )

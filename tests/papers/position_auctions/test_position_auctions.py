@@ -361,7 +361,7 @@ def test_texts_and_tables_that_cannot_be_used_are_refused(desk: Path) -> None:
         with pytest.raises(CatalogError, match="cannot be read as text"):
             pipeline.place(desk / name, desk / "placed.md", creatives=desk / "ads.csv")
     table = pd.read_csv(desk / "ads.csv")
-    for bid, message in (([1.0, None, 0.5], "has no bid; every ad needs one"), ([1.0, -2.0, 0.5], 'bid is -2')):
+    for bid, message in (([1.0, None, 0.5], "has no bid; every ad needs one"), ([1.0, -2.0, 0.5], "bid is -2")):
         table.assign(bid=bid).to_csv(desk / "bad.csv", index=False)
         with pytest.raises(ConfigError, match=message):
             pipeline.place(desk / "article.md", desk / "placed.md", creatives=desk / "bad.csv")
