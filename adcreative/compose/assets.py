@@ -16,6 +16,7 @@ MAX_PX = 2160  # of the longer side: no shape needs more
 QUIET_PX = 96  # of the longer side of the saliency map
 MIN_FACE = 0.04  # of the photograph's height: smaller faces are bystanders
 FACE_MARGIN = 0.15  # of a face's box, for hair and chin; with a larger margin, no crop of a portrait contains all of it
+SAME_SIZE = 0.5  # minimum height of a face of a group, of the largest one's
 HELD = 0.995  # share of the saliency inside a focus box
 
 FindFaces = Callable[[np.ndarray], Sequence[Sequence[float]]]  # picture [H, W, 3] -> boxes x0, y0, x1, y1 in px, largest first
@@ -45,7 +46,7 @@ def prepare_photo(
     faces = [box for box in found if box[3] - box[1] >= MIN_FACE * height]
     standing_out = None if segment is None else segment(image_u8)
     rgba, edge = cut_out(image_u8, standing_out, has_person=bool(faces))
-    focus = [_face_box(box, width, height) for box in faces]
+    focus = _group([_face_box(box, width, height) for box in faces])
     thing = rgba[..., 3] / 255.0 if rgba is not None else standing_out
     if thing is not None and (box := _box_of(thing)) is not None:
         focus.append(box)
@@ -73,6 +74,15 @@ def _face_box(box: Sequence[float], width: int, height: int) -> Box:
     return Box(
         max(0.0, (x0 - dx) / width), max(0.0, (y0 - dy) / height), min(1.0, (x1 + dx) / width), min(1.0, (y1 + dy) / height)
     )
+
+
+def _group(faces: list[Box]) -> list[Box]:
+    """Return faces with the box around those about as large as the first in its place: none of a group is cut."""
+    near = [box for box in faces if box.height >= SAME_SIZE * faces[0].height]
+    if len(near) < 2:
+        return faces
+    around = Box(*(min(box[side] for box in near) for side in (0, 1)), *(max(box[side] for box in near) for side in (2, 3)))
+    return [around, *faces]
 
 
 def _box_of(thing: np.ndarray) -> Box | None:

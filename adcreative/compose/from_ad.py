@@ -37,11 +37,12 @@ MAX_CUT, MAX_CUT_BELOW = 0.15, 0.6  # maximum share of an inner side covered by 
 HOLDS = 0.25  # minimum share of textured cells in a photograph: less is a drawn bar or plate
 CALM = 9.0  # 0..255: maximum residual of a ground for erasing letters and for cutting out a logo
 STILL_THERE = 0.3  # maximum share of a detected line in the photograph on erased words
-CLEAN = 1.5, 1.0  # maximum spread of greys where letters were erased: times that around, plus levels of 255
+LETTER, CLEAN = 24.0, 4.0  # 0..255: minimum change by erasing a letter; maximum difference of the ground where letters were
 SHAPES_PX, MAX_SHAPE = 256, 0.2  # longer side of the copy in which shapes behind words are found; maximum share of the ad
+MIN_FILL = 0.5  # minimum share of its box filled by such a shape, from which letters are left out
 LIVELY = 0.6  # minimum textured share of what stands out: a drawn sign has less
 AIR = 0.12  # margin around what stands out, of its longer side
-MAX_LOGO = 3  # words
+MAX_LOGO, MAX_LOGO_LINES = 4, 2  # words, lines
 MIN_LOGO_PX = 40  # height: a lower one is blurred in an ad of 1080 px
 MAX_BOX = 0.3  # maximum drawn share of a logo's edge: more is its ground
 SAME_COLOUR = 0.08  # OKLab
@@ -137,7 +138,7 @@ def _brand(
     logos = [
         one
         for one in words.with_role("brand")
-        if one.chance >= SURE_BRAND and len(one.lines) == 1 and len(one.text.split()) <= MAX_LOGO
+        if one.chance >= SURE_BRAND and len(one.lines) <= MAX_LOGO_LINES and len(one.text.split()) <= MAX_LOGO
     ]
     if len(logos) != 1 or logos[0].confidence < SURE:
         missing["brand.name"] = "no single line stands as a logo" if len(logos) != 1 else "the logo was not read for sure"
@@ -180,19 +181,20 @@ def _photo(
     Words on smooth ground are erased first, and a rectangle is taken where no traces of them are detected.
     """
     said = [block for block in words.blocks if block.role != "product_print" or not block.is_sure]
-    calm = [one for one in said if one.residual <= CALM and one.plate is None and one.panel is None and one.role != "brand"]
+    behind = {block: _shape_behind(image_u8, block) for block in said}
+    calm = [one for one in said if one.residual <= CALM and behind[one] == one.box and one.role != "brand"]
     unread = [tuple(map(round, line.box_xyxy_px)) for line in words.unread]
     tries: list[tuple[np.ndarray, list[TextBlock], list[TextBlock]]] = [(image_u8, said, [])]
     if calm and find_lines is not None:
         erased = erase(image_u8, replace(words, blocks=tuple(calm)))
-        calm = [block for block in calm if is_clean(erased, block)]
+        calm = [block for block in calm if is_clean(image_u8, erased, block)]
         tries.insert(0, (erased, [block for block in said if block not in calm], calm))
     missing["photos"] = "no part of the ad without words is a photograph that is large enough"
     for picture, left, gone in tries:
-        drawn = [*(block.plate or block.panel or _shape_behind(image_u8, block) for block in left), *unread]
+        drawn = [*(behind[block] for block in left), *unread]
         standing_out = None if segment is None else segment(picture)
-        around = None if standing_out is None else find_thing(picture, standing_out, drawn)
-        for box in (find_photograph(picture, drawn), around):
+        around = [] if standing_out is None else find_things(picture, standing_out, drawn)
+        for box in (find_photograph(picture, drawn), *around):
             if box is None:
                 continue
             x0, y0, x1, y1 = box
@@ -208,40 +210,39 @@ def _photo(
     return None
 
 
-def is_clean(erased_u8: np.ndarray, block: TextBlock) -> bool:
+def is_clean(image_u8: np.ndarray, erased_u8: np.ndarray, block: TextBlock) -> bool:
     """Return whether a picture [H, W, 3] uint8 without a block's letters shows no shades of them.
 
-    The ground then varies no more than around it.
+    The ground has then the same mean colour where letters were as beside them.
     """
-    grey = cv2.cvtColor(erased_u8, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    height, width = grey.shape
-    (x0, y0, x1, y1), rim = block.box, max(4, round(0.5 * block.size_px))
-    top, left = max(0, y0 - rim), max(0, x0 - rim)
-    part = grey[top : min(height, y1 + rim), left : min(width, x1 + rim)]
-    inside = np.zeros(part.shape, bool)
-    inside[y0 - top : y1 - top, x0 - left : x1 - left] = True
-    if inside.all() or not inside.any():
-        return False
-    part = part - cv2.blur(part, (2 * rim + 1, 2 * rim + 1))
-    return float(part[inside].std()) <= CLEAN[0] * float(part[~inside].std()) + CLEAN[1]
+    x0, y0, x1, y1 = block.box
+    part = erased_u8[y0:y1, x0:x1].astype(np.float32)
+    away = np.abs(part - image_u8[y0:y1, x0:x1]).max(axis=2)
+    letters, beside = away > LETTER, away < LETTER / 6
+    if not letters.any() or not beside.any():
+        return not letters.any()
+    return float(np.abs(part[letters].mean(axis=0) - part[beside].mean(axis=0)).max()) <= CLEAN
 
 
 def _shape_behind(image_u8: np.ndarray, block: TextBlock) -> tuple[int, int, int, int]:
-    """Return the box of the drawn shape of one colour on which a block stands, px; the block's own on open ground."""
+    """Return the box of the drawn shape of one colour on which a block stands, px; the block's own on open ground.
+
+    A plate that was found behind the words may be a part of it.
+    """
+    x0, y0, x1, y1 = block.plate or block.panel or block.box
     height, width = image_u8.shape[:2]
     scale = min(1.0, SHAPES_PX / max(height, width))
     small = cv2.resize(image_u8, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     alike = np.linalg.norm(to_oklab(small) - to_oklab(np.array(block.ground)), axis=2) <= SAME_COLOUR / 2
     _, labels, stats, _ = cv2.connectedComponentsWithStats(alike.astype(np.uint8), connectivity=4)
-    x0, y0, x1, y1 = (int(side * scale) for side in block.box)
-    own = np.bincount(labels[y0 : y1 + 1, x0 : x1 + 1].ravel(), minlength=len(stats))
+    under = labels[int(y0 * scale) : int(y1 * scale) + 1, int(x0 * scale) : int(x1 * scale) + 1]
+    own = np.bincount(under.ravel(), minlength=len(stats))
     own[0] = 0
     largest = int(own.argmax())
     left, top, wide, high, area = (int(value) for value in stats[largest])
-    if not own[largest] or area > MAX_SHAPE * alike.size:
-        return block.box
+    if not own[largest] or area > MAX_SHAPE * alike.size or area < MIN_FILL * wide * high:
+        return x0, y0, x1, y1
     ends = (left + wide) / scale, (top + high) / scale
-    x0, y0, x1, y1 = block.box
     return min(x0, int(left / scale)), min(y0, int(top / scale)), max(x1, round(ends[0])), max(y1, round(ends[1]))
 
 
@@ -283,23 +284,40 @@ def _is_cut(seen: np.ndarray, box: Sequence[int]) -> bool:
     return any(is_inner and part.mean() > most for is_inner, part, most in sides)
 
 
-def find_thing(
+def find_things(
     image_u8: np.ndarray, standing_out: np.ndarray, words_xyxy_px: Sequence[Sequence[float]]
-) -> tuple[int, int, int, int] | None:
-    """Return a box x0, y0, x1, y1 (px) without words around what stands out [H, W] 0..1, None without one that is textured.
+) -> list[tuple[int, int, int, int]]:
+    """Return boxes x0, y0, x1, y1 (px) without words: around all that stands out [H, W] 0..1, and around its largest part.
 
-    Where words reach into the box, it gives way on the side on which least of the thing is lost.
+    Only those that are textured, as a photograph is, and large enough.
     """
     height, width = standing_out.shape
     seen = (standing_out > SEEN).astype(np.uint8)
     for x0, y0, x1, y1 in words_xyxy_px:
         seen[max(0, int(y0)) : int(y1) + 1, max(0, int(x0)) : int(x1) + 1] = 0
-    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(seen)
+    if len(stats) < 2:
+        return []
     grey = cv2.cvtColor(image_u8, cv2.COLOR_RGB2GRAY).astype(np.float32)
     cell = (max(3, max(height, width) // CELLS),) * 2
-    spread = np.sqrt(np.maximum(cv2.blur(grey * grey, cell) - cv2.blur(grey, cell) ** 2, 0))
-    if not rows.size or (spread[seen > 0] > TEXTURE).mean() < LIVELY:
-        return None
+    is_textured = np.sqrt(np.maximum(cv2.blur(grey * grey, cell) - cv2.blur(grey, cell) ** 2, 0)) > TEXTURE
+    found = []
+    for part in (seen, (labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())).astype(np.uint8)):
+        box = _around(part, words_xyxy_px)
+        sides = box[2] - box[0], box[3] - box[1]
+        is_large = min(sides) >= MIN_PHOTO_PX and sides[0] * sides[1] >= MIN_PHOTO * height * width
+        if is_large and is_textured[part > 0].mean() >= LIVELY:
+            found.append(box)
+    return found
+
+
+def _around(seen: np.ndarray, words_xyxy_px: Sequence[Sequence[float]]) -> tuple[int, int, int, int]:
+    """Return the box of a mask [H, W] 0 or 1 with air around it, px.
+
+    Where words reach into the box, it gives way on the side on which least of the mask is lost.
+    """
+    height, width = seen.shape
+    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
     box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
     for word in words_xyxy_px:
         if _meet(box, word):
@@ -312,15 +330,14 @@ def find_thing(
             ]
             box = max(sides, key=lambda one: int(seen[one[1] : max(one[1], one[3]), one[0] : max(one[0], one[2])].sum()))
     rim = round(AIR * max(box[2] - box[0], box[3] - box[1]))
-    for side in range(4):  # air around it, up to the words
+    for side in range(4):
         for reach in (rim, rim // 2, rim // 4):
             wider = list(box)
             wider[side] = min((width, height)[side % 2], wider[side] + reach) if side > 1 else max(0, wider[side] - reach)
             if not any(_meet(wider, word) for word in words_xyxy_px):
                 box = (wider[0], wider[1], wider[2], wider[3])
                 break
-    sides_px = box[2] - box[0], box[3] - box[1]
-    return box if min(sides_px) >= MIN_PHOTO_PX and sides_px[0] * sides_px[1] >= MIN_PHOTO * height * width else None
+    return box
 
 
 def _meet(box: Sequence[float], other: Sequence[float]) -> bool:

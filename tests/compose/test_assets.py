@@ -77,6 +77,16 @@ def test_a_picture_without_a_thing_stays_a_photo() -> None:
     assert prepare_photo(noise, segment=load_segmenter()).photo.cutout is None
 
 
+def test_no_face_of_a_group_is_cut() -> None:
+    pixels = np.random.default_rng(1).integers(0, 255, (400, 600, 3), np.uint8)
+    faces = [(60.0, 100.0, 160.0, 220.0), (400.0, 90.0, 480.0, 180.0), (300.0, 300.0, 320.0, 325.0)]  # the last in the distance
+    first, *others = prepare_photo(pixels, segment=None, find_faces=lambda image_u8: faces).photo.focus
+    assert first.x0 < 0.1
+    assert 0.8 < first.x1 < 0.9
+    assert first.y1 < 0.65
+    assert len(others) == 3
+
+
 def test_a_white_box_goes_from_a_logo_and_counters_with_it() -> None:
     logo = Image.new("RGBA", (200, 100), "white")
     draw = ImageDraw.Draw(logo)

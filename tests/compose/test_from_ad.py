@@ -65,7 +65,8 @@ def test_what_is_hardly_the_brand_does_not_hide_it() -> None:
 def test_words_on_calm_ground_are_erased_and_looked_for() -> None:
     image_u8 = drawn_ad()
     photograph = np.random.default_rng(2).integers(0, 255, (75, 75, 3), np.uint8).repeat(8, 0).repeat(8, 1)
-    photograph[40:160, 40:420] = image_u8[40:160, 40:420]
+    photograph[40:260, 40:420] = 255  # open ground, too large for a bar behind the words
+    photograph[60:140, 50:400] = image_u8[60:140, 50:400]
     whole = take_parts(photograph, said(), None, lambda picture: NOTHING).photo
     still_there = take_parts(photograph, said(), None, lambda picture: np.array([[60, 60, 380, 130]], np.float32)).photo
     busy = take_parts(photograph, said(residual=30.0), None, lambda picture: NOTHING).photo
@@ -105,12 +106,14 @@ def test_a_thing_is_taken_whole_where_the_largest_part_cuts_it() -> None:
 
 
 def test_shades_of_erased_letters_are_told_from_clean_ground() -> None:
-    ramp = np.broadcast_to(np.linspace(80, 200, 600)[:, None, None], (600, 600, 3)).astype(np.uint8).copy()
+    ground = np.broadcast_to(np.linspace(80, 200, 600)[:, None, None], (600, 600, 3)).astype(np.uint8)
+    drawn, shaded = ground.copy(), ground.copy()
+    letters = drawn_ad()[66:130, 60:380].min(axis=2) < 128
+    drawn[66:130, 60:380][letters] = 0
+    shaded[66:130, 60:380, 2][letters] -= 8  # in blue alone
     (block,) = said().blocks
-    assert is_clean(ramp, block)
-    letters = drawn_ad()[66:130, 60:380].min(axis=2, keepdims=True) < 128
-    ramp[66:130, 60:380] -= np.where(letters, 8, 0).astype(np.uint8)
-    assert not is_clean(ramp, block)
+    assert is_clean(drawn, ground, block)
+    assert not is_clean(drawn, shaded, block)
 
 
 def test_the_drawn_bar_behind_words_stays_out_of_the_photograph() -> None:
