@@ -324,7 +324,7 @@ def _children(
 def choose(
     candidates: Sequence[Candidate], number: int, fits: Callable[[Candidate], bool] = lambda one: True
 ) -> list[Candidate]:
-    """Return at most `number` ads, of different concepts while there are any, without near-twins.
+    """Return at most `number` ads, of different concepts while there are any, then of other layouts, without near-twins.
 
     The best ad is first. Each further ad maximizes its worth minus its likeness to the chosen ads, so that the set covers
     messages, families, colours and photos.
@@ -338,11 +338,12 @@ def choose(
     span = float(np.ptp(worth)) or 1.0
     left, chosen = list(range(len(candidates))), list[Candidate]()
     alike = np.zeros(len(candidates))
-    for only_new in (True, False):
+    ways: tuple[Callable[[Candidate], object], ...] = (lambda one: one.concept, lambda one: one.recipe.layout, lambda one: None)
+    for is_told in ways:
         while left and len(chosen) < number:
-            concepts = {one.concept for one in chosen}
+            told = {is_told(one) for one in chosen} - {None}
             families, leads = [one.measures.family for one in chosen], [one.measures.lead for one in chosen]
-            open_ = [k for k in left if not (only_new and candidates[k].concept in concepts)]
+            open_ = [k for k in left if is_told(candidates[k]) not in told]
             if not open_:
                 break
             seen = [candidates[k].measures for k in open_]

@@ -205,7 +205,7 @@ def search_ads(
         score=score,
         ran=ran,
         has_faces=prepared.num_faces > 0,
-        population=min(POPULATION, max(LEAST_POPULATION, 3 * settings.num)),
+        population=min(POPULATION, max(LEAST_POPULATION, 6 * settings.num)),
     )
     found = search.run(settings.seed or 0, tell=count_stage(progress, "composing"), should_stop=should_stop)
 

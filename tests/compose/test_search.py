@@ -61,6 +61,9 @@ def test_a_search_gives_a_set_of_concepts_without_near_twins(tmp_path: Path) -> 
     assert len({one.concept for one in chosen}) == 6
     assert all(likeness(a.measures, b.measures) < TWIN for a, b in combinations(chosen, 2))
     assert len({one.measures.family for one in chosen}) >= 4
+    same = [replace(one, measures=replace(one.measures, lead="headline", family="split")) for one in found]
+    same = [replace(one, recipe=replace(one.recipe, layout="split")) if place % 3 else one for place, one in enumerate(same)]
+    assert len({one.recipe.layout for one in choose(same, 4)}) == 4, "without new concepts, new layouts come before new looks"
     only = choose(found, 6, lambda one: one.recipe.layout == chosen[0].recipe.layout)
     assert {one.recipe.layout for one in only} == {chosen[0].recipe.layout}
 
