@@ -133,6 +133,7 @@ class FeatureExtractor:
         self.known_parts = GENERAL_PARTS | {"lettering"} if line_finder else GENERAL_PARTS
         self.known_parts |= {"complexity"} if measures_complexity else frozenset()
         self.parts = self.known_parts
+        self.reads_style = True
         self.drawn: Mapping[str, DrawnLines] = {}
         self.sharing = sharing
         self.clip, self.headline_model, self.analyzer, self.codec = clip, headline_model, analyzer, codec
@@ -196,6 +197,12 @@ class FeatureExtractor:
         other.parts = wanted
         return other
 
+    def without_style(self) -> FeatureExtractor:
+        """Return an extractor with the same encoders and cache that reads the meaning of words alone: no appeal, no wording."""
+        other = copy(self)
+        other.reads_style = False
+        return other
+
     def read_ahead(self, creatives: Sequence[Creative]) -> None:
         """Encode the words of the next creatives in one batch into the cache; nothing without a cache.
 
@@ -209,6 +216,8 @@ class FeatureExtractor:
     def _read_words_of(self, creatives: Sequence[Creative]) -> Words:
         headlines, bodies = {creative.headline for creative in creatives}, {creative.body for creative in creatives}
         embeddings = self._read_words(self.clip.content_hash, headlines | bodies, self.clip.encode_texts)
+        if not self.reads_style:
+            return embeddings, {}, {}
         model_hash = self.headline_model.content_hash
         readings = self._read_words(f"{model_hash} headline", headlines, self.headline_model.read)
         wordings = self._read_words(f"{model_hash} wording", bodies, self.headline_model.read_wording)
@@ -406,10 +415,11 @@ def _assemble(
     readings: dict[str, np.ndarray],
     wordings: dict[str, np.ndarray],
 ) -> CreativeFeatures:
+    reading = readings.get(creative.headline)
     return CreativeFeatures(
         text=embeddings.get(creative.headline),
-        appeal=float(readings[creative.headline][0]) if creative.headline else None,
-        wording=readings[creative.headline][1:] if creative.headline else None,
+        appeal=None if reading is None else float(reading[0]),
+        wording=None if reading is None else reading[1:],
         body=embeddings.get(creative.body),
         body_wording=wordings.get(creative.body),
         **(seen or {}),

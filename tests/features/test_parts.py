@@ -64,3 +64,23 @@ def test_an_ad_with_a_picture_alone_is_an_ad_though_its_picture_is_not_read() ->
     lazy: Any = FeatureExtractor(WordsOnly(), FakeHeadlines(), Refuses(), Refuses())
     (found,) = lazy.measuring(()).extract([Creative(file_name="ad.png", image_u8=PICTURE)])
     assert isinstance(found, CreativeFeatures)
+
+
+class NoHeadlines(FakeHeadlines):
+    """A model of lines that must not be asked."""
+
+    def read(self, headlines: list[str]) -> np.ndarray:
+        raise AssertionError("read, though nobody asked")
+
+    read_wording = read
+
+
+def test_without_style_words_are_read_for_their_meaning_alone() -> None:
+    extractor = FeatureExtractor(FakeClip("clip"), NoHeadlines(), FakeAnalyzer(), FakeCodec())
+    words = measure(extractor.without_style(), description="Deeply")
+    assert words.text is not None
+    assert words.body is not None
+    assert (words.appeal, words.wording, words.body_wording) == (None, None, None)
+    whole = measure(FeatureExtractor(FakeClip("clip"), FakeHeadlines(), FakeAnalyzer(), FakeCodec()))
+    assert (words.text == whole.text).all()
+    assert whole.appeal is not None
