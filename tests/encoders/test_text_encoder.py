@@ -3,6 +3,7 @@ work, not that any encoder is of use."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from transformers import AutoTokenizer, BertConfig, BertModel, PreTrainedTokeniz
 
 from adcreative.ctr.account.fitting import fit_account
 from adcreative.ctr.account.model import AccountModel
+from adcreative.ctr.account.table import WHOLE_TEXT
 from adcreative.encoders import weights
 from adcreative.encoders.text_encoder import E5, TextEncoder
 from adcreative.errors import ArtifactError, ConfigError
@@ -137,9 +139,12 @@ def test_an_account_keeps_the_encoder_by_name_and_hash(tmp_path: Path) -> None:
     folder = write_encoder(tmp_path / "tiny")
     account = plant_account(150, rate=0.05, seed=3)
     model, _, _ = fit_account(account.creatives, account.features, seed=0, text_encoder=TextEncoder.load(str(folder)))
-    assert "further words" in model.known.encoder.centres
+    assert "further headline" in model.known.encoder.centres
     model.save(tmp_path / "model")
     asked = account.creatives[:4], account.features[:4]
+    assert WHOLE_TEXT not in model._read(*asked).dense
+    older = replace(model.known, encoder=replace(model.known.encoder, scales={WHOLE_TEXT: 1.0}))  # fitted with all words as one
+    assert WHOLE_TEXT in AccountModel(older, ood_scores={}, notes=model.notes)._read(*asked).dense
     loaded = AccountModel.load(tmp_path / "model")
     np.testing.assert_allclose(loaded.rates(*asked).rate, model.rates(*asked).rate, rtol=1e-12)
     write_encoder(folder, seed=1)

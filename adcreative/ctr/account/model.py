@@ -18,7 +18,7 @@ from scipy import special
 from adcreative.creative import Creative, Prediction, add_clause
 from adcreative.ctr.account.learnt_texts import LearntTexts
 from adcreative.ctr.account.part import Part
-from adcreative.ctr.account.table import PARTS, AccountTable, EncodesTexts, read_table
+from adcreative.ctr.account.table import PARTS, WHOLE_TEXT, AccountTable, EncodesTexts, read_table
 from adcreative.ctr.card import ACCOUNT_FORMAT as FORMAT
 from adcreative.ctr.card import ACCOUNT_KIND as KIND
 from adcreative.ctr.click_model import ClickModel, Creatives, Features, HeldOutRates, read_ood_scores
@@ -191,7 +191,8 @@ class AccountModel(ClickModel):
 
     def _read(self, creatives: Creatives, features: Features) -> AccountTable:
         parts = None if self.shipped is None else self.shipped.predict_parts(creatives, features)
-        return read_table(creatives, features, parts, self.text_encoder)
+        has_whole_text = WHOLE_TEXT in self.known.encoder.scales
+        return read_table(creatives, features, parts, self.text_encoder, has_whole_text=has_whole_text)
 
     @cached_property
     def text_encoder(self) -> EncodesTexts | None:

@@ -19,9 +19,10 @@ from adcreative.features.outcomes import fold
 MIN_GROUP_VALUES, MIN_GROUP_SHARE = 6, 0.02  # of a column whose new values are treated separately
 MAX_VALUES = 20  # of one column of one ad, such as its interests
 _SEPARATORS = ";|"
+WHOLE_TEXT = "further words"  # block of all words of an ad, in models fitted before headlines had their own
 SHIPPED_BLOCKS = ("shipped words", "shipped picture", "shipped context")
 PARTS: Mapping[str, tuple[str, ...]] = {  # part of an ad -> its dense blocks; words also have texts, context also has columns
-    "words": ("meaning", "body", "wording", "appeal", "further words", "shipped words"),
+    "words": ("meaning", "body", "wording", "appeal", "further headline", "further body", WHOLE_TEXT, "shipped words"),
     "picture": ("picture", "shipped picture"),
     "look": ("look", "lettering", "complexity"),
     "faces": ("faces",),
@@ -138,13 +139,16 @@ def read_table(
     features: Sequence[CreativeFeatures],
     shipped_parts: np.ndarray | None = None,
     text_encoder: EncodesTexts | None = None,
+    *,
+    has_whole_text: bool = False,
 ) -> AccountTable:
     """Return creatives and their features as columns.
 
     Args:
         shipped_parts: [N, 3] contributions of words, picture and the rest to the shipped predictor's log-odds. The words' part,
             and the appeal score, come from an English model: they are blank for words in another language.
-        text_encoder: encodes all words of an ad as one more block.
+        text_encoder: encodes an ad's headline and its other words as two more blocks.
+        has_whole_text: encode all words of an ad as one, too, for models fitted with that block.
     """
     texts = [creative.text for creative in creatives]
     is_foreign = np.array([detect_language(text) not in ("en", "") for text in texts], bool)
@@ -161,7 +165,10 @@ def read_table(
         "faces": _stack([_faces(one) for one in features]),
     }
     if text_encoder is not None:
-        dense["further words"] = text_encoder.encode(texts)
+        dense["further headline"] = text_encoder.encode([creative.headline for creative in creatives])
+        dense["further body"] = text_encoder.encode([creative.body for creative in creatives])
+        if has_whole_text:
+            dense[WHOLE_TEXT] = text_encoder.encode(texts)
     if shipped_parts is not None:
         dense |= {name: shipped_parts[:, [number]].astype(np.float32) for number, name in enumerate(SHIPPED_BLOCKS)}
     for name in ("appeal", "shipped words"):

@@ -19,7 +19,7 @@ from adcreative.ctr.account.members import COLUMNS, MEAN, MEANING, MEMBERS, WORD
 from adcreative.ctr.account.model import AccountModel
 from adcreative.ctr.account.part_fitting import _even_weights
 from adcreative.ctr.account.stacking import Even, fit_weights
-from adcreative.ctr.account.table import find_group_column, read_table
+from adcreative.ctr.account.table import WHOLE_TEXT, find_group_column, read_table
 from adcreative.features.batch import CreativeFeatures
 from tests.ctr.account.accounts import plant_account, plant_groups
 
@@ -39,7 +39,8 @@ class _Directions:
     name, content_hash = "directions", "0"
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        drawn = np.stack([np.random.default_rng(int(text.split()[-1])).normal(size=40) for text in texts])
+        seeds = [int(text.split()[-1]) if text else None for text in texts]
+        drawn = np.stack([np.full(40, np.nan) if s is None else np.random.default_rng(s).normal(size=40) for s in seeds])
         return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -65,13 +66,24 @@ def test_what_words_mean_carries_over_to_new_groups_in_a_plain_regression() -> N
     job = Job(encoded.rows(learnt), table.clicks[learnt], table.impressions[learnt], 0, group_column="category")
     member = MEMBERS[MEANING].fit(job)
     assert isinstance(member, CappedLogistic)
-    assert set(member.blocks) == {"further words", "placement"}
+    assert set(member.blocks) == {"further headline", "placement"}
     found = member.log_odds(encoded.rows(asked))
     assert spearmanr(found, log_odds[asked])[0] > 0.7
     again = MEMBERS[MEANING].from_state(*member.state())
     np.testing.assert_array_equal(again.log_odds(encoded.rows(asked)), found)
     plain = fitted.encode(read_table(ads, [CreativeFeatures()] * len(ads))).rows(learnt)
     assert MEMBERS[MEANING].fit(replace(job, encoded=plain)) is None
+
+
+def test_headline_and_other_words_are_read_apart_and_as_one_only_for_models_that_were() -> None:
+    ads = [Creative(headline="line 1", description="line 2"), Creative(headline="line 3")]
+    table = read_table(ads, [CreativeFeatures()] * 2, text_encoder=_Directions())
+    assert [name for name in table.dense if "further" in name] == ["further headline", "further body"]
+    np.testing.assert_array_equal(table.dense["further headline"], _Directions().encode(["line 1", "line 3"]))
+    np.testing.assert_array_equal(table.dense["further body"][0], _Directions().encode(["line 2"])[0])
+    assert np.isnan(table.dense["further body"][1]).all()
+    whole = read_table(ads, [CreativeFeatures()] * 2, text_encoder=_Directions(), has_whole_text=True)
+    np.testing.assert_array_equal(whole.dense[WHOLE_TEXT], _Directions().encode(["line 1 line 2", "line 3"]))
 
 
 def test_few_groups_draw_weights_towards_equal_ones() -> None:
