@@ -294,7 +294,15 @@ def test_demo_ad_fills_the_form(client: Any) -> None:
     image, *words = client.predict(api_name="/demo")
     with Image.open(image if isinstance(image, str) else image["path"]) as opened:
         assert opened.size == (600, 600)
-    assert words == ["Slow mornings, properly made", "", "", "Order a bag", "Morrow Coffee", "", ""]
+    assert words == [
+        "Slow mornings, properly made",
+        "",
+        "Rated 4.8 of 5 by 2,310 buyers",
+        "Order a bag",
+        "Morrow Coffee",
+        "",
+        "",
+    ]
 
 
 def test_score_over_the_api(client: Any, image_path: Path) -> None:
