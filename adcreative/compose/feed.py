@@ -119,7 +119,8 @@ def shorten(text: str, most: int) -> str:
     parts = re.split(r"\s[-–|/]\s|[,(;:|]\s?", text)
     if 8 <= len(parts[0].strip()) <= most:
         return parts[0].strip()
-    return text[: most + 1].rsplit(" ", 1)[0].rstrip(" ,;:-–(&")
+    whole = text[: most + 1].rsplit(" ", 1)[0]
+    return re.sub(r"(\s+\S{1,3}){1,2}$", "", whole).rstrip(" ,;:-–(&")  # no "for" or "of" at its end
 
 
 def first_sentence(text: str) -> str:

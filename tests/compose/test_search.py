@@ -179,7 +179,8 @@ def test_rows_of_a_feed_become_briefs(tmp_path: Path) -> None:
     for row, message in zip(broken, ("is an address; nothing is fetched", "names no picture", "has no title"), strict=True):
         with pytest.raises(CreativeError, match=message):
             brief_of(row, tmp_path, shared_brief())
-    assert shorten("a " * 40, 20) == "a a a a a a a a a a"
+    assert shorten("abcd " * 40, 20) == "abcd abcd abcd abcd"
+    assert shorten("Reb'l Fleur Eau De Parfum Spray For Women 3.4 Oz", 40) == "Reb'l Fleur Eau De Parfum Spray"
     assert FeedRow(2, {}).name == "0002-row"
 
 
