@@ -102,14 +102,15 @@ class ExportRows:
                 by_name.add(values["ad_name"])
             one = build_creative(values, row, label, self._folder, name_is_enough=True, numbers=self._layout.numbers)
             days = tuple(self._days[key]) if len(self._days[key]) > 1 else ()
-            yield one if isinstance(one, FailedCreative) else replace(one, by_day=days, **self._outcomes(values))
+            won, worth = self._outcomes(values)
+            yield one if isinstance(one, FailedCreative) else replace(one, by_day=days, conversions=won, revenue=worth)
         yield from self._faults
         self._note(join, len(by_name))
 
-    def _outcomes(self, values: Mapping[str, Any]) -> dict[str, float | None]:
+    def _outcomes(self, values: Mapping[str, Any]) -> tuple[float | None, float | None]:
         """Return the conversions and revenue of an ad, an empty cell being none; "results" of different kinds are left out."""
-        columns = {"conversions": self._layout.conversions_field, "revenue": self._layout.revenue_field}
-        return {name: float(values[name] or 0) if of not in ("", "results") else None for name, of in columns.items()}
+        won = None if self._layout.conversions_field in ("", "results") else float(values["conversions"] or 0)
+        return won, float(values["revenue"] or 0) if self._layout.revenue_field else None
 
     def _parse_names(self) -> None:
         """Add the parts of names that follow a convention to the context; parts that identify single ads are left out."""
