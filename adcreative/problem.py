@@ -35,14 +35,14 @@ class Problem(str):
         return _make, (self.code, self.values)
 
 
-def has_code(told: str, *codes: str) -> bool:
-    """Return whether `told` is a Problem with one of these codes; False for a plain sentence."""
-    return isinstance(told, Problem) and told.code in codes
+def has_code(problem: str, *codes: str) -> bool:
+    """Return whether `problem` is a Problem with one of these codes; False for a plain sentence."""
+    return isinstance(problem, Problem) and problem.code in codes
 
 
-def find_problem(told: Iterable[Mapping[str, Any]], code: str) -> Problem | None:
+def find_problem(rows: Iterable[Mapping[str, Any]], code: str) -> Problem | None:
     """Return the first problem with this code among those of a row (`Problem.as_dict`), or None."""
-    return next((Problem(code, **one["values"]) for one in told if one["code"] == code), None)
+    return next((Problem(code, **one["values"]) for one in rows if one["code"] == code), None)
 
 
 def _make(code: str, values: dict[str, object]) -> Problem:

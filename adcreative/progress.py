@@ -40,19 +40,21 @@ def listening(progress: Progress) -> Iterator[None]:
         _LISTENER.reset(token)
 
 
-def told(items: Iterable[Item], stage: str, *, every: int = 1, count: Callable[[Item], int] = lambda item: 1) -> Iterator[Item]:
+def track(
+    items: Iterable[Item], stage: str, *, every: int = 1, count: Callable[[Item], int] = lambda item: 1
+) -> Iterator[Item]:
     """Yield items, and report the start of the stage and then the number of items so far, every `every` items.
 
     count: number of units in an item, such as the rows of a part.
     """
-    tell, done, next_told = _LISTENER.get(), 0, every
-    tell(stage, 0, 0)
+    report, done, next_report = _LISTENER.get(), 0, every
+    report(stage, 0, 0)
     for item in items:
         yield item
         done += count(item)
-        if done >= next_told:
-            tell(stage, done, 0)
-            next_told = done + every
+        if done >= next_report:
+            report(stage, done, 0)
+            next_report = done + every
 
 
 def uncounted(done: int, total: int) -> None:

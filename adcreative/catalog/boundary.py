@@ -11,7 +11,7 @@ from pathlib import Path
 
 from adcreative.catalog.formats.parser_errors import typed
 from adcreative.catalog.formats.raw_rows import RawRow, TableSource, read_unbroken
-from adcreative.progress import told
+from adcreative.progress import track
 
 ROWS_BETWEEN = 1000  # rows between two progress messages
 __all__ = ["GuardedSource", "typed"]
@@ -34,7 +34,7 @@ class GuardedSource:
 
     def read_rows(self) -> Iterator[RawRow]:
         with typed(self._name):
-            yield from told(self._source.read_rows(), f"reading {self._name}", every=ROWS_BETWEEN)
+            yield from track(self._source.read_rows(), f"reading {self._name}", every=ROWS_BETWEEN)
 
     def iter_cells(self) -> Iterator[Sequence[object]]:
         """Yield the cells of the unbroken rows, up to the first read error: `read_rows` reports the error with its row."""

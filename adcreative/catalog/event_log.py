@@ -45,18 +45,6 @@ from adcreative.catalog.results import read_results
 from adcreative.catalog.tables import write_rows
 from adcreative.errors import CatalogError, ConfigError
 
-COLUMNS = (
-    "time",
-    "user",
-    "context",
-    "slate",
-    "position",
-    "creative",
-    "impressions",
-    "clicks",
-    "conversions",
-    "propensity",
-)
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "time": ("time", "timestamp", "ts", "datetime", "day", "date", "date_start"),
     "user": ("user", "user_id", "uid", "userid", "cohort"),
@@ -69,6 +57,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "conversions": ("conversions", "conversion", "converted", "purchase"),
     "propensity": ("propensity", "propensity_score", "pscore", "action_prob"),
 }
+COLUMNS = tuple(ALIASES)
 MAX_SHOWN = 60
 NUMBERS = {  # our number columns -> kind of number in an export with the same notation
     "position": "impressions",

@@ -182,26 +182,28 @@ def propose_schema(sample: pd.DataFrame) -> LogSchema:
     )
 
 
-def doubt_columns(schema: LogSchema, sample: pd.DataFrame) -> tuple[LogSchema, dict[str, str]]:
+def reject_columns(schema: LogSchema, sample: pd.DataFrame) -> tuple[LogSchema, dict[str, str]]:
     """Return a proposed schema without the columns that a model should not learn from, and column -> reason.
 
     The user column and the columns listed by histories always stay.
     """
     leaks = find_post_click(sample, schema.label, schema.inputs)
     named = {schema.user, schema.domain, *schema.sequences.values()}
-    doubts = {name: reason for name in schema.categorical if name not in named and (reason := why_not_a_category(sample[name]))}
-    doubts |= {name: f"written after the click, it seems: {reason}" for name, reason in leaks.items() if name not in named}
+    rejected = {
+        name: reason for name in schema.categorical if name not in named and (reason := why_not_a_category(sample[name]))
+    }
+    rejected |= {name: f"written after the click, it seems: {reason}" for name, reason in leaks.items() if name not in named}
     parts: dict[str, Any] = {
-        part: tuple(name for name in getattr(schema, part) if name not in doubts)
+        part: tuple(name for name in getattr(schema, part) if name not in rejected)
         for part in ("categorical", "bucketed", "numeric", "multi_valued", "vectors")
     }
-    sequences = {name: target for name, target in schema.sequences.items() if name not in doubts}
-    return replace(schema, sequences=sequences, **parts), doubts
+    sequences = {name: target for name, target in schema.sequences.items() if name not in rejected}
+    return replace(schema, sequences=sequences, **parts), rejected
 
 
-def render_doubts(doubts: Mapping[str, str]) -> str:
+def render_rejected(rejected: Mapping[str, str]) -> str:
     """Return the rejected columns as comments of a schema.toml, each with its reason."""
-    lines = [f"# ignore {_as_toml(' '.join(name.split()))}: {reason}" for name, reason in doubts.items()]
+    lines = [f"# ignore {_as_toml(' '.join(name.split()))}: {reason}" for name, reason in rejected.items()]
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -24,13 +24,13 @@ def rotate(
     out: Annotated[Path, typer.Option("--out", help="CSV to write: context, slot, creative, share.")],
     settings: RotateSettings,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Plan tomorrow's share of impressions for each creative; log the shares, evaluate-policy needs them.
 
     Example: adcreative rotate account/ --log log.parquet --out plan.csv
     """
-    return pipeline.rotate(account, out, settings, log=log, restart=restart, **told), "share{s} planned"
+    return pipeline.rotate(account, out, settings, log=log, restart=restart, **callbacks), "share{s} planned"
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -42,11 +42,11 @@ def forecast(
     creatives: Annotated[Path | None, typer.Option(help="The ads: folder or table; gives the queue for optimize.")] = None,
     seed: Seed = 0,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Forecast when each ad ends: cut-out chance, retire-by date with interval, refresh queue.
 
     Example: adcreative forecast daily.csv --creatives account/ --out forecast.csv
     """
-    summary = pipeline.forecast(account, out, settings, creatives=creatives, seed=seed, restart=restart, **told)
+    summary = pipeline.forecast(account, out, settings, creatives=creatives, seed=seed, restart=restart, **callbacks)
     return summary, "ad{s} forecast"

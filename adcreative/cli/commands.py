@@ -2,8 +2,8 @@
 
 @commands.command(rich_help_panel=PANEL)
 @shown
-def score(data: Data, out: Out, settings: ScoreSettings, **told: Any) -> Done:
-    return pipeline.score(data, out, settings, **told), "creative{s} scored"
+def score(data: Data, out: Out, settings: ScoreSettings, **callbacks: Any) -> Done:
+    return pipeline.score(data, out, settings, **callbacks), "creative{s} scored"
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ def flags(body: Callable[..., Any]) -> Callable[..., Any]:
 def shown(body: Callable[..., Done]) -> Callable[..., None]:
     """Return a command as in `flags`, with --json: runs as a verb with progress and stop, and prints its summary.
 
-    `body` takes `**told` (progress and should_stop), or neither if it is fast.
+    `body` takes `**callbacks` (progress and should_stop), or neither if it is fast.
     """
     parameters, take = _spread(body)
-    is_told = any(one.kind is Parameter.VAR_KEYWORD for one in signature(body).parameters.values())
+    takes_callbacks = any(one.kind is Parameter.VAR_KEYWORD for one in signature(body).parameters.values())
 
     @wraps(body)
     def command(*, as_json: bool, **options: Any) -> None:
         with verb(as_json) as (progress, should_stop):
-            told: dict[str, Any] = {"progress": progress, "should_stop": should_stop} if is_told else {}
-            summary, noun = body(**take(options), **told)
+            callbacks: dict[str, Any] = {"progress": progress, "should_stop": should_stop} if takes_callbacks else {}
+            summary, noun = body(**take(options), **callbacks)
         finish(summary, noun, as_json=as_json)
 
     as_json = Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=AsJson)

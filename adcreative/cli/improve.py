@@ -30,7 +30,7 @@ def optimize(
     batch: BatchConfig,
     c2pa_certificate: C2paCertificate = None,
     c2pa_key: C2paKey = None,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Search edits of faces and words for each creative, re-render, re-score and judge them.
 
@@ -38,7 +38,7 @@ def optimize(
     """
     columns = table.confirm(data, out, settings.columns, needs_results=False)
     settings = replace(settings, columns=columns, signing=pipeline.signing_config(c2pa_certificate, c2pa_key))
-    return pipeline.optimize(data, out, settings, batch=batch, **told), "creative{s} optimized"
+    return pipeline.optimize(data, out, settings, batch=batch, **callbacks), "creative{s} optimized"
 
 
 @commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
@@ -52,7 +52,7 @@ def compose(
         Path | None, typer.Option(help="Product feed (CSV, XML, ...), an ad set a row; a brief says what rows share.")
     ] = None,
     new: Annotated[Path | None, typer.Option("--new", help="Write a brief to fill in into this folder, nothing else.")] = None,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Compose new ads from a brief, a product feed or the parts of an ad, in every shape, a set of concepts to test.
 
@@ -61,12 +61,12 @@ def compose(
     if new is not None:
         return pipeline.new_brief(new), "brief{s} written"
     if from_ad is not None:
-        return pipeline.compose_from(from_ad, out, settings, **told), "ad{s} composed"
+        return pipeline.compose_from(from_ad, out, settings, **callbacks), "ad{s} composed"
     if feed is not None:
-        return pipeline.compose_feed(feed, out, settings, brief=brief, **told), "ad{s} composed"
+        return pipeline.compose_feed(feed, out, settings, brief=brief, **callbacks), "ad{s} composed"
     if brief is None:
         raise ConfigError("compose needs a brief, --from, --feed, or --new to write a brief; see adcreative compose --help")
-    return pipeline.compose(brief, out, settings, **told), "ad{s} composed"
+    return pipeline.compose(brief, out, settings, **callbacks), "ad{s} composed"
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -96,15 +96,15 @@ def demo(
     account: Annotated[
         bool, typer.Option("--account", help="Instead make an account after launch: 200 ads, sixty days of log.")
     ] = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Make a folder of simulated ads, optimize it, and compare the gain with their true click rates.
 
     Example: adcreative demo --out demo
     """
     if account:
-        return pipeline.demo_account(out, seed=seed, **told), "creative{s} made"
-    return pipeline.demo(out, seed=seed, **told), "creative{s} optimized"
+        return pipeline.demo_account(out, seed=seed, **callbacks), "creative{s} made"
+    return pipeline.demo(out, seed=seed, **callbacks), "creative{s} optimized"
 
 
 @commands.command("app", rich_help_panel=PANEL)

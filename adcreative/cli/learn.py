@@ -58,7 +58,7 @@ def train(
     log_settings: Annotated[
         Path | None, typer.Option("--settings", help="TOML with [inputs], [training], [network], for a log.")
     ] = None,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Fit predictor, judge and auditor to creatives with results, on top of the shipped ones; or a network to a log.
 
@@ -68,11 +68,11 @@ def train(
     """
     if schema is not None:
         learnt = pipeline.train_log(
-            data, out, schema=schema, network=network, settings=log_settings, seed=settings.seed, restart=restart, **told
+            data, out, schema=schema, network=network, settings=log_settings, seed=settings.seed, restart=restart, **callbacks
         )
         return learnt, "row{s} learnt from"
     settings = replace(settings, columns=table.confirm(data, out, settings.columns))
-    return pipeline.train(data, out, settings, restart=restart, **told), "creative{s} learnt from"
+    return pipeline.train(data, out, settings, restart=restart, **callbacks), "creative{s} learnt from"
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -83,11 +83,11 @@ def concepts(
     settings: ConceptsSettings,
     table: Export,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Group an account's ads into concepts, say what each was worth, and write the briefs of what to make next.
 
     Example: adcreative concepts account/ --out concepts/
     """
     settings = replace(settings, columns=table.confirm(data, out, settings.columns))
-    return pipeline.concepts(data, out, settings, restart=restart, **told), "ad{s} grouped"
+    return pipeline.concepts(data, out, settings, restart=restart, **callbacks), "ad{s} grouped"

@@ -53,13 +53,13 @@ def place(
     out: Annotated[Path, typer.Option("--out", help="Markdown to write; OUT.json beside it holds the prices.")],
     settings: PlaceSettings,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Place sponsored ads between the paragraphs of a text, labelled, with the price that each pays.
 
     Example: adcreative papers place article.md --creatives ads/ --out placed.md
     """
-    return pipeline.place(text, out, settings, creatives=creatives, restart=restart, **told), "ad{s} placed"
+    return pipeline.place(text, out, settings, creatives=creatives, restart=restart, **callbacks), "ad{s} placed"
 
 
 @paper("extend")
@@ -74,7 +74,7 @@ def extend(
     text_encoder: WordEncoder = "",
     seed: Seed = 0,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Continue a set of assets or keywords: more like these.
 
@@ -90,7 +90,7 @@ def extend(
         text_encoder=text_encoder,
         seed=seed,
         restart=restart,
-        **told,
+        **callbacks,
     )
     return summary, "item{s} named"
 
@@ -104,13 +104,13 @@ def select(
     settings: Annotated[Path | None, typer.Option(help="TOML with [values] and [tuning].")] = None,
     seed: Seed = 0,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Say which values of each field, and which pairs of fields, are worth keeping; write a schema to train with.
 
     Example: adcreative papers select log-model/ --data impressions.parquet --out selected/
     """
-    return pipeline.select(model, data, out, settings=settings, seed=seed, restart=restart, **told), "value{s} judged"
+    return pipeline.select(model, data, out, settings=settings, seed=seed, restart=restart, **callbacks), "value{s} judged"
 
 
 @paper("personas", old="audit-personas")
@@ -122,13 +122,15 @@ def audit_personas(
     personas: Annotated[Path | None, typer.Option(help="TOML: a table of traits for each persona to rank ads for.")] = None,
     seed: Seed = 0,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Measure whether declared audience profiles say which ads are preferred, and which trait goes with which feature.
 
     Example: adcreative papers personas answers.csv --creatives account/ --personas personas.toml --out audit.json
     """
-    summary = pipeline.audit_personas(answers, out, creatives=creatives, personas=personas, seed=seed, restart=restart, **told)
+    summary = pipeline.audit_personas(
+        answers, out, creatives=creatives, personas=personas, seed=seed, restart=restart, **callbacks
+    )
     return summary, "person{s} asked"
 
 
@@ -144,7 +146,7 @@ def target_by_encoder(
     text_encoder: WordEncoder = "",
     seed: Seed = 0,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Rank search queries, keywords or interests as target does, by a trained encoder too.
 
@@ -160,7 +162,7 @@ def target_by_encoder(
         text_encoder=text_encoder,
         seed=seed,
         restart=restart,
-        **told,
+        **callbacks,
     )
     return summary, "creative{s} targeted"
 
@@ -177,14 +179,14 @@ def slates_for_readers(
     ] = "auto",
     seed: Seed = 0,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Fill slates for each reader who comes back, by their clicks.
 
     Example: adcreative papers slates account/ --log pages.parquet --slots 4 --out readers.csv
     """
     settings = RotateSettings(slots=slots, readers=readers, seed=seed)
-    return pipeline.rotate(account, out, settings, log=log, restart=restart, **told), "share{s} planned"
+    return pipeline.rotate(account, out, settings, log=log, restart=restart, **callbacks), "share{s} planned"
 
 
 @group.command("forecast")
@@ -196,11 +198,11 @@ def forecast_two_terms(
     dates: Dates = "",
     seed: Seed = 0,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Forecast when each ad ends as forecast does, by the two-term hazard too.
 
     Example: adcreative papers forecast daily.csv --creatives account/ --out forecast.csv
     """
-    found = pipeline.forecast_two_terms(account, out, creatives=creatives, dates=dates, seed=seed, restart=restart, **told)
+    found = pipeline.forecast_two_terms(account, out, creatives=creatives, dates=dates, seed=seed, restart=restart, **callbacks)
     return found, "ad{s} forecast"

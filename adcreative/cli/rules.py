@@ -29,14 +29,14 @@ def check(
     read_pictures: ReadPictures = True,
     words: Words = None,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Say yes or no to the words and picture of each creative by platform rules, without any model.
 
     Example: adcreative check ads/ --out checks.csv
     """
-    told |= {"brand_kit": brand_kit, "read_pictures": read_pictures, "words": words, "restart": restart}
-    return pipeline.check(data, out, columns=table.keep(out, columns), **told), "creative{s} checked"
+    callbacks |= {"brand_kit": brand_kit, "read_pictures": read_pictures, "words": words, "restart": restart}
+    return pipeline.check(data, out, columns=table.keep(out, columns), **callbacks), "creative{s} checked"
 
 
 @commands.command(rich_help_panel=PANEL)

@@ -23,25 +23,25 @@ commands = typer.Typer(rich_markup_mode="rich")
 
 @commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
 @shown
-def score(data: Data, out: Csv, settings: ScoreSettings, table: Export, batch: BatchConfig, **told: Any) -> Done:
+def score(data: Data, out: Csv, settings: ScoreSettings, table: Export, batch: BatchConfig, **callbacks: Any) -> Done:
     """Predict a click rate with interval, evidence and reasons for each creative; or the rate of each row of a log.
 
     Example: adcreative score ads/ --out scores.csv
     """
     columns = table.confirm(data, out, settings.columns, model=settings.model, needs_results=False)
-    summary = pipeline.score(data, out, replace(settings, columns=columns), batch=batch, **told)
+    summary = pipeline.score(data, out, replace(settings, columns=columns), batch=batch, **callbacks)
     return summary, f"{summary.unit}{{s}} scored"
 
 
 @commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
 @shown
-def read(data: Data, out: Csv, settings: WordsSettings, table: Export, batch: BatchConfig, **told: Any) -> Done:
+def read(data: Data, out: Csv, settings: WordsSettings, table: Export, batch: BatchConfig, **callbacks: Any) -> Done:
     """Read the words in pictures into a table to correct: one row a block, with its role; --words hands it to other commands.
 
     Example: adcreative read ads/ --out words.csv
     """
     settings = replace(settings, columns=table.confirm(data, out, settings.columns, needs_results=False))
-    return pipeline.read(data, out, settings, batch=batch, **told), "creative{s} read"
+    return pipeline.read(data, out, settings, batch=batch, **callbacks), "creative{s} read"
 
 
 @dataclass(frozen=True, kw_only=True)

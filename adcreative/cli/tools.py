@@ -118,14 +118,14 @@ def rank_features(
     settings: RankSettings,
     table: Numbers,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Rank columns, and pairs of them, by what they say about clicks, beside columns of noise.
 
     Example: adcreative tools rank-features impressions.parquet --out ranks.csv
     """
     columns = table.keep(out, settings.columns)
-    summary = pipeline.rank_features(data, out, settings, columns=columns, restart=restart, **told)
+    summary = pipeline.rank_features(data, out, settings, columns=columns, restart=restart, **callbacks)
     return summary, "column{s} and pairs ranked"
 
 
@@ -142,14 +142,14 @@ def compress(
     settings: Annotated[Path | None, typer.Option(help="TOML with a section for each method, and [tuning].")] = None,
     seed: Seed = 0,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Make a model of an impression log smaller and faster, and report what that costs: compression.html in OUT.
 
     Example: adcreative tools compress log-model/ --data impressions.parquet --method low-rank --budget 0.5 --out small/
     """
     summary = pipeline.compress(
-        model, data, out, method=method, budget=budget, settings=settings, seed=seed, restart=restart, **told
+        model, data, out, method=method, budget=budget, settings=settings, seed=seed, restart=restart, **callbacks
     )
     return summary, "method{s} applied"
 
@@ -197,13 +197,13 @@ def evaluate_policy(
     clip: Annotated[float, typer.Option(help="Importance weights above it are cut.")] = 100.0,
     seed: Seed = 0,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Estimate from a log what another rotation would have earned, or say why the log cannot tell.
 
     Example: adcreative tools evaluate-policy log.parquet --policy uniform --out judged.json
     """
-    summary = pipeline.evaluate_policy(log, out, settings, policy=policy, clip=clip, seed=seed, restart=restart, **told)
+    summary = pipeline.evaluate_policy(log, out, settings, policy=policy, clip=clip, seed=seed, restart=restart, **callbacks)
     return summary, "row{s} read"
 
 
@@ -214,13 +214,13 @@ def archive(
     out: Annotated[Path, typer.Option("--out", help="Archive to write; with --restore the folder.")],
     restore: Annotated[bool, typer.Option("--restore", help="Give the files of an archive back.")] = False,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Pack a run folder into one small file and back, every file byte for byte: pictures as what differs from their original.
 
     Example: adcreative tools archive improved/ --out improved.adc
     """
-    summary = pipeline.archive(source, out, restore=restore, restart=restart, **told)
+    summary = pipeline.archive(source, out, restore=restore, restart=restart, **callbacks)
     return summary, "file{s} restored" if restore else "file{s} packed"
 
 
@@ -355,14 +355,14 @@ def target(
     pictures: Annotated[bool, typer.Option(hidden=True, help="As of papers target.")] = True,
     seed: Seed = 0,
     restart: Overwrite = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Rank search queries, keywords or interests for each creative, among up to millions.
 
     Example: adcreative tools target account/ --labels queries.csv --out targets.csv
     """
     summary = pipeline.target(
-        ads, out, settings, labels=labels, num=num, index=index, use_pictures=pictures, seed=seed, restart=restart, **told
+        ads, out, settings, labels=labels, num=num, index=index, use_pictures=pictures, seed=seed, restart=restart, **callbacks
     )
     return summary, "creative{s} targeted"
 
@@ -377,7 +377,7 @@ def describe(
     max_chars: Annotated[int | None, typer.Option(help="Longest description; 500 if not given.")] = None,
     brand_kit: BrandKit = None,
     restart: Annotated[bool, typer.Option("--restart", help="Start over instead of continuing.")] = False,
-    **told: Any,
+    **callbacks: Any,
 ) -> Done:
     """Write a description of each product from its attributes, and say how much of the record it says.
 
@@ -391,7 +391,7 @@ def describe(
         max_chars=max_chars,
         brand_kit=brand_kit,
         restart=restart,
-        **told,
+        **callbacks,
     )
     return summary, "product{s} described"
 

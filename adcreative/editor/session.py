@@ -186,8 +186,8 @@ class Session:
         found, chosen = self._searched, self._ranked[idx]
         verdict = self._audit(chosen)
         verdict = accept(verdict) if is_forced else verdict
-        told = (Problem("chosen_by_hand"), verdict.reason)
-        return self._deliver(found, chosen, verdict, told, is_own_choice=verdict.is_delivered)
+        problems = (Problem("chosen_by_hand"), verdict.reason)
+        return self._deliver(found, chosen, verdict, problems, is_own_choice=verdict.is_delivered)
 
     def picture(self, idx: int) -> np.ndarray | None:
         """Return the picture [H, W, 3] uint8 of one of the alternatives of the search; None without a picture."""
@@ -241,10 +241,10 @@ class Session:
             realism=kept.realism,
             edit_strength=kept.edit_strength,
         )
-        told = (
+        problems = (
             Problem("words_by_hand") if own_u8 is None else Problem("words_and_picture_by_hand"),
             Problem("words_unchanged") if own_u8 is None and not new.edits else verdict.reason,
-            *self._doubts(edited, headline=headline, description=description),
+            *self._find_word_problems(edited, headline=headline, description=description),
         )
         is_delivered = verdict.is_delivered
         result = replace(
@@ -253,8 +253,8 @@ class Session:
             search=edited.search if is_delivered else replace(edited.search, delivered=None),
             seconds=edited.seconds,
             is_own_choice=is_delivered,
-            problems=told,
-            reason="; ".join(told),
+            problems=problems,
+            reason="; ".join(problems),
         )
         result = replace(state_level(result, verdict, self.settings.level), alternatives=edited.alternatives)
         return replace(
@@ -265,7 +265,7 @@ class Session:
             plan=outcome.plan if is_delivered and own_u8 is None else None,
         )
 
-    def _doubts(self, edited: EditResult, **words: str) -> Iterator[Problem]:
+    def _find_word_problems(self, edited: EditResult, **words: str) -> Iterator[Problem]:
         """Yield the problems that the rules find in words that an edit did not write."""
         for kind, text in words.items():
             is_new = text and text != getattr(edited, f"{kind}_edited")
@@ -373,7 +373,7 @@ class Session:
         found: SearchResult,
         edit: Finalist | None,
         verdict: Verdict | None,
-        told: tuple[Problem, ...],
+        problems: tuple[Problem, ...],
         *,
         is_own_choice: bool = False,
     ) -> EditOutcome:
@@ -387,8 +387,8 @@ class Session:
             result,
             evaluations=found.evaluations,
             is_own_choice=is_own_choice,
-            problems=told,
-            reason="; ".join(told),
+            problems=problems,
+            reason="; ".join(problems),
             alternatives=tuple(describe_alternative(one, finish_edit(opened, one), rate) for one in self._ranked),
             search=record_search(found, None if delivered is None else delivered.plan),
             seconds=self.seconds,
@@ -409,17 +409,17 @@ class Session:
     def _explain(self, found: SearchResult, verdict: Verdict | None, why: str) -> tuple[Problem, ...]:
         """Return why the edit is delivered or the ad kept; for an ad with a picture, why only a look can be tested."""
         planned = self.settings.config.generations + 1
-        told = [verdict.reason if verdict is not None else self._why_no_finalist(found), *self.notes]
+        problems = [verdict.reason if verdict is not None else self._why_no_finalist(found), *self.notes]
         if self.opened.faces.found and not self.opened.permission.is_granted:
-            told.append(Problem("faces_left", refusal=self.opened.permission.refusal))
+            problems.append(Problem("faces_left", refusal=self.opened.permission.refusal))
         if found.is_stopped:
-            told.append(Problem("search_ended_itself", done=len(found.best_so_far), planned=planned))
+            problems.append(Problem("search_ended_itself", done=len(found.best_so_far), planned=planned))
         if not found.is_complete:
-            told.append(Problem("stopped_early", done=len(found.best_so_far), planned=planned))
+            problems.append(Problem("stopped_early", done=len(found.best_so_far), planned=planned))
         whys = dict.fromkeys([*map(str, self.unset[:1]), *filter(None, [why])])
         if whys and self.opened.image_u8 is not None and all(one.plan.kind == "look" for one in self._ranked):
-            told.append(Problem("nothing_to_test", why="; ".join(whys)))
-        return tuple(told)
+            problems.append(Problem("nothing_to_test", why="; ".join(whys)))
+        return tuple(problems)
 
     def _why_no_finalist(self, found: SearchResult) -> Problem:
         if self.space.is_single:

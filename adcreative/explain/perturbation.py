@@ -138,9 +138,9 @@ def _share_out(regions: Sequence[Sequence[tuple[int, int]]], drops: np.ndarray, 
         covered[(row, *np.transpose(cells))] = 1.0
     design = covered.reshape(len(regions), -1)
     effects = np.linalg.solve(design.T @ design + RIDGE * np.eye(design.shape[1]), design.T @ drops)
-    told = design @ effects
-    size = float(told @ told)
-    return (effects * (float(told @ drops) / size if size > 0 else 0.0)).reshape(shape)
+    predicted = design @ effects
+    size = float(predicted @ predicted)
+    return (effects * (float(predicted @ drops) / size if size > 0 else 0.0)).reshape(shape)
 
 
 def occlusion_drops(

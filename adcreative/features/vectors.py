@@ -10,7 +10,7 @@ import numpy as np
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.errors import CreativeError
-from adcreative.progress import told
+from adcreative.progress import track
 
 
 class EncodesPictures(Protocol):
@@ -22,7 +22,7 @@ class EncodesPictures(Protocol):
 def encode_pictures(creatives: Sequence[Creative | None], encoder: EncodesPictures) -> np.ndarray:
     """Return [N, E] float32 vectors of pictures, zeros without a creative or a readable picture."""
     found: dict[int, np.ndarray] = {}
-    for at, one in enumerate(told(creatives, "reading pictures")):
+    for at, one in enumerate(track(creatives, "reading pictures")):
         try:
             image_u8 = picture(one) if one is not None else None
         except CreativeError:

@@ -168,9 +168,9 @@ class PlantedTruth:
         away = (len(headline.split()) - best) / planting.LENGTH_WIDTH_WORDS
         length = self._around(planting.LENGTH_WEIGHT, "length", "weight") * (math.exp(-(away**2) / 2.0) - 0.5)
         taste = mean_appeal(self.shares) * _limit(appeal, planting.APPEAL_LIMIT)
-        told = self.specificity_weight * (read_specificity(said, context.brand) - 0.5)
+        specificity = self.specificity_weight * (read_specificity(said, context.brand) - 0.5)
         cost = self.empty_cost * empty
-        return _limit(self._phrase_sum(said, context) + length + taste + told - cost, planting.WORDS_LIMIT)
+        return _limit(self._phrase_sum(said, context) + length + taste + specificity - cost, planting.WORDS_LIMIT)
 
     @property
     def specificity_weight(self) -> float:

@@ -18,7 +18,7 @@ from typing import Any
 
 from adcreative.artifacts import hash_file
 from adcreative.errors import CatalogError, ConfigError
-from adcreative.progress import told
+from adcreative.progress import track
 from adcreative.provenance.disclosure import disclosures_of_run
 from adcreative.provenance.errors import ProvenanceError
 from adcreative.provenance.run_records import RESULTS, check_regular, find_member, read_rows
@@ -26,7 +26,7 @@ from adcreative.provenance.seals import SEAL, has_seal, seal_event
 from adcreative.provenance.sidecar import approve_sidecar, hash_sidecar, read_sidecar, sidecar_path
 
 AUDIT = "audit.jsonl"
-BROUGHT = "original"  # folder of one ad's original picture
+ORIGINAL_DIR = "original"  # folder of one ad's original picture
 COVERS = 2  # version of the covered content; version 1 covered no picture
 _APPROVED = (
     "row",
@@ -143,14 +143,14 @@ def _say_changed(event: Mapping[str, Any], edits: Sequence[_Edit]) -> str:
     known = rows if isinstance(rows, dict) else {}
     now = {str(edit.number): edit.digest[:16] for edit in edits}
     changed = sorted((name for name in {*known, *now} if known.get(name) != now.get(name)), key=lambda name: (len(name), name))
-    told = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
-    return f" (words, picture or sidecar of row {told})" if changed else ""
+    listed = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+    return f" (words, picture or sidecar of row {listed})" if changed else ""
 
 
 def _read_edits(run: Path) -> list[_Edit]:
     """Return the delivered content of a run's edited ads, by row."""
     rows = read_rows(run) if (run / RESULTS).exists() else ()
-    edited = told((row for row in rows if row["status"] == "edited"), "reading pictures of the run")
+    edited = track((row for row in rows if row["status"] == "edited"), "reading pictures of the run")
     return sorted((_read_edit(run, row) for row in edited), key=lambda edit: edit.number)
 
 
@@ -158,15 +158,15 @@ def _read_edit(run: Path, row: Mapping[str, Any]) -> _Edit:
     sizes = [{"ratio": one["ratio"], "image": one["image"]} for one in row.get("sizes") or ()]
     covered = {name: row.get(name, "") for name in _APPROVED} | ({"sizes": sizes} if sizes else {})
     made = [row.get("edited_image"), *(one["image"] for one in sizes)]
-    brought = Path(str(row.get("file_name") or "")).name if (run / BROUGHT).is_dir() else ""
+    original = Path(str(row.get("file_name") or "")).name if (run / ORIGINAL_DIR).is_dir() else ""
     paths = {name: find_member(run, name) for name in (row.get("original_image"), *made) if name}
-    if brought:
-        paths |= {f"{BROUGHT}/{brought}": find_member(run, f"{BROUGHT}/{brought}")}
+    if original:
+        paths |= {f"{ORIGINAL_DIR}/{original}": find_member(run, f"{ORIGINAL_DIR}/{original}")}
     pictures = {path: hash_file(path) for path in paths.values() if path is not None}
     # a missing picture is covered as missing, so that no picture can be added later
-    told = {name: [pictures[path], hash_sidecar(path)] if path is not None else None for name, path in paths.items()}
+    hashes = {name: [pictures[path], hash_sidecar(path)] if path is not None else None for name, path in paths.items()}
     has_sidecar = [path for name in made if name and (path := paths[name]) is not None]
-    return _Edit(row=covered | {"pictures": told}, pictures=pictures, made=has_sidecar)
+    return _Edit(row=covered | {"pictures": hashes}, pictures=pictures, made=has_sidecar)
 
 
 def note_event(run: Path, event: str, *, at: datetime | None = None, **details: Any) -> dict[str, Any]:

@@ -132,9 +132,9 @@ def pick_pairs(rows: Sequence[Mapping[str, Any]], changes: Sequence[float | None
         small = pictures.preview(before, PAIR_PX), pictures.preview(seen, PAIR_PX)
         if small[0] is not None and small[1] is not None:
             name = str(row.get("ad_name") or row.get("file_name") or f"Creative {number}")
-            told = "" if change is None else f"{signed_percent(change)} clicks expected"
-            told = told if row.get("status") == "edited" else "a version to test"
-            pairs.append(BestPair(number=number, name=name, before=small[0], after=small[1], change=told))
+            change_text = "" if change is None else f"{signed_percent(change)} clicks expected"
+            change_text = change_text if row.get("status") == "edited" else "a version to test"
+            pairs.append(BestPair(number=number, name=name, before=small[0], after=small[1], change=change_text))
     return tuple(pairs)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from adcreative.artifacts import open_atomically
 from adcreative.creative import FailedCreative
-from adcreative.progress import told
+from adcreative.progress import track
 from adcreative.report import pictures, words
 from adcreative.report.alternatives import (
     NUM_LOOKED_AT,
@@ -130,7 +130,7 @@ def write_report(
     listed = list(islice(failures, MAX_TABLE_ROWS))
     num_failures = len(listed) + sum(1 for _ in failures)
     summary = summarise(results, num_failures=num_failures, calibration=calibration)
-    rows = told(results, "writing the report", every=100)
+    rows = track(results, "writing the report", every=100)
     best = heapq.nsmallest(MAX_TABLE_ROWS, rows, key=lambda row: _rank(row, is_calibrated=bool(calibration)))
     script = read_part("report.js")
     values = {

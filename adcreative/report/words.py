@@ -113,9 +113,9 @@ def signed_number(value: float) -> str:
     return text.replace("-", "\N{MINUS SIGN}") if float(text) else "0.00"
 
 
-def reason(told: Problem) -> str:
+def reason(problem: Problem) -> str:
     """Return the effect of a part of an ad on its rate, from a problem "part_change": "colours and light +5%"."""
-    return f"{part(str(told.values['part']))} {told.values['change']:+d}%".replace(" -", " \N{MINUS SIGN}")
+    return f"{part(str(problem.values['part']))} {problem.values['change']:+d}%".replace(" -", " \N{MINUS SIGN}")
 
 
 def interplay(reasons: Sequence[Problem], change: float) -> tuple[Problem, ...]:
@@ -123,9 +123,9 @@ def interplay(reasons: Sequence[Problem], change: float) -> tuple[Problem, ...]:
 
     A part's effect is measured by leaving it out, so effects of interactions between parts are in none of them.
     """
-    told = [math.log1p(max(float(str(one.values["change"])) / 100, -0.999)) for one in reasons]
-    rest = round(100 * math.expm1(math.log1p(max(change, -0.999)) - sum(told)))
-    return (Problem("part_change", part="together", change=rest),) if told and rest else ()
+    changes = [math.log1p(max(float(str(one.values["change"])) / 100, -0.999)) for one in reasons]
+    rest = round(100 * math.expm1(math.log1p(max(change, -0.999)) - sum(changes)))
+    return (Problem("part_change", part="together", change=rest),) if changes and rest else ()
 
 
 def sentence(text: str) -> str:

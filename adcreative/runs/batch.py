@@ -92,9 +92,9 @@ def run_batch(batch: Batch, survey: Survey, config: BatchConfig, *, progress: Pr
         rehearsal = Rehearsal(
             batch.rehearsal, batch.as_items, batch.log_path, batch.settings, batch.num_measured, batch.hash_row
         )
-        forecast, told = rehearse(rehearsal, survey, config, progress=progress, should_stop=should_stop)
+        forecast, notes = rehearse(rehearsal, survey, config, progress=progress, should_stop=should_stop)
         summary = RunSummary(path=batch.out, done=0, failed=forecast.unusable, stopped=should_stop(), forecast=forecast)
-        return replace(summary, warnings=(*told, *survey.warnings), seconds=round(time.monotonic() - started_s, 3))
+        return replace(summary, warnings=(*notes, *survey.warnings), seconds=round(time.monotonic() - started_s, 3))
     check_resume(config, batch.log_path, batch.out)
     if batch.is_private:
         make_private_dir(batch.log_path.parent)

@@ -77,8 +77,8 @@ def purge_person_of_set(folder: Path, summary: PurgeSummary, *, consent_id: str 
     photos = content.get("photos")
     shown = {
         number
-        for number, told in enumerate(photos if isinstance(photos, list) else [])
-        if _is_meant(told, sources[number] if number < len(sources) else Path(), fold_consent_id(consent_id), creative)
+        for number, record in enumerate(photos if isinstance(photos, list) else [])
+        if _is_meant(record, sources[number] if number < len(sources) else Path(), fold_consent_id(consent_id), creative)
     }
     if not shown:
         return
@@ -98,9 +98,9 @@ def purge_person_of_set(folder: Path, summary: PurgeSummary, *, consent_id: str 
     _clear_sources([sources[number] for number in shown if number < len(sources)], folder, summary)
 
 
-def _is_meant(told: Mapping[str, Any], source: Path, consent_id: str, creative: str) -> bool:
+def _is_meant(record: Mapping[str, Any], source: Path, consent_id: str, creative: str) -> bool:
     if consent_id:
-        return consent_id in split_consent_ids(str(told.get("consent_id") or ""))
+        return consent_id in split_consent_ids(str(record.get("consent_id") or ""))
     return bool(creative) and fold_name(creative) in (fold_name(source.name), fold_name(source.stem))
 
 
@@ -111,18 +111,18 @@ def _shows(path: Path, numbers: set[int]) -> bool:
 
 
 def _sources(folder: Path) -> list[Path]:
-    told = read_json(folder / PARTS).get("sources")
+    sources = read_json(folder / PARTS).get("sources")
     place = folder.resolve()
-    return [Path(os.path.abspath(place / str(one))) if one else Path() for one in told] if isinstance(told, list) else []
+    return [Path(os.path.abspath(place / str(one))) if one else Path() for one in sources] if isinstance(sources, list) else []
 
 
 def _blank(folder: Path, content: dict[str, Any], numbers: set[int]) -> None:
     """Overwrite removed photos with grey pictures, and delete their entries from parts.json."""
     pictures = [folder / PARTS.parent / f"photo-{number}.png" for number in sorted(numbers)]
     for name, empty in (("photos", {"focus": [], "words_may_lie": True}), ("sources", "")):
-        told = content.get(name)
+        listed = content.get(name)
         content[name] = [
-            empty if number in numbers else one for number, one in enumerate(told if isinstance(told, list) else [])
+            empty if number in numbers else one for number, one in enumerate(listed if isinstance(listed, list) else [])
         ]
     content["notes"] = []
     with own_outputs([folder / PARTS, *pictures], (), restart=True):

@@ -35,8 +35,8 @@ class Kept:
 
     def warnings(self, num_rows: int) -> tuple[str, ...]:
         """Return a sentence with the number of rows that are computed again."""
-        told = f"{self.num_changed} of {num_rows} rows changed since this run began; done anew"
-        return (told,) if self.num_changed else ()
+        sentence = f"{self.num_changed} of {num_rows} rows changed since this run began; done anew"
+        return (sentence,) if self.num_changed else ()
 
 
 def find_kept(
@@ -77,8 +77,8 @@ def find_kept(
 
 def hash_creative(creative: Creative, *more: str) -> str:
     """Return a hash of an ad's names, words, context and picture bytes, and of any further strings that decide about the ad."""
-    told = {name: value for name, value in vars(creative).items() if name not in _NOT_MEANT and (value or name not in _LATER)}
-    return hash_told(told | {"context": dict(creative.context)}, _hash_picture(creative), *more)
+    values = {name: value for name, value in vars(creative).items() if name not in _NOT_MEANT and (value or name not in _LATER)}
+    return hash_values(values | {"context": dict(creative.context)}, _hash_picture(creative), *more)
 
 
 def hash_with_counts(creative: Creative) -> str:
@@ -95,9 +95,9 @@ def hash_named(**models: str) -> dict[str, str]:
     return {name: hash_files(path) for name, path in paths.items() if path.exists()}
 
 
-def hash_told(*told: Any) -> str:
+def hash_values(*values: Any) -> str:
     """Return a hash of plain values."""
-    return hash_bytes(*(json.dumps(one, sort_keys=True, default=str).encode() for one in told))
+    return hash_bytes(*(json.dumps(one, sort_keys=True, default=str).encode() for one in values))
 
 
 def hash_names(salt: str, file_name: str, ad_name: str) -> str:

@@ -24,7 +24,7 @@ from adcreative.provenance.run_records import RESULTS, SETTINGS
 from adcreative.provenance.sidecar import SUFFIX, export_picture
 from adcreative.provenance.signing import SigningConfig
 from adcreative.runs.continuing import hash_creative
-from adcreative.runs.people import told_pictures
+from adcreative.runs.people import named_pictures
 
 FAILURES = "results.failures.csv"
 RUN_FILES = (
@@ -136,14 +136,14 @@ def picture_stem(creative: Creative) -> str:
     return f"{creative.row:05d}-{safe_stem(creative.file_name)}-{hash_creative(creative)[:8]}"
 
 
-def remove_untold(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def remove_unnamed(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Remove pictures in `out`/images that a run wrote and no row names any more, with sidecars and drafts."""
     remove_drafts(out / "images", lambda name: OUR_PICTURE.match(name) is not None)
-    told = {PurePosixPath(name).name for row in rows for name in told_pictures(row)}
+    named = {PurePosixPath(name).name for row in rows for name in named_pictures(row)}
     if not (out / "images").is_dir():
         return
     for path in list((out / "images").iterdir()):
-        if OUR_PICTURE.match(path.name) and path.name.removesuffix(SUFFIX) not in told:
+        if OUR_PICTURE.match(path.name) and path.name.removesuffix(SUFFIX) not in named:
             path.unlink(missing_ok=True)
 
 

@@ -16,7 +16,7 @@ from adcreative.catalog.tables import failures_path
 from adcreative.delivery.experiment.export_pictures import picture_dir
 from adcreative.delivery.experiment.variants import find_variant_id
 from adcreative.errors import AdCreativeError
-from adcreative.progress import told
+from adcreative.progress import track
 from adcreative.provenance.sidecar import SUFFIX, sidecar_path
 from adcreative.runs.exports import Exported, read_exports, spells_draft
 from adcreative.runs.outputs import LIST_NAME, drop_missing, drop_outputs, is_ours
@@ -151,5 +151,5 @@ def search_places(person: Person, summary: PurgeSummary) -> None:
 def walk(folder: Path) -> Iterator[Path]:
     """Yield the files below a folder; symlinks are yielded themselves and never followed."""
     for where, folders, names in os.walk(folder, followlinks=False):
-        yield from told((Path(where) / name for name in sorted(names)), "looking through files")
+        yield from track((Path(where) / name for name in sorted(names)), "looking through files")
         yield from (Path(where) / name for name in sorted(folders) if (Path(where) / name).is_symlink())

@@ -20,7 +20,7 @@ from adcreative.catalog.zips import Allowance, PackedError, ZipReader
 from adcreative.creative import Creative, split_consent_ids
 from adcreative.delivery.experiment.variants import CONTROL, EDITED, build_name, find_variant_id
 from adcreative.errors import AdCreativeError
-from adcreative.progress import told
+from adcreative.progress import track
 from adcreative.provenance.sidecar import FORMAT, sidecar_path
 from adcreative.runs.exports import Exported, ExportedAd, hash_name
 from adcreative.runs.originals import Names
@@ -63,7 +63,7 @@ class Person:
     def of_run(cls, rows: Iterable[Mapping[str, Any]], run_dir: Path) -> Person:
         """Return a person that stands for everybody in a run."""
         person = cls("", "")
-        for row in told(rows, LOOKING):
+        for row in track(rows, LOOKING):
             person.learn(row, run_dir)
         return person
 
@@ -231,13 +231,13 @@ def hash_pictures(row: Mapping[str, Any], run_dir: Path) -> set[str]:
 
 def picture_paths(row: Mapping[str, Any], run_dir: Path) -> list[Path]:
     """Return the paths of a row's pictures, restricted to images/."""
-    names = [PurePosixPath(name) for name in told_pictures(row)]
+    names = [PurePosixPath(name) for name in named_pictures(row)]
     return [
         run_dir / name for name in names if name.parts[:1] == ("images",) and len(name.parts) > 1 and ".." not in name.parts
     ]
 
 
-def told_pictures(row: Mapping[str, Any]) -> set[str]:
+def named_pictures(row: Mapping[str, Any]) -> set[str]:
     """Return all picture paths in a row: original and edited, further sizes, alternatives."""
     listed = [row.get(name) for name in ("sizes", "alternatives")]
     beside = [one.get("image") for rows in listed if isinstance(rows, list) for one in rows if isinstance(one, dict)]

@@ -27,7 +27,7 @@ from adcreative.catalog.tables import unescape_cell
 from adcreative.creative import EditResult, fold_consent_id
 from adcreative.errors import AdCreativeError, CatalogError, ConfigError
 from adcreative.features.cache import FeatureCache
-from adcreative.progress import told
+from adcreative.progress import track
 from adcreative.provenance.approval import AUDIT
 from adcreative.provenance.run_records import RESULTS, SETTINGS, read_rows
 from adcreative.provenance.sidecar import SUFFIX, sidecar_path, write_whole
@@ -38,7 +38,7 @@ from adcreative.runs.log import lock_run, unlock_run
 from adcreative.runs.originals import find_data, find_originals
 from adcreative.runs.outputs import JOURNAL_NAME, LIST_NAME, is_ours
 from adcreative.runs.outside import remove_exports, search_places, walk
-from adcreative.runs.people import LOOKING, Person, fold_name, hash_pictures, picture_paths, read_json, told_pictures
+from adcreative.runs.people import LOOKING, Person, fold_name, hash_pictures, named_pictures, picture_paths, read_json
 from adcreative.runs.purge_summary import PICTURES, PurgeSummary, is_plain_file
 
 RUN_FOLDERS = ("images", "preview", "original", "plan", "delivery", "public")
@@ -142,7 +142,7 @@ def purge_person(run_dir: Path, summary: PurgeSummary, *, consent_id: str = "", 
     person = Person(fold_consent_id(consent_id), _find_spelling(creative, rows_left))
     meant = [row for row in rows_left if person.is_named_by(row)]
     person.learn_names(creative)
-    for row in told(meant, LOOKING):
+    for row in track(meant, LOOKING):
         person.learn(row, run_dir)
     for row in rows:
         if row not in meant and not person.hashes.isdisjoint(shared := hash_pictures(row, run_dir)):
@@ -164,7 +164,7 @@ def _remove_person(
     run_dir: Path, rows: list[dict[str, Any]], meant: list[dict[str, Any]], person: Person, summary: PurgeSummary
 ) -> None:
     numbers = {row["row"] for row in meant}
-    names = {name for row in meant for name in told_pictures(row)}
+    names = {name for row in meant for name in named_pictures(row)}
     kept_paths = {path for row in rows if row not in meant for path in picture_paths(row, run_dir)}
     remove_exports(run_dir, person, summary)
     search_places(_with_exported(run_dir, person, is_ours=True), summary)

@@ -171,12 +171,12 @@ def read_out(
         warnings += answer.warnings
         lines += [f"{name + ' ' if name else ''}{arm.arm}: {_say(arm)}{_say_value(arm, answer)}" for arm in answer.arms]
     with own_outputs((out,), inputs, restart=restart), open_atomically(out, is_text=True) as file:
-        told = [{"test": name, **answer.as_dict()} for name, answer in answers.items()]
-        file.write(dump_json({"tests": told}, indent=1))
+        rows = [{"test": name, **answer.as_dict()} for name, answer in answers.items()]
+        file.write(dump_json({"tests": rows}, indent=1))
     if ledger is not None:
         from adcreative.concepts.ledger import append, rows_of
 
-        append(Path(ledger), rows_of(content, told))
+        append(Path(ledger), rows_of(content, rows))
     done = sum(len(answer.arms) for answer in answers.values())
     return RunSummary(path=out, done=done, warnings=tuple(warnings), lines=tuple(lines))
 
@@ -193,8 +193,8 @@ def _say_value(arm: Any, answer: Any) -> str:
     """Return an arm's cost or ratio next to the control's; "" for click rates, where the change is enough."""
     if answer.metric == "ctr":
         return ""
-    told = ["none" if value is None else f"{value:.4g}" for value in (arm.value, answer.control_value)]
-    return f"; {answer.metric.replace('_', ' ')} {told[0]}, control {told[1]}"
+    values = ["none" if value is None else f"{value:.4g}" for value in (arm.value, answer.control_value)]
+    return f"; {answer.metric.replace('_', ' ')} {values[0]}, control {values[1]}"
 
 
 @takes(ExportSettings)

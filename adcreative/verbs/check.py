@@ -57,8 +57,8 @@ def read_text(creative: Creative, reader: TextReading | None = None) -> tuple[Cr
         return creative, []
     words = words_of(creative, image_u8, reader)
     filled = fill_fields(creative, words)
-    told = name_read_fields(filled)
-    return filled, [*([told] if told else []), *text_notes(words)]
+    note = name_read_fields(filled)
+    return filled, [*([note] if note else []), *text_notes(words)]
 
 
 def check_words(
@@ -94,7 +94,7 @@ def check_words(
         if original is not None:
             product, headline = original.category, original.headline
             known = f"{brief} {original.description or original.primary_text}"
-        told = Brief(
+        facts = Brief(
             brand=creative.brand,
             product=product,
             headline=headline,
@@ -104,8 +104,8 @@ def check_words(
             avoid=tuple(avoid),
         )
         is_old = original is not None and text == getattr(original, kind)
-        told = told if kit is None else kit.brief(told)
-        checked = check_copy(text, told, kind, is_new=False) if original is None else check_own_words(text, told, kind)
+        facts = facts if kit is None else kit.brief(facts)
+        checked = check_copy(text, facts, kind, is_new=False) if original is None else check_own_words(text, facts, kind)
         found[kind] = () if is_old else checked
     return found
 
@@ -159,13 +159,13 @@ def check(
     with own_outputs(outputs, inputs, restart=restart):
         num_done = write_rows(out, rows(), CHECK_COLUMNS)
         write_failures(failures_path(out), failures)
-    told = (f"{num_flagged} of {num_done} creatives have a problem",) if num_flagged else ()
+    warnings = (f"{num_flagged} of {num_done} creatives have a problem",) if num_flagged else ()
     return RunSummary(
         path=out,
         done=num_done,
         failed=len(failures),
         stopped=should_stop(),
-        warnings=(*survey.warnings, *told),
+        warnings=(*survey.warnings, *warnings),
         seconds=round(time.monotonic() - started_s, 3),
     )
 

@@ -83,8 +83,8 @@ def demo(
         if learnt.stopped:
             return learnt
 
-    told = count_stage(progress, "composing new ads")
-    walls = compose_new_ads(market, materials[:BRANDS_SHOWN], account_dir, out / NEW, model_dir, seed, tell=told)
+    count = count_stage(progress, "composing new ads")
+    walls = compose_new_ads(market, materials[:BRANDS_SHOWN], account_dir, out / NEW, model_dir, seed, tell=count)
 
     def notes(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         truth = realised_uplift(market, read_catalog(creative_dir).creatives, results, out)

@@ -17,7 +17,7 @@ from adcreative.errors import CatalogError, ConfigError, CopywriterError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.provenance.run_records import MADE_FROM
 from adcreative.runs.batch import RunSummary
-from adcreative.runs.continuing import find_kept, hash_named, hash_told
+from adcreative.runs.continuing import find_kept, hash_named, hash_values
 from adcreative.runs.log import RunLog, log_files
 from adcreative.runs.outputs import check_not_read, check_outputs, own_outputs
 
@@ -100,7 +100,7 @@ def describe(
         "brand_kit": repr(kit),
         **hash_named(llm=llm),
     }
-    made_from = {row: hash_told(language, others, repr(product)) for row, product in products.items()}
+    made_from = {row: hash_values(language, others, repr(product)) for row, product in products.items()}
     with RunLog(log_path, settings, key_field="row", restart=restart) as log:
         kept = find_kept(log.rows, ((number, digest, ("", "")) for number, digest in made_from.items()))
         log.rearrange(kept.places)

@@ -159,14 +159,14 @@ def write_alternatives(
         image_u8 = picture_of(idx)
         if image_u8 is None or outcome.image_u8 is None or np.array_equal(image_u8, outcome.image_u8):
             continue
-        told = {**result, "edits": row["edits"], **{f"{name}_edited": row[name] for name in WORDS}}
+        stated = {**result, "edits": row["edits"], **{f"{name}_edited": row[name] for name in WORDS}}
         row["image"] = f"images/{stem}.version-{idx + 1}.jpg"
         export_picture(
             out / row["image"],
             image_u8,
             is_edited=any(edit.face >= 0 or edit.direction == "scene" for edit in one.edits),
             original_path=creative.image_path,
-            result=told,
+            result=stated,
             models=makers.models,
             signing=makers.signing,
             quality=QUALITY,

@@ -202,5 +202,5 @@ def _hash_words(run: Path) -> str:
 
 def hash_words(variants: Sequence[Variant]) -> str:
     """Return the hash of all words of the ads of a run, independent of the campaign."""
-    told = [[one.test, one.arm, *(getattr(one.creative, name) for name in WORDS)] for one in variants]
-    return hashlib.sha256(json.dumps(sorted(told)).encode()).hexdigest()
+    words = [[one.test, one.arm, *(getattr(one.creative, name) for name in WORDS)] for one in variants]
+    return hashlib.sha256(json.dumps(sorted(words)).encode()).hexdigest()

@@ -30,9 +30,11 @@ def ledger(path: Path, out: Path, *, share: Path | None = None, restart: bool = 
     with own_outputs(outputs, (path,), restart=restart):
         write_atomically(out, dump_json({"num_rows": len(rows), **asdict(found)}, indent=1).encode())
         if share is not None:
-            told = share_rows(rows)
+            shared = share_rows(rows)
             write_rows(
-                share, ({str(name): cell for name, cell in row.items()} for row in told.to_dict("records")), list(told.columns)
+                share,
+                ({str(name): cell for name, cell in row.items()} for row in shared.to_dict("records")),
+                list(shared.columns),
             )
     lines = [f"{found.num} tested versions had a prediction; {found.num_gains} of them gained and were predicted to"]
     if found.num:

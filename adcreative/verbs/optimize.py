@@ -29,7 +29,7 @@ from adcreative.runs.batch import Batch, RunSummary, check_seen, disk_faults, ru
 from adcreative.runs.continuing import hash_named
 from adcreative.runs.engines import Apply, BatchConfig, Rows
 from adcreative.runs.exports import note_sources
-from adcreative.runs.folder import Makers, picture_stem, remove_untold
+from adcreative.runs.folder import Makers, picture_stem, remove_unnamed
 from adcreative.runs.log import RowsInOrder, RunLog
 from adcreative.runs.survey import Survey, survey_catalog
 from adcreative.verbs.directions import choose_directions, read_direction_names
@@ -189,7 +189,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, notes: Notes) -> Ba
         place = None if asked.model else _placer(log, asked.base_rate)
         if is_complete:
             log.sort(place)
-            remove_untold(out, log.rows.values())
+            remove_unnamed(out, log.rows.values())
         results: Sequence[dict[str, Any]] = RowsInOrder(log.rows, sorted(filter(survey.is_wanted, log.rows)))
         if place is not None and not is_complete:
             results = _Placed(results, place)  # rates in the file are moved once, when all rows are complete

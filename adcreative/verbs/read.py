@@ -183,8 +183,8 @@ def _write_words(out: Path, survey: Survey, log: RunLog, is_complete: bool) -> R
     num_unread = sum(any(one["role"] == UNREAD for one in log.rows[row]["words"]) for row in read)
     if not survey.is_limited:
         log.remove()
-    told = f"{num_unread} of {len(read)} pictures hold words that could not be read: the rows whose role is {UNREAD}"
-    return RunSummary(path=out, done=len(read), failed=num_failures, warnings=(told,) if num_unread else ())
+    warning = f"{num_unread} of {len(read)} pictures hold words that could not be read: the rows whose role is {UNREAD}"
+    return RunSummary(path=out, done=len(read), failed=num_failures, warnings=(warning,) if num_unread else ())
 
 
 def _once_a_picture(log: RunLog, rows: Sequence[int]) -> Iterator[dict[str, Any]]:

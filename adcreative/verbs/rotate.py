@@ -146,13 +146,13 @@ def _read_survival(path: Path | None) -> tuple[dict[str, float], dict[str, float
     ends, change, high = (numbers[name] for name in needed[2:])
     falling = np.where(high < 0, 1 + change, 1.0)
     names = read_names(table["creative"])
-    told, trend = {}, {}
+    chances, trend = {}, {}
     for name, state, chance, left in zip(names, table["state"], 1 - ends, falling, strict=True):
         if state == "running" and chance == chance:
-            told[name] = float(np.clip(chance, 0, 1))
+            chances[name] = float(np.clip(chance, 0, 1))
         elif state == "running":
             trend[name] = float(np.clip(left, 0, 1))
-    return told, trend
+    return chances, trend
 
 
 @takes(ReadSettings)

@@ -20,7 +20,7 @@ from adcreative.features.word_readings import find_reader
 from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import Batch, RunSummary, check_seen, chunk_size, disk_faults, run_batch
-from adcreative.runs.continuing import hash_creative, hash_told, hash_with_counts
+from adcreative.runs.continuing import hash_creative, hash_values, hash_with_counts
 from adcreative.runs.engines import Apply, BatchConfig, Rows
 from adcreative.runs.log import RunLog
 from adcreative.runs.survey import Survey, chunked, fold_brand, survey_catalog
@@ -80,8 +80,8 @@ def score(
     if settings.model is not None and is_log_model(settings.model):
         from adcreative.verbs.use_log import score_log
 
-        told: Any = {"progress": progress, "should_stop": should_stop}
-        return score_log(data, out, model=settings.model, restart=batch.restart, **told)
+        callbacks: Any = {"progress": progress, "should_stop": should_stop}
+        return score_log(data, out, model=settings.model, restart=batch.restart, **callbacks)
     check_base_rate(settings.base_rate)
     data, out = Path(data), Path(out)
     model, columns, images, by = settings.model, settings.columns, settings.images, settings.by
@@ -126,7 +126,7 @@ def _hasher(history: Mapping[str, Sequence[Creative]]) -> Callable[[Creative], s
 
     @lru_cache(MAX_BRANDS_KEPT)
     def hash_brand(brand: str) -> str:
-        return hash_told([hash_with_counts(one) for one in history.get(brand, ())])
+        return hash_values([hash_with_counts(one) for one in history.get(brand, ())])
 
     return lambda creative: hash_creative(creative, hash_brand(fold_brand(creative)))
 
@@ -243,8 +243,8 @@ def score_rows(
             continue
         prediction = next(predictions)
         row = {name: getattr(prediction, name) for name in ("ctr", "ctr_low", "ctr_high", "enough_data", "evidence")}
-        if told := describe_reading(creative):
-            row["evidence"] = add_clause(prediction.evidence, told)
+        if note := describe_reading(creative):
+            row["evidence"] = add_clause(prediction.evidence, note)
         row |= {"row": creative.row, "file_name": creative.file_name, "ad_name": creative.ad_name}
         row |= {"grade": predictor.grade(creative, features)["row"], "reasons": "; ".join(prediction.reasons)}
         if peers := find_peers(predictor.notes, predictor.content_hash, creative, has_picture=creative.has_image):
@@ -259,8 +259,8 @@ def score_segments(predictor: ClickModel, creative: Creative, features: Any, by:
     """Return value of column `by` -> rate and interval of the creative there; picture and words are unchanged."""
     values = predictor.known_values(by)
     shown = [with_value(creative, by, value) for value in values]
-    told = predictor.predict(shown, [features] * len(shown))
-    return {value: [one.ctr, one.ctr_low, one.ctr_high] for value, one in zip(values, told, strict=True)}
+    predictions = predictor.predict(shown, [features] * len(shown))
+    return {value: [one.ctr, one.ctr_low, one.ctr_high] for value, one in zip(values, predictions, strict=True)}
 
 
 def with_value(creative: Creative, column: str, value: str) -> Creative:

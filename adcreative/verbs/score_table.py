@@ -47,8 +47,8 @@ class Level:
 
 def read_reasons(cell: str) -> tuple[Problem, ...]:
     """Return the reasons of a row of the table, which are joined by "; "."""
-    told = (text.rsplit(" ", 2) for text in cell.split("; ") if text)
-    return tuple(Problem("part_change", part=part, change=int(change)) for part, change, _ in told)
+    changes = (text.rsplit(" ", 2) for text in cell.split("; ") if text)
+    return tuple(Problem("part_change", part=part, change=int(change)) for part, change, _ in changes)
 
 
 def check_base_rate(base_rate: float | None) -> None:
@@ -78,23 +78,23 @@ def finish_rows(rows: Sequence[Mapping[str, Any]], level: Level, *, by: str = ""
     shift = find_shift([row["ctr"] for row in rows], level.base_rate) if level.base_rate and not level.is_known else 0.0
     ordered = sorted(row["ctr"] for row in rows)
     for row in rows:
-        told: dict[str, Any] = {name: row[name] for name in SCORE_COLUMNS if name in row}
-        told["strength"] = measure_strength(row["ctr"], ordered)
+        line: dict[str, Any] = {name: row[name] for name in SCORE_COLUMNS if name in row}
+        line["strength"] = measure_strength(row["ctr"], ordered)
         if len(rows) == 1 and row["enough_data"] and (peers := row.get("peers")):
-            told["strength"] = peers[0]
-            told["evidence"] = add_clause(told["evidence"], f"stronger than {10 * peers[0]:.0f} of 10 {peers[1]}")
+            line["strength"] = peers[0]
+            line["evidence"] = add_clause(line["evidence"], f"stronger than {10 * peers[0]:.0f} of 10 {peers[1]}")
         segments: Mapping[str, Sequence[float]] = row.get("segments", {}) if by else {"": [row[name] for name in _RATES]}
         for value, rates in segments.items():
-            yield {**told, **_state_rates(rates, row, level, shift, told), **({SEGMENT: f"{by}={value}"} if by else {})}
+            yield {**line, **_state_rates(rates, row, level, shift, line), **({SEGMENT: f"{by}={value}"} if by else {})}
 
 
 def _state_rates(
-    rates: Sequence[float], row: Mapping[str, Any], level: Level, shift: float, told: Mapping[str, Any]
+    rates: Sequence[float], row: Mapping[str, Any], level: Level, shift: float, line: Mapping[str, Any]
 ) -> dict[str, Any]:
     if not row["enough_data"]:
         return {"ctr": NOT_ENOUGH_DATA, "ctr_low": "", "ctr_high": ""}
     if not level.is_known and not level.base_rate:
-        return {"ctr": LEVEL_UNKNOWN, "ctr_low": "", "ctr_high": "", "evidence": add_clause(told["evidence"], HOW_TO_KNOW)}
+        return {"ctr": LEVEL_UNKNOWN, "ctr_low": "", "ctr_high": "", "evidence": add_clause(line["evidence"], HOW_TO_KNOW)}
     return {name: float(f"{move_rate(rate, shift):.6g}") for name, rate in zip(_RATES, rates, strict=True)}
 
 

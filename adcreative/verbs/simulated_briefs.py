@@ -124,10 +124,10 @@ def compose_new_ads(
         ads = [json.loads(path.read_text()) | {"folder": path.parent.name} for path in sorted(folder.glob(f"*/{AD}"))]
         rates = [_planted(market, ad, folder, prepared, material) for ad in ads]
         before = float(np.mean([planted[one.ad_name]["true_ctr"] for one in ran if one.brand == material.brand.name]))
-        told = [ad | {"rate": f"planted rate {rate:.2%}"} for ad, rate in zip(ads, rates, strict=True)]
+        shown = [ad | {"rate": f"planted rate {rate:.2%}"} for ad, rate in zip(ads, rates, strict=True)]
         title = f"New for {material.brand.name}: {np.mean(rates):.2%} planted on average; its ads that ran {before:.2%}"
         truth = {"brand": material.brand.name, "mean_true_ran": before, "true_new": rates}
-        walls.append(Wall(title, with_pictures(told, folder), truth))
+        walls.append(Wall(title, with_pictures(shown, folder), truth))
         tell(number + 1, len(materials))
     return walls
 

@@ -18,10 +18,10 @@ from adcreative.catalog.log_schema import (
     LogSchema,
     check_columns,
     check_schema,
-    doubt_columns,
     load_schema,
     propose_schema,
-    render_doubts,
+    reject_columns,
+    render_rejected,
     render_schema,
 )
 from adcreative.config import did_you_mean, load_config, read_toml
@@ -62,8 +62,8 @@ def inspect_log(log: Path, out: Path | None = None) -> str:
         CatalogError: the log cannot be read, or `out` exists. ConfigError: no column looks like a label.
     """
     sample = read_sample(Path(log))
-    schema, doubts = doubt_columns(propose_schema(sample), sample)
-    text = render_doubts(doubts) + render_schema(schema)
+    schema, rejected = reject_columns(propose_schema(sample), sample)
+    text = render_rejected(rejected) + render_schema(schema)
     if out is not None:
         if Path(out).exists():
             raise CatalogError(f"{out} exists; a schema that was corrected by hand is not written over. Choose another place.")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from adcreative.catalog.column_doubts import find_post_click, names_post_click, say_left_out, why_not_a_category
-from adcreative.catalog.log_schema import doubt_columns, propose_schema, render_doubts
+from adcreative.catalog.log_schema import propose_schema, reject_columns, render_rejected
 
 
 def planted(num: int = 4000) -> pd.DataFrame:
@@ -65,9 +65,9 @@ def test_keys_constants_and_texts_are_no_categories() -> None:
 
 def test_a_proposal_leaves_them_out_with_reasons_and_keeps_the_user() -> None:
     table = planted()
-    schema, doubts = doubt_columns(propose_schema(table), table)
+    schema, doubts = reject_columns(propose_schema(table), table)
     assert set(doubts) == {"request_id", "country", "title", "landed", "seconds", "echo"}
     assert schema.conversion == "purchase"
     assert schema.categorical == ("user", "placement")
     assert schema.numeric == ("bid",)
-    assert '# ignore "request_id": every row has a value of its own' in render_doubts(doubts)
+    assert '# ignore "request_id": every row has a value of its own' in render_rejected(doubts)

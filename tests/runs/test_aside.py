@@ -11,7 +11,7 @@ import pytest
 
 from adcreative.errors import AdCreativeError, CatalogError, ConfigError, EngineError
 from adcreative.pipeline import read_columns, run_aside
-from adcreative.progress import Progress, ShouldStop, told
+from adcreative.progress import Progress, ShouldStop, track
 
 
 def work(count: int, *, progress: Progress, should_stop: ShouldStop) -> tuple[int, int, bool]:
@@ -26,7 +26,7 @@ def work(count: int, *, progress: Progress, should_stop: ShouldStop) -> tuple[in
 
 def read(seconds: float) -> None:
     """Take long, without being asked to stop."""
-    list(told(range(3), "reading"))
+    list(track(range(3), "reading"))
     time.sleep(seconds)
 
 

@@ -240,7 +240,7 @@ def test_settings_that_name_no_place_stop_no_purge(run: Path, name: str) -> None
 
 @pytest.mark.parametrize("told", [[[]], [None, 3, "x"], {"image": "images/a.png"}, "images/a.png", 7])
 def test_rows_that_tell_their_versions_in_another_shape_name_no_picture(told: Any) -> None:
-    from adcreative.runs.people import told_pictures
+    from adcreative.runs.people import named_pictures
 
     row = {"edited_image": "images/b.png", "alternatives": told, "sizes": [{"image": "images/c.png"}]}
-    assert told_pictures(row) == {"images/b.png", "images/c.png"}
+    assert named_pictures(row) == {"images/b.png", "images/c.png"}

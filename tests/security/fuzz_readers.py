@@ -257,7 +257,7 @@ READERS = {
     "plan": Reader(_read_out, _texts(json=PLAN)),
     "text encoder": Reader(fuzz_models.read_text_encoder, fuzz_models.text_encoders),
     "4-bit weights": Reader(fuzz_models.read_four_bit_file, fuzz_models.four_bit_files),
-    "told pictures": Reader(fuzz_runs.read_told_pictures, fuzz_runs.result_lines),
+    "told pictures": Reader(fuzz_runs.read_named_pictures, fuzz_runs.result_lines),
     "config": Reader(lambda path: load_config(PredictorConfig, path), _texts(toml="num_members = 3\n[training]\n")),
     "artifact": Reader(_read_artifact, lambda: [("a.json", _artifact_files()[0])]),
     "cache": Reader(_read_cache, _cached),

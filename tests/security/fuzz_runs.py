@@ -47,7 +47,7 @@ def read_run_rows(path: Path) -> object:
     return found, list(read_rows(folder))
 
 
-def read_told_pictures(path: Path) -> object:
+def read_named_pictures(path: Path) -> object:
     """Ask damaged rows for their pictures, as a purge does."""
     folder = _run_folder(path, "results.jsonl")
     return [picture_paths(row, folder) for row in read_rows(folder)]

@@ -27,7 +27,7 @@ from adcreative.catalog.log_schema import LogSchema
 from adcreative.catalog.names import read_name
 from adcreative.catalog.tables import is_our_header, unescape_cell
 from adcreative.errors import CatalogError
-from adcreative.progress import told
+from adcreative.progress import track
 
 PART_ROWS = 131_072
 READ_BYTES = 1 << 20  # read size per column of a parquet file; with pre-buffering, earlier row groups would stay in memory
@@ -126,7 +126,7 @@ def iter_log(
         try:
             with typed(str(file)):
                 parts = _iter_file(file, columns, part_rows, is_text)
-                for part in told(parts, f"reading {file.name}", count=len):
+                for part in track(parts, f"reading {file.name}", count=len):
                     if part.columns.has_duplicates:
                         twice = part.columns[part.columns.duplicated()][0]
                         raise CatalogError(f'{file} has the column "{twice}" more than once; rename or remove one')

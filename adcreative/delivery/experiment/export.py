@@ -35,7 +35,7 @@ from adcreative.delivery.experiment.settings import ExportSettings
 from adcreative.delivery.experiment.sheets import FIELDS, read_template, sheets
 from adcreative.delivery.experiment.variants import Variant
 from adcreative.errors import CatalogError, ConfigError, CreativeError
-from adcreative.progress import told
+from adcreative.progress import track
 
 RSA_COLUMNS = (
     "Campaign",
@@ -121,7 +121,7 @@ def export_variants(
     if format in sheets():
         read_template(sheets()[format], settings.template)  # raises before a picture is written
     rows, failures, warnings = [], [], []
-    for variant in told(variants, "writing ads"):
+    for variant in track(variants, "writing ads"):
         try:
             row, notes = build(variant, variants, settings, out, leave)
         except CreativeError as error:

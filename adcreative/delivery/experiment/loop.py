@@ -24,7 +24,7 @@ from adcreative.creative import TEXT_COLUMNS
 from adcreative.delivery.experiment.variants import Variant, find_variant_id
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.problem import Problem
-from adcreative.progress import told
+from adcreative.progress import track
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS variants (
@@ -244,7 +244,7 @@ def write_training_table(outcomes: Sequence[Mapping[str, Any]], out_dir: Path) -
 
     out_dir = Path(out_dir)
     rows = []
-    for outcome in told(outcomes, "copying pictures"):
+    for outcome in track(outcomes, "copying pictures"):
         creative = {name: value for name, value in json.loads(outcome["creative"]).items() if name in TEXT_COLUMNS}
         creative["file_name"] = ""
         if outcome["image_path"]:

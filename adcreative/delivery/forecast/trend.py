@@ -70,10 +70,10 @@ def measure_fatigue(rows: Iterable[ResultRow], *, together: str = "") -> tuple[F
         else:
             periods[together or row.ad_name]
     found = [_measure(name, days) for name, days in periods.items()]
-    told = [one for one in found if one.low is not None and one.change is not None and one.high is not None]
-    sure = find_discoveries([(log1p(one.low), log1p(one.change), log1p(one.high)) for one in told])  # type: ignore[arg-type]
-    found = [one for one in found if one not in told] + [
-        replace(one, is_sure=is_sure) for one, is_sure in zip(told, sure, strict=True)
+    measured = [one for one in found if one.low is not None and one.change is not None and one.high is not None]
+    sure = find_discoveries([(log1p(one.low), log1p(one.change), log1p(one.high)) for one in measured])  # type: ignore[arg-type]
+    found = [one for one in found if one not in measured] + [
+        replace(one, is_sure=is_sure) for one, is_sure in zip(measured, sure, strict=True)
     ]
     return tuple(sorted(found, key=lambda one: (one.high is None, one.high or 0.0, one.name)))
 

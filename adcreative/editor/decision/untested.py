@@ -60,8 +60,8 @@ def withhold_rates(result: EditResult, verdict: Verdict | None) -> EditResult:
     Args:
         verdict: of the edit, which states changes; None when there is none.
     """
-    told = Problem("untested_choice") if result.is_own_choice else Problem("untested_edit")
-    result = _in_place_of(verdict, told if result.status == "edited" else Problem("untested_ad"), result)
+    problem = Problem("untested_choice") if result.is_own_choice else Problem("untested_edit")
+    result = _in_place_of(verdict, problem if result.status == "edited" else Problem("untested_ad"), result)
     nothing: dict[str, Any] = dict.fromkeys(_RATES)
     return replace(
         result,
@@ -98,11 +98,11 @@ def claim_transferred(result: EditResult, verdict: Verdict | None, transfer: Cha
     low, high = (relative_change(result.ctr_original, change + side * width) for side in (-1, 1))
     back = -verdict.expected
     rate = move_rate(result.ctr_original, change)
-    told = Problem("untested_edit")
+    problem = Problem("untested_edit")
     if result.is_own_choice:
-        told = Problem("untested_change", change=relative_change(result.ctr_original, change), low=low, high=high)
+        problem = Problem("untested_change", change=relative_change(result.ctr_original, change), low=low, high=high)
     return replace(
-        _in_place_of(verdict, told, found),
+        _in_place_of(verdict, problem, found),
         ctr_edited=rate,
         ctr_edited_low=_moved(result.ctr_edited_low, back + change),
         ctr_edited_high=_moved(result.ctr_edited_high, back + change),
@@ -114,9 +114,9 @@ def claim_transferred(result: EditResult, verdict: Verdict | None, transfer: Cha
     )
 
 
-def _in_place_of(verdict: Verdict | None, told: Problem, result: EditResult) -> EditResult:
-    """Return the result with problem `told` in place of the verdict's reason."""
-    said = tuple(told if verdict is not None and one == verdict.reason else one for one in result.problems)
+def _in_place_of(verdict: Verdict | None, problem: Problem, result: EditResult) -> EditResult:
+    """Return the result with `problem` in place of the verdict's reason."""
+    said = tuple(problem if verdict is not None and one == verdict.reason else one for one in result.problems)
     return replace(result, problems=said, reason="; ".join(said))
 
 

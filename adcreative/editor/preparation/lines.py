@@ -101,9 +101,9 @@ def _write_lines(
     from adcreative.copywriter.variants import vary_lines
     from adcreative.features.line_features import read_effects
 
-    told = wording.apply(replace(Brief.of_ad(creative), evidence=read_effects(tools.predictor.notes.get("word_effects", ()))))
+    brief = wording.apply(replace(Brief.of_ad(creative), evidence=read_effects(tools.predictor.notes.get("word_effects", ()))))
     try:
-        written = tools.copywriter.write(told, num_headlines, num_descriptions, config.seed, should_stop=should_stop)
+        written = tools.copywriter.write(brief, num_headlines, num_descriptions, config.seed, should_stop=should_stop)
     except CopywriterError as error:
         return (), (), (Problem("no_new_words", error=str(error)),), None
     headlines = tuple(written.headlines)[:num_headlines]

@@ -108,9 +108,9 @@ def search_edits(
         best_so_far.append(archive.best)
         figures = _statistics(archive.front, archive.best)
         if second_opinion is not None:
-            (told,), score_of_best = second_opinion([archive.best]), archive.best.score
-            figures["second"] = told.uplift_mean
-            is_stopped = rule.update(score_of_best.uplift_mean if score_of_best else 0.0, told.uplift_mean)
+            (opinion,), score_of_best = second_opinion([archive.best]), archive.best.score
+            figures["second"] = opinion.uplift_mean
+            is_stopped = rule.update(score_of_best.uplift_mean if score_of_best else 0.0, opinion.uplift_mean)
         logbook.record(
             generation=generation, evaluations=evaluations, distinct=archive.num_scored, rendered=len(archive.pairs), **figures
         )

@@ -75,8 +75,8 @@ class ScoreSurrogate:
             mean = covariance @ moment / noise  # eq. 3.53
             known = 1.0 - precision * np.diag(covariance)  # eq. 7.89: how far the scores determine each weight, 0..1
             for group in self._groups:
-                told = (known[group].sum() + PRIOR_COUNT) / (np.square(mean[group]).sum() + PRIOR_COUNT * PRIOR_SQUARE)
-                precision[group] = np.clip(told, MIN_PRECISION, MAX_PRECISION)  # eq. 7.87
+                estimate = (known[group].sum() + PRIOR_COUNT) / (np.square(mean[group]).sum() + PRIOR_COUNT * PRIOR_SQUARE)
+                precision[group] = np.clip(estimate, MIN_PRECISION, MAX_PRECISION)  # eq. 7.87
             freedom = max(len(y) - float(known.sum()), 1.0)
             noise = max(float(np.square(y - phi @ mean).sum()) / freedom, MIN_NOISE)  # eq. 7.88
         covariance = np.linalg.inv(np.diag(precision) + gram / noise)
