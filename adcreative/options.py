@@ -25,13 +25,13 @@ BaseRate = Annotated[
     typer.Option("--base-rate", help="Mean click rate of the account (0.021: 2.1 %), where no model of its own is given."),
 ]
 Restart = Annotated[bool, typer.Option("--restart", help="Start over; otherwise an earlier run at --out is continued.")]
-Overwrite = Annotated[bool, typer.Option("--restart", help="Write over files that this program did not write, too.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Only continue; refuse when there is no run at --out.")]
-Limit = Annotated[int | None, typer.Option(help="Only the first N creatives; more of them later with the same --out.")]
+Overwrite = Annotated[bool, typer.Option("--restart", help="Also overwrite files that this program did not write.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Only continue an earlier run; fail when there is none at --out.")]
+Limit = Annotated[int | None, typer.Option(help="Only the first N creatives; a later run with the same --out adds more.")]
 Workers = Annotated[int | None, typer.Option(help="Processes, each with its own models; 1 if not given, with Ray all cores.")]
 Engine = Annotated[str, typer.Option(help="local, or ray: the cluster at RAY_ADDRESS, else one on this machine.")]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Check everything, say what would be done and how long; write nothing.")
+    bool, typer.Option("--dry-run", help="Check all inputs, print the work to be done and its duration; write nothing.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
 Consent = Annotated[Path | None, typer.Option("--consent", help="Consent records, TOML or JSON (see README).")]
@@ -39,26 +39,27 @@ Columns = Annotated[Path | None, typer.Option(help="TOML or JSON file: column of
 Images = Annotated[
     Path | None, typer.Option("--images", help="Folder with the pictures of an export's ads, joined by name, id or hash.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Agree to what unknown columns of an export are taken for.")]
-Sheet = Annotated[str, typer.Option("--sheet", help="Sheet of an Excel workbook; else the one that lists ads.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Accept the proposed meaning of unknown columns of an export.")]
+Sheet = Annotated[str, typer.Option("--sheet", help="Sheet of an Excel workbook; default: the sheet that lists ads.")]
 NamePattern = Annotated[
     str,
     typer.Option("--name-pattern", help="How ads are named: {concept}_{format}_{placement}. The parts become context."),
 ]
 Dates = Annotated[
-    str, typer.Option("--dates", help="Order of day, month and year: dmy, mdy or ymd; else the whole column tells it.")
+    str, typer.Option("--dates", help="Order of day, month and year: dmy, mdy or ymd; default: inferred from the column.")
 ]
-Rates = Annotated[str, typer.Option("--rates", help="What the click rates of an export are: percent or share.")]
-Decimals = Annotated[str, typer.Option("--decimals", help="What stands before decimals in a table: point or comma.")]
+Rates = Annotated[str, typer.Option("--rates", help="Unit of the click rates of an export: percent or share.")]
+Decimals = Annotated[str, typer.Option("--decimals", help="Decimal sign of a table: point or comma.")]
 ReadPictures = Annotated[
     bool, typer.Option("--read-pictures/--no-read-pictures", help="Read the words that stand in a picture.")
 ]
 Words = Annotated[
-    Path | None, typer.Option("--words", help="What adcreative read wrote, corrected: the words of these pictures.")
+    Path | None, typer.Option("--words", help="Table written by adcreative read, corrected: the words of the pictures.")
 ]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 WordEncoder = Annotated[
-    str, typer.Option("--text-encoder", help="In place of the shipped one: multilingual-e5-small, a folder, a hub id.")
+    str,
+    typer.Option("--text-encoder", help="Text encoder instead of the shipped one: multilingual-e5-small, a folder, a hub id."),
 ]
 Run = Annotated[Path, typer.Argument(help="Folder that optimize wrote.")]
 Campaign = Annotated[str, typer.Option(help="Campaign the ads will run in; part of their ids.")]

@@ -20,7 +20,7 @@ commands = typer.Typer(rich_markup_mode="rich")
 @shown
 def rotate(
     account: Data,
-    log: Annotated[Path, typer.Option("--log", help="What was shown and clicked: parquet, CSV, or an export by day.")],
+    log: Annotated[Path, typer.Option("--log", help="Log of impressions and clicks: parquet, CSV, or an export by day.")],
     out: Annotated[Path, typer.Option("--out", help="CSV to write: context, slot, creative, share.")],
     settings: RotateSettings,
     restart: Overwrite = False,

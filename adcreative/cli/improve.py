@@ -47,11 +47,12 @@ def compose(
     out: Annotated[Path, typer.Option("--out", help="Folder for the ads, a folder each, and report.html.")] = Path("ads"),
     brief: Annotated[Path | None, typer.Argument(help="brief.toml, or the folder that holds it.")] = None,
     settings: ComposeSettings = ComposeSettings(),  # noqa: B008  # frozen
-    from_ad: Annotated[Path | None, typer.Option("--from", help="Take the parts from this ad, a picture.")] = None,
+    from_ad: Annotated[Path | None, typer.Option("--from", help="Picture of an ad whose parts are used.")] = None,
     feed: Annotated[
-        Path | None, typer.Option(help="Product feed (CSV, XML, ...), an ad set a row; a brief says what rows share.")
+        Path | None,
+        typer.Option(help="Product feed (CSV, XML, ...), one set of ads per row; the brief holds what the rows share."),
     ] = None,
-    new: Annotated[Path | None, typer.Option("--new", help="Write a brief to fill in into this folder, nothing else.")] = None,
+    new: Annotated[Path | None, typer.Option("--new", help="Only write an empty brief into this folder.")] = None,
     **callbacks: Any,
 ) -> Done:
     """Compose new ads from a brief, a product feed or the parts of an ad, in every shape, a set of concepts to test.

@@ -44,9 +44,11 @@ def export(
     campaign: Campaign,
     settings: ExportSettings,
     approved_by: Annotated[
-        str | None, typer.Option(help="Who looked at the edits and approves them; needed until someone did.")
+        str | None, typer.Option(help="Person who reviewed and approves the edits; required unless they are approved.")
     ] = None,
-    market: Annotated[list[str] | None, typer.Option(help="Where they will run, as in disclosures; repeat.")] = None,
+    market: Annotated[
+        list[str] | None, typer.Option(help="Market where the ads will run, as in tools disclosures; repeat.")
+    ] = None,
     restart: Overwrite = False,
 ) -> Done:
     """Write originals and approved edits of a run as an upload file, every ad paused and named with its variant id.
@@ -70,11 +72,11 @@ def read_out(
     table: Numbers,
     plan: Annotated[Path | None, typer.Option(help="plan.json of plan-test, or its folder.")] = None,
     control: Annotated[str, typer.Option(help="Without a plan: name of the control ad.")] = "",
-    level: Annotated[float, typer.Option(help="Without a plan: chance of a wrong answer, over all looks.")] = 0.05,
-    metric: Annotated[str, typer.Option(help="What to compare by: ctr, cpc, cost_per_conversion or roas.")] = "ctr",
+    level: Annotated[float, typer.Option(help="Without a plan: chance of a false result over all read-outs.")] = 0.05,
+    metric: Annotated[str, typer.Option(help="Metric of the comparison: ctr, cpc, cost_per_conversion or roas.")] = "ctr",
     columns: Columns = None,
     dates: Dates = "",
-    ledger: Annotated[Path | None, typer.Option(help="Parquet to add to: what was predicted, what came true.")] = None,
+    ledger: Annotated[Path | None, typer.Option(help="Parquet file that collects predicted and observed changes.")] = None,
     restart: Overwrite = False,
 ) -> Done:
     """Say winner, loser or go on for each variant; may be asked every day.

@@ -23,7 +23,7 @@ commands = typer.Typer(rich_markup_mode="rich")
 @shown
 def import_results(
     results: ExportFile,
-    db: Annotated[Path, typer.Option(help="DuckDB file that keeps variants and results.")],
+    db: Annotated[Path, typer.Option(help="DuckDB file with variants and results.")],
     table: Results,
     run: Annotated[Path | None, typer.Option(help="Folder that optimize wrote; needed once a run.")] = None,
     campaign: Annotated[str, typer.Option(help="Campaign of the plan or export; goes with --run.")] = "",

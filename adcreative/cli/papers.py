@@ -67,10 +67,10 @@ def place(
 def extend(
     library: Annotated[Path, typer.Argument(help="Table of sets: set, item, and title where sets have one.")],
     out: CsvAndJson,
-    seeds: Annotated[list[str] | None, typer.Option(help="Item the set begins with; repeat.")] = None,
-    title: Annotated[str, typer.Option(help="Words of the set, instead of or beside seeds.")] = "",
-    num: Annotated[int, typer.Option(help="Items to name.")] = 20,
-    creatives: Annotated[Path | None, typer.Option(help="Ads whose words describe items of the same ad_name.")] = None,
+    seeds: Annotated[list[str] | None, typer.Option(help="Item at the start of the set; repeat.")] = None,
+    title: Annotated[str, typer.Option(help="Title of the set, instead of seeds or with them.")] = "",
+    num: Annotated[int, typer.Option(help="Number of items to suggest.")] = 20,
+    creatives: Annotated[Path | None, typer.Option(help="Ads whose words describe the items with the same ad_name.")] = None,
     text_encoder: WordEncoder = "",
     seed: Seed = 0,
     restart: Overwrite = False,
@@ -99,7 +99,7 @@ def extend(
 @shown
 def select(
     model: LogModel,
-    data: Annotated[Path, typer.Option(help="The log that it was trained on.")],
+    data: Annotated[Path, typer.Option(help="Log that the model was trained on.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for values.csv, pairs.csv, schema.toml and optinter.toml.")],
     settings: Annotated[Path | None, typer.Option(help="TOML with [values] and [tuning].")] = None,
     seed: Seed = 0,
@@ -141,8 +141,8 @@ def target_by_encoder(
     labels: Annotated[Path, typer.Option(help="Table with query, keyword or interest; with creative: known pairs.")],
     out: CsvAndJson,
     index: Annotated[Path, typer.Option(help="Folder to save the encoder's index into, where the encoder is best.")],
-    num: Annotated[int, typer.Option(help="How many labels for each ad.")] = 10,
-    pictures: Annotated[bool, typer.Option(help="Read pictures beside the words.")] = True,
+    num: Annotated[int, typer.Option(help="Labels per ad.")] = 10,
+    pictures: Annotated[bool, typer.Option(help="Use pictures as well as words.")] = True,
     text_encoder: WordEncoder = "",
     seed: Seed = 0,
     restart: Overwrite = False,
@@ -171,12 +171,10 @@ def target_by_encoder(
 @shown
 def slates_for_readers(
     account: Data,
-    log: Annotated[Path, typer.Option(help="What was shown and clicked, with columns user and slate: parquet or CSV.")],
+    log: Annotated[Path, typer.Option(help="Log of impressions and clicks with columns user and slate: parquet or CSV.")],
     out: Annotated[Path, typer.Option("--out", help="CSV to write: slot, creative, share; OUT.slates.csv beside it.")],
     slots: Annotated[int, typer.Option(help="Creatives shown together.")],
-    readers: Annotated[
-        str, typer.Option(help="gru, linear (a running mean) or auto: what tells slates left out best.")
-    ] = "auto",
+    readers: Annotated[str, typer.Option(help="gru, linear (a running mean) or auto: the best on held-out slates.")] = "auto",
     seed: Seed = 0,
     restart: Overwrite = False,
     **callbacks: Any,

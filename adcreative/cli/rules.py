@@ -47,11 +47,11 @@ def purge(
     consent_id: Annotated[str, typer.Option(help="Remove only the creatives that name this consent record.")] = "",
     creative: Annotated[str, typer.Option(help="Remove only this creative (file_name or ad_name).")] = "",
     originals: Annotated[
-        bool, typer.Option("--originals", help="Remove your own pictures too: what the ads were made from, and behind links.")
+        bool, typer.Option("--originals", help="Also remove your own source pictures of the ads, and files behind links.")
     ] = False,
-    keep_cache: Annotated[bool, typer.Option("--keep-cache", help="Leave the feature cache, which holds face codes.")] = False,
+    keep_cache: Annotated[bool, typer.Option("--keep-cache", help="Keep the feature cache, which holds face codes.")] = False,
     also: Annotated[
-        list[Path] | None, typer.Option(help="Look through this export, archive, file or folder of yours too; repeatable.")
+        list[Path] | None, typer.Option(help="Also search this export, archive, file or folder of yours; repeat.")
     ] = None,
 ) -> None:
     """Remove faces, face codes and caches: of one person, of one creative, or of a whole run folder.

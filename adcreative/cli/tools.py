@@ -133,12 +133,14 @@ def rank_features(
 @shown
 def compress(
     model: LogModel,
-    data: Annotated[Path, typer.Option(help="The log that it was trained on.")],
+    data: Annotated[Path, typer.Option(help="Log that the model was trained on.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write the smaller model and its report to.")],
     method: Annotated[
-        str, typer.Option(help="low-rank, int8, distil; of papers values, dims, rows-dims, hash; or several: hash,low-rank.")
+        str, typer.Option(help="low-rank, int8, distil, values, dims, rows-dims or hash; several: hash,low-rank.")
     ],
-    budget: Annotated[float, typer.Option(help="Share that is to be left, such as 0.25, for dims, hash and low-rank.")] = 0.0,
+    budget: Annotated[
+        float, typer.Option(help="Share of the numbers to keep, such as 0.25; for dims, hash and low-rank.")
+    ] = 0.0,
     settings: Annotated[Path | None, typer.Option(help="TOML with a section for each method, and [tuning].")] = None,
     seed: Seed = 0,
     restart: Overwrite = False,
@@ -194,7 +196,7 @@ def evaluate_policy(
     out: Json,
     settings: ReadSettings,
     policy: Annotated[str, typer.Option(help="Plan that rotate wrote, or uniform.")] = "uniform",
-    clip: Annotated[float, typer.Option(help="Importance weights above it are cut.")] = 100.0,
+    clip: Annotated[float, typer.Option(help="Largest importance weight; larger weights are cut to it.")] = 100.0,
     seed: Seed = 0,
     restart: Overwrite = False,
     **callbacks: Any,
@@ -212,7 +214,7 @@ def evaluate_policy(
 def archive(
     source: Annotated[Path, typer.Argument(help="Folder that optimize or demo wrote; with --restore an archive.")],
     out: Annotated[Path, typer.Option("--out", help="Archive to write; with --restore the folder.")],
-    restore: Annotated[bool, typer.Option("--restore", help="Give the files of an archive back.")] = False,
+    restore: Annotated[bool, typer.Option("--restore", help="Restore the files of an archive.")] = False,
     restart: Overwrite = False,
     **callbacks: Any,
 ) -> Done:
@@ -333,10 +335,10 @@ def evaluate(
 def ledger(
     path: Annotated[Path, typer.Argument(metavar="LEDGER", help="Parquet that read-out --ledger keeps.")],
     out: Json,
-    share: Annotated[Path | None, typer.Option(help="CSV to write: the tests without ids and names, to be pooled.")] = None,
+    share: Annotated[Path | None, typer.Option(help="CSV to write: the tests without ids and names, for sharing.")] = None,
     restart: Overwrite = False,
 ) -> Done:
-    """Say how much of what was predicted came true, over all tests that were read out.
+    """Compare predicted with observed changes over all tests that were read out.
 
     Example: adcreative tools ledger ledger.parquet --out ledger.json
     """

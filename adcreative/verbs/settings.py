@@ -75,7 +75,7 @@ class WordsSettings:
 class WriterSettings:
     """Who writes new lines, and whose rules they keep."""
 
-    seed: Annotated[int | None, typer.Option(help="Same seed, same result; 0 if neither this nor --config says.")] = None
+    seed: Annotated[int | None, typer.Option(help="Same seed, same result; default: the seed of --config, else 0.")] = None
     copywriter: Llm = "template"
     brand_kit: BrandKit = None
 
@@ -105,34 +105,43 @@ class OptimizeSettings(SearchSettings):
     population: Annotated[int | None, typer.Option(min=1, help="Candidates per generation.")] = None
     algorithm: Annotated[str | None, typer.Option(help="nsga2, or random to compare with.")] = None
     risk_aversion: Annotated[
-        float | None, typer.Option(min=0, help="How sure a gain must be, in standard deviations; 1: five chances in six.")
+        float | None,
+        typer.Option(min=0, help="Standard deviations by which a gain must exceed 0; 1: true in five of six cases."),
     ] = None
     look: Annotated[
         bool | None,
         typer.Option(
-            "--look/--faces-and-words-only", help="Let exposure, warmth, contrast, saturation and crop change a little; on."
+            "--look/--faces-and-words-only",
+            help="Allow small changes of exposure, warmth, contrast, saturation and crop; on by default.",
         ),
     ] = None
     set_text: Annotated[
         bool | None,
-        typer.Option("--set-text/--no-set-text", help="Read the words in the picture, and set new ones in their place; on."),
+        typer.Option(
+            "--set-text/--no-set-text",
+            help="Set new words into the picture in place of the words that were read; on by default.",
+        ),
     ] = None
-    scene_model: Annotated[str | None, typer.Option(help="Inpainting pipeline, folder or hub id: paint other grounds.")] = None
+    scene_model: Annotated[str | None, typer.Option(help="Inpainting pipeline, folder or hub id: paint other backgrounds.")] = (
+        None
+    )
     inpaint_model: Annotated[
         str | None,
-        typer.Option(help="What fills the ground behind old letters: LaMa export (.onnx), or a pipeline as --scene-model."),
+        typer.Option(
+            help="Model that fills the background of removed letters: LaMa export (.onnx), or a pipeline as --scene-model."
+        ),
     ] = None
     sizes: Annotated[
-        str, typer.Option(help="Lay each ad out, edited or kept, in these shapes too: all, or some of 1:1,4:5,9:16,1.91:1.")
+        str, typer.Option(help="Also lay out each ad, edited or kept, in these shapes: all, or some of 1:1,4:5,9:16,1.91:1.")
     ] = ""
     alternatives: Annotated[
-        int, typer.Option(min=0, help="Write the pictures of the best N other versions of each ad, too, to be tested.")
+        int, typer.Option(min=0, help="Also write the pictures of the N best other versions of each ad, for tests.")
     ] = 5
     keep_controls: Annotated[bool, typer.Option("--keep-controls", hidden=True, help="As keep_controls of --config.")] = False
-    headline: Annotated[
-        str, typer.Option(help="A headline of your own for every edit, used whatever the models say of it.")
-    ] = ""
-    description: Annotated[str, typer.Option(help="A description of your own for every edit, likewise.")] = ""
+    headline: Annotated[str, typer.Option(help="Your own headline for every edit, used whatever its predicted rate.")] = ""
+    description: Annotated[str, typer.Option(help="Your own description for every edit, used whatever its predicted rate.")] = (
+        ""
+    )
     consent: Consent = None
     words: Words = None
     columns: Columns = None
@@ -177,7 +186,7 @@ class ComposeSettings:
     words: words of the ad whose parts are used."""
 
     model: Model = None
-    num: Annotated[int, typer.Option(min=1, help="How many ads, each a concept of its own where there are enough.")] = 12
+    num: Annotated[int, typer.Option(min=1, help="Number of ads, each of another concept if there are enough.")] = 12
     shapes: Annotated[str, typer.Option(help="Shapes of each ad: some of 1:1,4:5,9:16,1.91:1,300x250,160x600,728x90.")] = (
         "1:1,4:5,9:16,1.91:1"
     )
@@ -199,7 +208,7 @@ class TrainSettings:
     words: Words = None
     dates: Dates = ""
     from_scratch: Annotated[
-        bool, typer.Option("--from-scratch", help="Learn from these results alone, not on top of the shipped models.")
+        bool, typer.Option("--from-scratch", help="Train on these results alone, without the shipped models.")
     ] = False
     text_encoder: Annotated[
         str,
@@ -219,7 +228,8 @@ class ConceptsSettings:
     words: Words = None
     dates: Dates = ""
     impressions: Annotated[
-        int | None, typer.Option(help="What a test of a brief may show each ad; else what an ad of the account usually gets.")
+        int | None,
+        typer.Option(help="Impressions of each ad in a test of a brief; default: those of a usual ad of the account."),
     ] = None
     text_encoder: WordEncoder = ""
     seed: Seed = 0
@@ -254,13 +264,15 @@ class RotateSettings(ReadSettings):
         str, typer.Option(help="ts, top-two, greedy, uniform; with several slots also in-slate (then the default).")
     ] = ""
     slots: Annotated[int, typer.Option(help="Creatives shown together.")] = 1
-    scores: Annotated[Path | None, typer.Option(help="Table of score: where new creatives start.")] = None
-    explore: Annotated[float, typer.Option(help="Part of the impressions that all creatives share.")] = 0.0
-    forecast: Annotated[Path | None, typer.Option(help="Table of forecast: ads that probably end get less.")] = None
+    scores: Annotated[Path | None, typer.Option(help="Table written by score: initial rates of new creatives.")] = None
+    explore: Annotated[float, typer.Option(help="Share of the impressions that is spread over all creatives.")] = 0.0
+    forecast: Annotated[
+        Path | None, typer.Option(help="Table written by forecast: ads that probably end get fewer impressions.")
+    ] = None
     half_life_days: Annotated[
         float | None,
         typer.Option(
-            "--half-life", help="Results that are so many days old count half; 0: all alike. By evidence when left out."
+            "--half-life", help="Age in days at which results count half; 0: all equal. Default: by prediction error."
         ),
     ] = None
     seed: Seed = 0
@@ -270,14 +282,12 @@ class RotateSettings(ReadSettings):
 class RankSettings:
     """Which columns are ranked, and how."""
 
-    label: Annotated[str, typer.Option(help="The column of 0 and 1; looked for when it is not named.")] = ""
+    label: Annotated[str, typer.Option(help="Label column of 0 and 1; default: found by its name.")] = ""
     columns: Columns = None
     dates: Dates = ""
     schema: Annotated[Path | None, typer.Option(help="schema.toml as for train: its inputs are ranked.")] = None
     ignore: Annotated[Sequence[str], typer.Option(help="Column of a log to leave out; repeat.")] = ()
-    keep: Annotated[
-        Sequence[str], typer.Option(help="Column to rank although it seems to be written after the click; repeat.")
-    ] = ()
+    keep: Annotated[Sequence[str], typer.Option(help="Column to rank even if it looks written after the click; repeat.")] = ()
     method: Annotated[
         str, typer.Option(help="permutation; or shift, the published score, which fails on rows sorted by the label.")
     ] = "permutation"
@@ -304,7 +314,7 @@ class AppSettings:
     auth_file: Annotated[Path | None, typer.Option(help="File with user:password in its first line.")] = None
     allowed_hosts: Annotated[
         Sequence[str],
-        typer.Option("--allowed-host", help="Further name that leads here, such as a proxy's; may be repeated."),
+        typer.Option("--allowed-host", help="Further host name of the app, such as a proxy's; repeat."),
     ] = ()
     mcp: Annotated[
         bool, typer.Option("--mcp", help="Offer score, check, explain, improve, plan and read-out as tools to agents.")
