@@ -7,7 +7,9 @@ this module loads only names: a submodule is imported at the first use of one of
 
 from __future__ import annotations
 
+import ast
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -101,80 +103,23 @@ if TYPE_CHECKING:
     from adcreative.verbs.train_log import LogSummary, inspect_log, train_log
     from adcreative.verbs.use_log import evaluate_log, explain_log, score_log
 
-# module -> its public names, as imported above for type checkers
-_HOMES = {
-    "compose.brief": "Brand Brief BriefPhoto Messages check_brief read_brief roles_of",
-    "compose.parts": "ROLES",
-    "copywriter.brand_kit": "read_brand_kit",
-    "editor.session": "EditOutcome Session",
-    "delivery.experiment.settings": "ExportSettings PlanSettings",
-    "metrics.discoveries": "find_discoveries",
-    "provenance.approval": "note_event read_events",
-    "provenance.disclosure": "NOT_LEGAL_ADVICE",
-    "provenance.run_records": "forget_paths",
-    "runs.aside": "run_aside run_here",
-    "runs.batch": "RunSummary",
-    "runs.engines": "BatchConfig",
-    "runs.folder": "Outcome",
-    "verbs.account": "METRICS NEEDED_COLUMNS AccountView ColumnView MappingProposal propose_mapping read_account read_columns"
-    " read_result_rows read_settings write_mapping write_settings",
-    "verbs.app": "launch_app",
-    "verbs.governance": "approve approved_pictures check_approved disclosures purge signing_config",
-    "verbs.archive": "archive",
-    "verbs.benchmark": "benchmark",
-    "verbs.benchmark_bars": "BarsSummary benchmark_bars",
-    "verbs.campaign": "export import_results plan_test read_out",
-    "verbs.check": "check check_picture check_words read_placements",
-    "papers.compression.run": "compress",
-    "verbs.compose": "compose new_brief",
-    "verbs.compose_many": "compose_feed compose_from",
-    "verbs.concepts": "concepts",
-    "verbs.compress": "CompressSummary",
-    "verbs.models": "ExportedModel convert_weights export_model models",
-    "verbs.demo": "demo demo_account",
-    "verbs.describe": "describe",
-    "verbs.doctor": "Finding doctor",
-    "verbs.edit_composed": "edit read_ad report_ads",
-    "verbs.evaluate": "evaluate",
-    "verbs.explain": "explain",
-    "papers.set_continuation.run": "extend",
-    "papers.slate_readers.run": "rotate",
-    "papers.slate_readers.settings": "RotateSettings",
-    "verbs.finish": "save_run",
-    "verbs.forecast": "forecast",
-    "verbs.language_model": "check_language_model find_language_servers list_language_models models_dir",
-    "verbs.ledger": "ledger",
-    "verbs.model_folder": "is_log_model",
-    "verbs.optimize": "optimize",
-    "papers.discontinuation.run": "forecast_two_terms",
-    "papers.ngame.run": "target",
-    "papers.personas.run": "audit_personas score",
-    "papers.personas.settings": "ScoreSettings",
-    "papers.position_auctions.run": "place",
-    "papers.position_auctions.settings": "PlaceSettings",
-    "verbs.rank_features": "FeatureRank RankSummary rank_features",
-    "verbs.read": "read",
-    "verbs.rotate": "evaluate_policy",
-    "verbs.score": "SCORE_COLUMNS",
-    "papers.compression.selection": "select",
-    "papers.systems": "System list_systems",
-    "verbs.settings": "AppSettings ComposeSettings ConceptsSettings ImproveSettings OptimizeSettings RankSettings ReadSettings"
-    " TrainSettings WordsSettings WriteSettings",
-    "verbs.standing": "Standing",
-    "verbs.studio": "Studio",
-    "verbs.train": "Trainable count_trainable train",
-    "verbs.train_log": "LogSummary inspect_log train_log",
-    "verbs.use_log": "evaluate_log explain_log score_log",
-}
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
-__all__ = sorted(_HOME_OF)
+
+def _find_modules() -> dict[str, str]:
+    """Return name -> module of each public name: those that are imported above for type checkers."""
+    body = ast.parse(Path(__file__).read_text(encoding="utf-8")).body
+    imports = next(node.body for node in body if isinstance(node, ast.If))
+    return {one.name: str(node.module) for node in imports if isinstance(node, ast.ImportFrom) for one in node.names}
+
+
+_MODULES = _find_modules()
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
     """Import the module of a public name at its first use, so that a command only waits for its own imports (PEP 562)."""
-    if name not in _HOME_OF:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"adcreative.{_HOME_OF[name]}"), name)
+    found = getattr(import_module(_MODULES[name]), name)
     globals()[name] = found
     return found
 
