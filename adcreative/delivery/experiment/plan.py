@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -117,22 +117,7 @@ def _say(warnings: Sequence[Problem]) -> dict[str, list[Any]]:
     return {"warnings": list(warnings), "problems": [one.as_dict() for one in warnings]}
 
 
-_ARM_NUMBERS = (
-    "test",
-    "baseline_ctr",
-    "expected_ctr",
-    "uplift_predicted",
-    "uplift_low",
-    "uplift_high",
-    "effect_scale",
-    "impressions_per_arm",
-    "impressions_per_arm_peeking",
-    "impressions_per_arm_low",
-    "days",
-    "days_peeking",
-    "days_low",
-    "expected_clicks",
-)
+_ARM_NUMBERS = tuple(one.name for one in fields(PlannedArm) if one.name not in ("control", "variant", "warnings", "shorter"))
 
 
 def plan_test(variants: Sequence[Variant], settings: PlanSettings) -> TestPlan:
