@@ -21,7 +21,7 @@ Point = tuple[float, float]
 MAX_LOG_ODDS = 20.0
 INK, SOFT, LINE, ACCENT, JUDGE = (f"#00000{number}" for number in range(1, 6))
 PAGE_COLOURS = {INK: "ink", SOFT: "soft", LINE: "line", ACCENT: "accent", JUDGE: "judge"}
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "adcreative",  # equal charts have equal bytes
     "font.size": 8,
