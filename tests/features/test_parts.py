@@ -69,7 +69,7 @@ def test_an_ad_with_a_picture_alone_is_an_ad_though_its_picture_is_not_read() ->
 class NoHeadlines(FakeHeadlines):
     """A model of lines that must not be asked."""
 
-    def read(self, headlines: list[str]) -> np.ndarray:
+    def read(self, lines: list[str]) -> np.ndarray:
         raise AssertionError("read, though nobody asked")
 
     read_wording = read
