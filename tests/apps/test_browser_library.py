@@ -111,6 +111,7 @@ def test_tabs_are_two_and_back_goes_back(app: App, browser: Any, image_path: Pat
     first.page.goto(f"{app.url}/tests")  # the address decides, although this tab has an ad
     expect(first.page.locator("#tests")).to_contain_text("No test is planned yet")
     expect(first.page.get_by_role("tab", name="Tests")).to_have_attribute("aria-selected", "true")
+    first.page.goto(f"{app.url}/ad")
     page = first.context.new_page()
     page.goto(f"{app.url}/ad")
     expect(page.get_by_role("button", name="Score it")).to_be_visible()
