@@ -208,5 +208,6 @@ class AccountEncoder:
             wanted = NUM_COMPONENTS if name == "sparse" else NUM_DENSE_COMPONENTS
             num = min(wanted, min(matrix.shape) - 1)
             if num >= 1:
-                components[name] = TruncatedSVD(num, random_state=seed).fit(matrix).components_.astype(np.float32)
+                with np.errstate(divide="ignore", invalid="ignore"):  # of unused shares: 0 / 0 where all rows are alike
+                    components[name] = TruncatedSVD(num, random_state=seed).fit(matrix).components_.astype(np.float32)
         return components
