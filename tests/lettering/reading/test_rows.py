@@ -68,6 +68,15 @@ def test_a_corrected_row_is_sure_and_stands_where_the_letters_are(words: Picture
     assert button == words.blocks[3]  # nobody touched it
 
 
+@pytest.mark.parametrize("sureness", ["", "1"])
+def test_a_row_that_somebody_calls_right_is_sure(words: PictureWords, sureness: str) -> None:
+    read = replace(words, blocks=tuple(replace(one, chance=0.4) for one in words.blocks))
+    rows = as_table(read)
+    rows[1] |= {"sureness": sureness}
+    logo, headline, *_ = words_of_rows(rows).blocks
+    assert (logo.is_sure, headline.text, headline.is_sure) == (False, HEADLINE, True)
+
+
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
