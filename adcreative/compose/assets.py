@@ -15,7 +15,8 @@ from adcreative.compose.parts import Box, Photo
 MAX_PX = 2160  # of the longer side: no shape needs more
 QUIET_PX = 96  # of the longer side of the saliency map
 MIN_FACE = 0.04  # of the photograph's height: smaller faces are bystanders
-FACE_MARGIN = 0.15  # of a face's box, for hair and chin; with a larger margin, no crop of a portrait contains all of it
+FACE_MARGIN = 0.15  # of a face's box, for ears and chin; with a larger margin, no crop of a portrait contains all of it
+HAIR = 0.4  # of a face's height, above it: a head without its hair looks cut
 SAME_SIZE = 0.5  # minimum height of a face of a group, of the largest one's
 HELD = 0.995  # share of the saliency inside a focus box
 
@@ -72,7 +73,10 @@ def _face_box(box: Sequence[float], width: int, height: int) -> Box:
     x0, y0, x1, y1 = box
     dx, dy = FACE_MARGIN * (x1 - x0), FACE_MARGIN * (y1 - y0)
     return Box(
-        max(0.0, (x0 - dx) / width), max(0.0, (y0 - dy) / height), min(1.0, (x1 + dx) / width), min(1.0, (y1 + dy) / height)
+        max(0.0, (x0 - dx) / width),
+        max(0.0, (y0 - HAIR * (y1 - y0)) / height),
+        min(1.0, (x1 + dx) / width),
+        min(1.0, (y1 + dy) / height),
     )
 
 

@@ -35,7 +35,10 @@ SEEN = 0.6  # 0..1: minimum saliency
 KEPT = 0.8  # minimum share of each salient object inside the photograph
 MAX_CUT, MAX_CUT_BELOW = 0.15, 0.6  # maximum share of an inner side covered by an object: people are cropped at the waist
 HOLDS = 0.25  # minimum share of textured cells in a photograph: less is a drawn bar or plate
+RIM, PLAIN, OTHER_COLOUR = 0.25, 3.0, 10.0  # a margin: maximum share of the side; spread, least step of a channel, 0..255
+STRAIGHT = 0.9  # minimum share of a margin's end at which the colour changes: less is a thing before a plain wall
 CALM = 9.0  # 0..255: maximum residual of a ground for erasing letters and for cutting out a logo
+MAX_ERASED = 0.15  # maximum share of a photograph on which erased words stood: more leaves an empty middle
 STILL_THERE = 0.3  # maximum share of a detected line in the photograph on erased words
 LETTER, CLEAN = 24.0, 4.0  # 0..255: minimum change by erasing a letter; maximum difference of the ground where letters were
 SHAPES_PX, MAX_SHAPE = 256, 0.2  # longer side of the copy in which shapes behind words are found; maximum share of the ad
@@ -44,6 +47,7 @@ LIVELY = 0.6  # minimum textured share of what stands out: a drawn sign has less
 AIR = 0.12  # margin around what stands out, of its longer side
 MAX_LOGO, MAX_LOGO_LINES = 4, 2  # words, lines
 MIN_LOGO_PX = 40  # height: a lower one is blurred in an ad of 1080 px
+MARK_REACH, MARK_GAP = 3.0, 0.5  # of the brand's height: how far its mark is looked for; maximum gap between parts of a logo
 MAX_BOX = 0.3  # maximum drawn share of a logo's edge: more is its ground
 SAME_COLOUR = 0.08  # OKLab
 TAKEN_FILES = (NAME, "photo.png", "logo.png")
@@ -149,8 +153,8 @@ def _brand(
         missing["brand.logo"] = "it stands on a photograph, from which it cannot be freed"
         return block.text, None
     height, width = image_u8.shape[:2]
-    x0, y0, x1, y1 = block.box
-    rim = round(0.35 * (y1 - y0))
+    x0, y0, x1, y1 = _logo_box(image_u8, words, block)
+    rim = round(0.35 * (block.box[3] - block.box[1]))
     crop = image_u8[max(0, y0 - rim) : min(height, y1 + rim), max(0, x0 - rim) : min(width, x1 + rim)]
     try:
         logo = free_logo(Image.fromarray(crop).convert("RGBA"))
@@ -166,6 +170,25 @@ def _brand(
         return block.text, None
     sure["brand.logo"] = block.confidence
     return block.text, logo
+
+
+def _logo_box(image_u8: np.ndarray, words: Words, block: TextBlock) -> tuple[int, int, int, int]:
+    """Return the box of a brand's words with the drawn mark beside them, px; that of the words where no mark ends near them."""
+    height, width = image_u8.shape[:2]
+    x0, y0, x1, y1 = block.box
+    reach, gap = MARK_REACH * (y1 - y0), max(1, round(MARK_GAP * (y1 - y0)))
+    left, top = max(0, round(x0 - reach)), max(0, round(y0 - reach))
+    part = image_u8[top : min(height, round(y1 + reach)), left : min(width, round(x1 + reach))]
+    drawn = (np.linalg.norm(to_oklab(part) - to_oklab(np.array(block.ground)), axis=2) > SAME_COLOUR).astype(np.uint8)
+    for other in words.blocks:
+        if other is not block:
+            drawn[max(0, other.box[1] - top) : other.box[3] - top, max(0, other.box[0] - left) : other.box[2] - left] = 0
+    _, labels = cv2.connectedComponents(cv2.dilate(drawn, np.ones((gap, gap), np.uint8)))
+    own = set(np.unique(labels[y0 - top : y1 - top, x0 - left : x1 - left])) - {0}
+    ys, xs = np.nonzero(np.isin(labels, list(own)) & (drawn > 0))
+    if not len(ys) or min(ys.min(), xs.min()) == 0 or ys.max() == part.shape[0] - 1 or xs.max() == part.shape[1] - 1:
+        return block.box  # it goes on: a photograph, a shape behind the words
+    return min(x0, left + xs.min()), min(y0, top + ys.min()), max(x1, left + xs.max() + 1), max(y1, top + ys.max() + 1)
 
 
 def _photo(
@@ -199,15 +222,46 @@ def _photo(
                 continue
             x0, y0, x1, y1 = box
             crop = np.ascontiguousarray(picture[y0:y1, x0:x1])
+            if _erased_share(gone, box) > MAX_ERASED:
+                missing["photos"] = "words cover too much of what its photograph shows"
+                continue
             if gone and find_lines is not None and _are_seen(find_lines(crop), gone, (x0, y0)):
                 continue
             kept = 0.7 if standing_out is None else _wholeness(standing_out, box, drawn)
             if kept >= KEPT or standing_out is None:
                 missing.pop("photos")
                 sure["photos"] = kept
-                return Image.fromarray(crop)
+                return Image.fromarray(without_rim(crop))
             missing["photos"] = f"{1 - kept:.0%} of what its photograph shows lies under words or beyond them"
     return None
+
+
+def _erased_share(gone: Sequence[TextBlock], box: Sequence[int]) -> float:
+    """Return the share of a box, x0, y0, x1, y1 px, on which erased words stood."""
+    covered = np.zeros((box[3] - box[1], box[2] - box[0]), bool)
+    for block in gone:
+        x0, y0, x1, y1 = block.box
+        covered[max(0, y0 - box[1]) : max(0, y1 - box[1]), max(0, x0 - box[0]) : max(0, x1 - box[0])] = True
+    return float(covered.mean())
+
+
+def without_rim(picture: np.ndarray) -> np.ndarray:
+    """Return a picture [H, W, 3] uint8 without plain lines of another colour at its edges: margins and frames of an ad."""
+    rows, columns = picture, picture.transpose(1, 0, 2)
+    top, bottom, left, right = (_rim_of(lines) for lines in (rows, rows[::-1], columns, columns[::-1]))
+    height, width = picture.shape[:2]
+    return np.ascontiguousarray(picture[top : height - bottom, left : width - right])
+
+
+def _rim_of(lines: np.ndarray) -> int:
+    """Return how many of the first lines [N, M, 3] are plain and unlike the next ones, the blended one behind them too."""
+    most = round(RIM * len(lines))
+    near = lines[: most + 2].astype(np.int16)
+    steps = (np.abs(near[2:] - near[:-2]).max(axis=2) > OTHER_COLOUR).mean(axis=1)
+    for last in np.flatnonzero(steps > STRAIGHT)[::-1]:
+        if lines[: last + 1].reshape(-1, 3).astype(np.float32).std(axis=0).max() < PLAIN:
+            return int(last) + 2
+    return 0
 
 
 def is_clean(image_u8: np.ndarray, erased_u8: np.ndarray, block: TextBlock) -> bool:

@@ -87,6 +87,13 @@ def test_no_face_of_a_group_is_cut() -> None:
     assert len(others) == 3
 
 
+def test_the_hair_above_a_face_belongs_to_it() -> None:
+    pixels = np.random.default_rng(1).integers(0, 255, (400, 600, 3), np.uint8)
+    (head,) = prepare_photo(pixels, segment=None, find_faces=lambda image_u8: [(200.0, 160.0, 280.0, 260.0)]).photo.focus
+    assert head.y0 * 400 == pytest.approx(120)
+    assert head.y1 * 400 == pytest.approx(275)
+
+
 def test_a_white_box_goes_from_a_logo_and_counters_with_it() -> None:
     logo = Image.new("RGBA", (200, 100), "white")
     draw = ImageDraw.Draw(logo)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from adcreative.compose.from_ad import is_clean, read_twice, take_parts, write_taken
+from adcreative.compose.from_ad import is_clean, read_twice, take_parts, without_rim, write_taken
 from adcreative.errors import ConfigError
 from adcreative.lettering import BlockLine, TextBlock, TextLine, Words
 from adcreative.verbs.compose_many import compose_from
@@ -62,6 +62,17 @@ def test_what_is_hardly_the_brand_does_not_hide_it() -> None:
     assert take_parts(drawn_ad(), Words(blocks=blocks, size=(600, 600)), None).brand == "Taste July"
 
 
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_brands_mark_comes_with_its_name(goes_on: bool) -> None:
+    ad = np.full((600, 600, 3), 255, np.uint8)
+    ad[66:130, 60:380:8] = ad[66:130, 61:380:8] = (192, 32, 32)
+    ad[60:136, 0 if goes_on else 10 : 44] = (20, 90, 200)  # a mark beside the name, or a bar that is no mark
+    logo = take_parts(ad, said(role="brand"), segment=None).logo
+    assert logo is not None
+    blue = (np.asarray(logo)[..., :3] == (20, 90, 200)).all(axis=2) & (np.asarray(logo)[..., 3] > 0)
+    assert blue.any(axis=0).sum() == (6 if goes_on else 34)  # of 34 columns; those within the air around the name
+
+
 def test_words_on_calm_ground_are_erased_and_looked_for() -> None:
     image_u8 = drawn_ad()
     photograph = np.random.default_rng(2).integers(0, 255, (75, 75, 3), np.uint8).repeat(8, 0).repeat(8, 1)
@@ -76,6 +87,11 @@ def test_words_on_calm_ground_are_erased_and_looked_for() -> None:
     assert whole.height == 600
     assert busy.height == still_there.height < 480
     assert np.asarray(whole)[60:135, 55:390].min() > 235, "no stroke is left"
+    line = replace(said().blocks[0].lines[0], box=(45, 45, 415, 255))  # words over more than a seventh of it
+    large = Words(blocks=(replace(said().blocks[0], lines=(line,)),), size=(600, 600))
+    around = take_parts(photograph, large, None, lambda picture: NOTHING).photo
+    assert around is not None
+    assert around.height < 480
 
 
 def test_a_thing_that_goes_on_beyond_the_photograph_is_not_taken() -> None:
@@ -103,6 +119,19 @@ def test_a_thing_is_taken_whole_where_the_largest_part_cuts_it() -> None:
     assert photo.height > 550
     image_u8[:, 496:] = 200
     assert take_parts(image_u8, said(residual=30.0), segment).photo is None, "a drawn sign is no photograph"
+
+
+def test_a_plain_margin_is_no_part_of_the_photograph() -> None:
+    photo = np.full((300, 400, 3), (235, 236, 239), np.uint8)  # people before a plain wall
+    photo[80:, 60:340] = np.random.default_rng(2).integers(0, 255, (220, 280, 3))
+    assert np.array_equal(without_rim(photo), photo)
+    framed = photo.copy()
+    framed[:4] = framed[:, -3:] = 255
+    assert without_rim(framed).shape == (295, 396, 3)  # the blended line behind each goes, too
+    assert (without_rim(framed)[:20] == (235, 236, 239)).all()
+    beside = photo.copy()
+    beside[:, -80:] = (160, 120, 105)  # a drawn panel, for words that were erased
+    assert without_rim(beside).shape == (300, 319, 3)
 
 
 def test_shades_of_erased_letters_are_told_from_clean_ground() -> None:
