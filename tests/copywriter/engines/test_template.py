@@ -14,6 +14,7 @@ from adcreative.copywriter.brief import read_facts
 from adcreative.copywriter.engines.ad_parts import _SENTENCE, lower_first, noun_of, read_part, swap_lines
 from adcreative.copywriter.engines.ad_phrases import with_article
 from adcreative.copywriter.engines.template import TemplateSource, _read_pattern
+from adcreative.copywriter.rules import rule_pack
 from adcreative.creative import Creative
 
 EMPTY = Brief()
@@ -104,6 +105,18 @@ def test_it_stops_when_asked(shoe_brief: Brief) -> None:
 def test_a_brief_that_says_nothing_gets_no_line() -> None:
     assert build_copywriter("template").write(EMPTY, 6, 3, seed=0).lines == ()
     assert build_copywriter("template").write(Brief("Veda"), 6, 3, seed=0).lines == ()
+
+
+@pytest.mark.parametrize("said", ["Tired of tangled cables? We ship today.", "No more cold coffee. Rated 4.8 by 900 buyers."])
+def test_a_description_may_open_with_a_problem_of_the_reader(said: str) -> None:
+    lines = build_copywriter("template").write(Brief("Veda", "chargers", "", "Charge in ten minutes", said), 6, 3, seed=0).lines
+    assert lines
+    assert not any(line.lower() in ("tangled cables", "cold coffee") for line in lines)
+
+
+def test_every_kind_of_phrase_has_patterns_in_each_place() -> None:
+    pack = rule_pack("phrases")
+    assert set(pack["headline"]) == set(pack["joined"]) == set(pack["alone"])
 
 
 KEEPING = (
