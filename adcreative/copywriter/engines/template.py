@@ -96,8 +96,9 @@ class TemplateSource:
 def _headlines(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]:
     """Return lines to replace the headline, grouped by the kind of change; lines with a proof or an offer come first."""
     pack, words = rule_pack("phrases"), _Words(facts, product)
-    telling = [part for part in parts.rest if part.is_offer or part.is_proof]
-    others = [part for part in parts.rest if part not in telling]
+    rest = [part for part in parts.rest if part.kind != "pain"]  # without its opening a problem reads as an offer
+    telling = [part for part in rest if part.is_offer or part.is_proof]
+    others = [part for part in rest if part not in telling]
     olds = [old for old in parts.headline if not old.refers_back or len(parts.headline) == 1]  # "That's on us"
     groups = [
         [(0, line) for line in _proof_first(parts.headline, facts)],
@@ -105,7 +106,7 @@ def _headlines(facts: Facts, parts: AdParts, product: str) -> list[list[Ranked]]
         [line for old in olds for line in words.fill(pack["headline"][old.kind], old, None)],
         [
             (place, line)
-            for new in parts.rest
+            for new in rest
             for place, line in words.fill(pack["alone"][new.kind], None, new)
             if keeps_promise(line, facts)
         ],

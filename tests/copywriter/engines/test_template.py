@@ -111,12 +111,12 @@ def test_a_brief_that_says_nothing_gets_no_line() -> None:
 def test_a_description_may_open_with_a_problem_of_the_reader(said: str) -> None:
     lines = build_copywriter("template").write(Brief("Veda", "chargers", "", "Charge in ten minutes", said), 6, 3, seed=0).lines
     assert lines
-    assert not any(line.lower() in ("tangled cables", "cold coffee") for line in lines)
+    assert not any(line.lower().endswith(("tangled cables", "cold coffee")) for line in lines)
 
 
 def test_every_kind_of_phrase_has_patterns_in_each_place() -> None:
     pack = rule_pack("phrases")
-    assert set(pack["headline"]) == set(pack["joined"]) == set(pack["alone"])
+    assert set(pack["headline"]) == set(pack["joined"]) == set(pack["alone"]) | {"pain"}  # a problem never stands alone
 
 
 KEEPING = (
