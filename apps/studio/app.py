@@ -171,7 +171,7 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
         why_shown, why_record = build_why()
     with gr.Column(visible=False, elem_id="improve-box") as improve_box:
         fragment(fragments.fold("Improve it again"))
-        wish, consent, improve_button, stop_button, progress_shown = build_improve(handlers)
+        search_request, consent, improve_button, stop_button, progress_shown = build_improve(handlers)
     mockups = fragment(elem_id="placements")
     results = build_results()
     kept_sizes = build_kept_sizes(Sizes(handlers=handlers), visitor)
@@ -200,13 +200,15 @@ def _build_ad(page: gr.Blocks, handlers: Handlers, steps: Steps, visitor: gr.Bro
     )
     events = AdEvents(handlers=handlers, demo=Demo(handlers=handlers), form=bring.form, visitor=visitor, place=place)
     improve_pressed = press(improve_button)
-    fillings = events.wire_bring(bring, wish, improve_pressed)
-    events.wire_why(Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue)), bring.why, why_record)
-    events.wire_search({**wish, "usual_rate_percent": bring.usual_rate}, improve_pressed, stop_button)
+    fillings = events.wire_bring(bring, search_request, improve_pressed)
+    events.wire_why(Why(handlers=handlers, read_ahead=ReadAhead(handlers.model_queue)), bring.why, why_record)
+    events.wire_search({**search_request, "usual_rate_percent": bring.usual_rate}, improve_pressed, stop_button)
     events.wire_look()
     wire_consent(Consents(handlers=handlers), consent, bring.form, visitor)
     clear_when_mended(
-        [wish[name] for name in ("faces", "consent_id", "directions", "brand_kit_path", "changes")], record, progress_shown
+        [search_request[name] for name in ("faces", "consent_id", "directions", "brand_kit_path", "changes")],
+        record,
+        progress_shown,
     )
     events.wire_return(page, bring.hero, fillings)
     events.wire_choice(results)

@@ -15,7 +15,7 @@ from apps.studio.handlers.steps import Steps
 from apps.studio.handlers.winners import Winners
 from apps.studio.html import insights
 from tests.apps.fakes import FakeStudio
-from tests.apps.test_steps import WISH, ask_account, find_run, shown_of
+from tests.apps.test_steps import SEARCH_REQUEST, ask_account, find_run, shown_of
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def steps(tmp_path: Path, image_path: Path) -> Steps:
     """Those of "me", who has packed an approved version whose test was planned."""
     studio = FakeStudio()
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards)
-    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, WISH))
+    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, SEARCH_REQUEST))
     steps = Steps(handlers=handlers)
     steps.approve("me", "Anna", ["eu"], True, shown_of(steps, "me"))
     return steps

@@ -23,7 +23,7 @@ from apps.studio.handlers.sizes import Sizes
 from apps.studio.handlers.steps import Steps
 from apps.studio.sessions.ads import BEING_LAID_OUT, CHANGED, NOT_SHOWN, Stage
 from tests.apps.fakes import FakeStudio
-from tests.apps.test_steps import WISH, find_run, shown_of
+from tests.apps.test_steps import SEARCH_REQUEST, find_run, shown_of
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def steps(tmp_path: Path, image_path: Path) -> Steps:
     """Those of "me", who has searched an edit."""
     studio = FakeStudio()
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards)
-    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, WISH))
+    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, SEARCH_REQUEST))
     return Steps(handlers=handlers)
 
 

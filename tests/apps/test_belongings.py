@@ -18,10 +18,10 @@ from apps.studio.handlers.one_ad import Handlers
 from apps.studio.sessions.ads import MAX_ADS
 from apps.studio.sessions.came_with import CameWith
 from apps.studio.sessions.departures import Departures
-from apps.studio.sessions.wishes import Wish
+from apps.studio.sessions.search_requests import SearchRequest
 from tests.apps.fakes import FakeStudio
 
-FACES = Wish(effort="quick", faces="synthetic", directions=("smile",))
+FACES = SearchRequest(effort="quick", faces="synthetic", directions=("smile",))
 
 
 class Forgetful(FakeStudio):

@@ -14,11 +14,11 @@ from PIL import Image
 
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
-from apps.studio.handlers.doubts import NOISE, NOT_WORDS
 from apps.studio.handlers.many_ads import Folders
 from apps.studio.handlers.one_ad import Handlers
+from apps.studio.handlers.score_warnings import NOISE, NOT_WORDS
 from apps.studio.handlers.uploads import gather
-from apps.studio.html.steps import FolderDoubts, folder
+from apps.studio.html.steps import FolderWarnings, folder
 from tests.apps.fakes import FakeStudio
 
 EVIL = "<script>alert(1)</script>"
@@ -140,21 +140,21 @@ def test_ads_of_unknown_level_are_counted_among_those_that_can_be_judged(image_p
         (Creative(image_path=image_path, file_name=str(n)), {"ctr": None, "ctr_high": None, "strength": s, "reasons": ()})
         for n, s in enumerate((1.0, 0.333, 0.0, 0.667))
     ]
-    shown = folder(ads, [], {}, [], FolderDoubts(of_ads={3: (NOISE,)}, odd={3}))
+    shown = folder(ads, [], {}, [], FolderWarnings(of_ads={3: (NOISE,)}, odd={3}))
     said = re.findall(r"(?:Stronger|Weaker) than [^<]*", shown)
     assert said == ["Stronger than the other 2", "Stronger than 1 of 2", "Weaker than the other 2"]
     assert "Not ranked" in shown
     assert "Stronger than 7 of 10 ads made up for comparison" in folder(
-        [(ads[0][0], {**ads[0][1], "strength": 0.7})], [], {}, [], FolderDoubts()
+        [(ads[0][0], {**ads[0][1], "strength": 0.7})], [], {}, [], FolderWarnings()
     )
     many = [(ads[0][0], {**ads[0][1], "strength": (9 - n) / 10}) for n in range(9)]
-    shown = folder(many, [], {}, [], FolderDoubts())
+    shown = folder(many, [], {}, [], FolderWarnings())
     assert re.findall(r"(?:Top third|Middle|Bottom third) of these 9", shown) == [
         *["Top third of these 9"] * 3,
         *["Middle of these 9"] * 3,
         *["Bottom third of these 9"] * 3,
     ]
-    assert "The only one that can be ranked" in folder(ads[2:], [], {}, [], FolderDoubts(odd={1}))
+    assert "The only one that can be ranked" in folder(ads[2:], [], {}, [], FolderWarnings(odd={1}))
 
 
 def test_why_an_ad_was_not_scored_names_it_once(image_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_why_an_ad_was_not_scored_names_it_once(image_path: Path) -> None:
         {"file_name": "b.jpg", "ad_name": "", "problem": f"row 3: {EVIL}", "remedy": ""},
         {"file_name": "", "ad_name": "", "problem": "row 4: no picture", "remedy": ""},
     ]
-    shown = folder([], faults, {}, [], FolderDoubts())
+    shown = folder([], faults, {}, [], FolderWarnings())
     told = [line.strip() for line in re.findall(r'ac-bad">(.*?)</li>', shown)]
     assert told == [
         "&#34;broken.jpg&#34; is damaged. Export it again.",

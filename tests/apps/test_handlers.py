@@ -23,11 +23,11 @@ from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.words import Words
 from apps.studio.html import fragments
 from apps.studio.sessions.model_queue import MAX_WAITING
-from apps.studio.sessions.wishes import Wish, build_creative, search_settings
+from apps.studio.sessions.search_requests import SearchRequest, build_creative, search_settings
 from tests.apps.fakes import FakeFace, FakeStudio
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
-ALLOWED = Wish(effort="quick", faces="allowed", consent_id="c-17", directions=("smile",))
+ALLOWED = SearchRequest(effort="quick", faces="allowed", consent_id="c-17", directions=("smile",))
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_no_number_is_shown_without_enough_data(handlers: Handlers, studio: Fake
     assert "Not enough data" in shown
     assert "%" not in shown.replace("90%", "")
     assert record["enough_data"] is False
-    *_, last = handlers.improve("me", {"headline": "a"}, Wish(effort="quick"))
+    *_, last = handlers.improve("me", {"headline": "a"}, SearchRequest(effort="quick"))
     assert "%" not in last.cards
     assert last.cards.count("untested") == 1
 
@@ -140,7 +140,7 @@ def test_a_picture_without_a_face_to_edit_asks_nothing(
 def test_our_own_fault_shows_no_innards(handlers: Handlers, studio: FakeStudio) -> None:
     studio.error = RuntimeError("secret path /srv/x")
     shown, record = handlers.score(headline="a")
-    *_, last = handlers.improve("me", {"headline": "a"}, Wish())
+    *_, last = handlers.improve("me", {"headline": "a"}, SearchRequest())
     assert "RuntimeError" in shown
     assert "secret" not in shown + last.progress
     assert record == {"error": "internal error"}
@@ -148,7 +148,7 @@ def test_our_own_fault_shows_no_innards(handlers: Handlers, studio: FakeStudio) 
 
 
 def test_hostile_text_stays_text(handlers: Handlers, studio: FakeStudio) -> None:
-    *_, last = handlers.improve("me", {"headline": EVIL}, Wish(effort="quick"))
+    *_, last = handlers.improve("me", {"headline": EVIL}, SearchRequest(effort="quick"))
     studio.error = CreativeError(EVIL, EVIL)
     shown = last.result + handlers.score(headline=EVIL)[0] + fragments.header(EVIL) + fragments.note(EVIL)
     assert "<script" not in shown
@@ -192,30 +192,30 @@ def test_kept_creative_offers_no_download(handlers: Handlers, studio: FakeStudio
 
 
 def test_no_gain_is_shown_without_calibration(studio: FakeStudio, tmp_path: Path) -> None:
-    *_, last = Handlers(studio=studio, result_dir=tmp_path).improve("me", {"headline": "a"}, Wish(effort="quick"))
+    *_, last = Handlers(studio=studio, result_dir=tmp_path).improve("me", {"headline": "a"}, SearchRequest(effort="quick"))
     assert "No gain is stated" in last.result
     assert "+14%" not in last.result
 
 
 def test_faces_are_only_touched_when_the_user_said_so(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:
     form = {"image_path": str(image_path)}
-    (asked,) = handlers.improve("me", form, Wish(directions=("smile",)))
+    (asked,) = handlers.improve("me", form, SearchRequest(directions=("smile",)))
     assert "May the faces in this picture be changed?" in asked.progress
     assert not studio.asked
-    list(handlers.improve("me", form, Wish(effort="quick", faces="leave", directions=("smile",))))
+    list(handlers.improve("me", form, SearchRequest(effort="quick", faces="leave", directions=("smile",))))
     list(handlers.improve("me", form, ALLOWED))
     assert [request["directions"] for request in studio.asked] == [(), ("smile",)]
 
 
 def test_what_was_said_about_the_faces_reaches_the_pipeline(handlers: Handlers, studio: FakeStudio, image_path: Path) -> None:
     form = {"image_path": str(image_path)}
-    for wish in (
+    for search_request in (
         replace(ALLOWED, consent_id=" c-17 "),
         replace(ALLOWED, faces="synthetic", consent_id="c-17"),
         replace(ALLOWED, faces="leave", consent_id="c-17"),
         ALLOWED,
     ):
-        list(handlers.improve("me", form, wish))
+        list(handlers.improve("me", form, search_request))
     assert [request["creative"].consent_id for request in studio.asked] == ["c-17", "synthetic-person", "", "c-17"]
     assert [request["directions"] for request in studio.asked] == [("smile",), ("smile",), (), ("smile",)]
 
@@ -228,21 +228,21 @@ def test_the_download_says_that_a_model_edited_it(handlers: Handlers, image_path
 
 
 @pytest.mark.parametrize(
-    ("wish", "message"),
+    ("search_request", "message"),
     [
-        (Wish(effort="heroic"), "effort must be one of quick, normal, thorough"),
-        (Wish(copywriter="http://evil"), "copywriter must be one of template, smollm2"),
-        (Wish(directions=("wings",)), 'no direction named "wings"; known: smile'),
+        (SearchRequest(effort="heroic"), "effort must be one of quick, normal, thorough"),
+        (SearchRequest(copywriter="http://evil"), "copywriter must be one of template, smollm2"),
+        (SearchRequest(directions=("wings",)), 'no direction named "wings"; known: smile'),
     ],
 )
-def test_unknown_wishes_are_named(wish: Wish, message: str) -> None:
+def test_unknown_search_requests_are_named(search_request: SearchRequest, message: str) -> None:
     with pytest.raises(AdCreativeError, match=message):
-        search_settings(Creative(headline="a"), wish, ("smile",))
+        search_settings(Creative(headline="a"), search_request, ("smile",))
 
 
 def test_cancel_stops_the_work_itself(handlers: Handlers, studio: FakeStudio) -> None:
     studio.round_s = 0.05
-    screens = handlers.improve("me", {"headline": "a"}, Wish(effort="thorough"))
+    screens = handlers.improve("me", {"headline": "a"}, SearchRequest(effort="thorough"))
     for screen in screens:
         if "Round 2" in screen.progress:
             break
@@ -266,7 +266,7 @@ def test_cancel_stops_the_work_itself(handlers: Handlers, studio: FakeStudio) ->
 
 def test_closed_page_leaves_its_search_running_and_finds_it_again(handlers: Handlers, studio: FakeStudio) -> None:
     studio.round_s = 0.02
-    screens = handlers.improve("me", {"headline": "Coats"}, Wish(effort="quick"))
+    screens = handlers.improve("me", {"headline": "Coats"}, SearchRequest(effort="quick"))
     next(screens)
     screens.close()  # type: ignore[attr-defined]
     assert handlers.is_running("me")
@@ -284,7 +284,7 @@ def test_forgetting_stops_the_work_and_leaves_no_file(handlers: Handlers, studio
     handlers.forget("me")
     assert not [path for path in handlers.result_dir.parent.rglob("*") if path.is_file()]
     studio.round_s = 0.05
-    screens = handlers.improve("me", {"headline": "a"}, Wish(effort="thorough"))
+    screens = handlers.improve("me", {"headline": "a"}, SearchRequest(effort="thorough"))
     next(screens)
     handlers.forget("me")
     *_, last = screens
@@ -306,7 +306,7 @@ def test_who_does_not_come_back_is_forgotten(handlers: Handlers, image_path: Pat
 
 def test_two_searches_never_share_the_model(handlers: Handlers, studio: FakeStudio) -> None:
     def search(session: str) -> None:
-        list(handlers.improve(session, {"headline": "a"}, Wish(effort="quick")))
+        list(handlers.improve(session, {"headline": "a"}, SearchRequest(effort="quick")))
 
     threads = [threading.Thread(target=search, args=(str(number),)) for number in range(4)]
     for thread in threads:
@@ -324,9 +324,9 @@ def test_session_name_cannot_leave_the_result_folder(handlers: Handlers, image_p
 
 def test_a_search_that_waits_survives_its_closed_page(handlers: Handlers, studio: FakeStudio) -> None:
     studio.round_s = 0.1
-    first = handlers.improve("first", {"headline": "a"}, Wish(effort="quick"))
+    first = handlers.improve("first", {"headline": "a"}, SearchRequest(effort="quick"))
     next(first)
-    second = handlers.improve("second", {"headline": "b"}, Wish(effort="quick"))
+    second = handlers.improve("second", {"headline": "b"}, SearchRequest(effort="quick"))
     assert "1 ad before yours" in next(second).progress
     second.close()  # type: ignore[attr-defined]  # the page is closed before the search has begun
     assert len(studio.asked) == 1
@@ -337,7 +337,7 @@ def test_a_search_that_waits_survives_its_closed_page(handlers: Handlers, studio
 def test_a_thousand_searches_are_refused_beyond_the_end_of_the_line(handlers: Handlers, studio: FakeStudio) -> None:
     studio.round_s = 0.02
     before = threading.active_count()
-    shown = [next(handlers.improve(f"v{number}", {"headline": "a"}, Wish(effort="quick"))) for number in range(1000)]
+    shown = [next(handlers.improve(f"v{number}", {"headline": "a"}, SearchRequest(effort="quick"))) for number in range(1000)]
     assert threading.active_count() - before <= MAX_WAITING + 8  # the server and the clock have threads of their own
     refused = [screen for screen in shown if screen.record.get("status") == "refused"]
     assert 1000 - MAX_WAITING - 20 <= len(refused) <= 1000 - MAX_WAITING - 1
@@ -348,7 +348,7 @@ def test_a_thousand_searches_are_refused_beyond_the_end_of_the_line(handlers: Ha
 
 def test_who_leaves_the_line_is_not_waited_for(handlers: Handlers, studio: FakeStudio) -> None:
     with handlers.model_queue.quick():
-        screens = handlers.improve("me", {"headline": "a"}, Wish(effort="quick"))
+        screens = handlers.improve("me", {"headline": "a"}, SearchRequest(effort="quick"))
         next(screens)
         handlers.cancel("me")
         *_, last = screens
@@ -361,7 +361,7 @@ def test_a_brand_kit_goes_with_the_search_and_is_deleted_with_it(handlers: Handl
     kit = handlers.result_dir.parent / "upload" / "brand.json"
     kit.parent.mkdir(parents=True)
     kit.write_text('{"name": "Somnia", "metadata": {"words_to_avoid": ["cheap"]}}')
-    list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick", brand_kit=kit)))
+    list(handlers.improve("me", {"headline": "Beds"}, SearchRequest(effort="quick", brand_kit=kit)))
     assert studio.asked[-1]["brand_kit"] == kit
     shown, found = Words(handlers=handlers).check("me", "Cheap beds for all", "")
     assert "which the brand avoids" in shown
@@ -374,7 +374,7 @@ def test_an_ad_that_is_kept_is_told_what_may_still_help(handlers: Handlers, stud
     *_, edited = handlers.improve("me", {"image_path": str(image_path), "headline": "Coats"}, ALLOWED)
     assert "have it redrawn" in edited.result  # the words in the picture are the old ones
     studio.status = "kept"
-    *_, kept = handlers.improve("me", {"headline": "Coats"}, Wish(effort="quick"))
+    *_, kept = handlers.improve("me", {"headline": "Coats"}, SearchRequest(effort="quick"))
     assert "The second model saw a loss." in kept.result
     assert "Take one below and test it" in kept.result
     assert kept.cards.count("Use this one") == 3
@@ -426,9 +426,9 @@ def test_a_brand_kit_of_the_form_is_kept_to_until_it_is_taken_back(handlers: Han
     shown, manifest, _ = brands.save("me", form)
     assert "tone calm" in shown
     assert manifest["metadata"]["words_to_avoid"] == ["cheap", "best"]
-    list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick")))
+    list(handlers.improve("me", {"headline": "Beds"}, SearchRequest(effort="quick")))
     assert studio.asked[-1]["brand_kit"] == handlers.choices.kits["me"]
-    list(handlers.improve("you", {"headline": "Beds"}, Wish(effort="quick")))
+    list(handlers.improve("you", {"headline": "Beds"}, SearchRequest(effort="quick")))
     assert studio.asked[-1]["brand_kit"] is None
     brands.save("me", KitForm(name="Lund"))
     assert (brands.names("me"), brands.chosen("me"), brands.names("you")) == (["Lund", "Somnia"], "Lund", [])
@@ -436,8 +436,8 @@ def test_a_brand_kit_of_the_form_is_kept_to_until_it_is_taken_back(handlers: Han
     assert "Somnia" in brands.say("me")[0]
     own = handlers.result_dir / "file.json"
     own.write_text('{"name": "Other"}')
-    list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick", brand_kit=own)))
+    list(handlers.improve("me", {"headline": "Beds"}, SearchRequest(effort="quick", brand_kit=own)))
     assert studio.asked[-1]["brand_kit"] == own
     assert "No brand kit" in brands.save("me", KitForm(name=" "))[0]
-    list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick")))
+    list(handlers.improve("me", {"headline": "Beds"}, SearchRequest(effort="quick")))
     assert studio.asked[-1]["brand_kit"] is None

@@ -21,13 +21,13 @@ from apps.studio.handlers.steps import Steps
 from apps.studio.handlers.training import Trainings
 from apps.studio.sessions.ads import Stage
 from apps.studio.sessions.owners import KEPT
-from apps.studio.sessions.wishes import Wish
+from apps.studio.sessions.search_requests import SearchRequest
 from tests.apps.fakes import FakeStudio
 
 ANNA, BERT = f"{KEPT}.{'a' * 32}", f"{KEPT}.{'b' * 32}"
 VISITOR = "c" * 32
 ENOUGH = Trainable(num_ads=120, num_clicks=3000, num_different=40, min_ads=60, min_clicks=100, min_different=12)
-WISH = Wish(effort="quick", faces="synthetic")
+SEARCH_REQUEST = SearchRequest(effort="quick", faces="synthetic")
 
 
 def start(tmp_path: Path) -> Library:
@@ -49,7 +49,7 @@ def form(image_path: Path, headline: str = "Coats") -> dict[str, str | None]:
 
 def find_version(library: Library, owner: str, image_path: Path, headline: str = "Coats") -> str:
     handlers = library.handlers
-    list(handlers.improve(owner, form(image_path, headline), WISH))
+    list(handlers.improve(owner, form(image_path, headline), SEARCH_REQUEST))
     screen = handlers.find_screen(owner)
     assert screen is not None
     for _ in range(100):  # it is kept just after the search has ended
@@ -115,7 +115,7 @@ def test_two_tabs_have_two_ads_before_and_after_a_restart(library: Library, tmp_
 def test_an_ad_that_was_only_brought_is_not_kept_and_a_visitor_is_never(library: Library, image_path: Path) -> None:
     library.handlers.bring(ANNA, form(image_path))
     library.handlers.score(VISITOR, **form(image_path))
-    list(library.handlers.improve(VISITOR, form(image_path), WISH))
+    list(library.handlers.improve(VISITOR, form(image_path), SEARCH_REQUEST))
     assert library.show()[1] == []
     assert not (library.workspace.folder / HOME).exists()
 
@@ -132,7 +132,7 @@ def test_another_wording_of_a_picture_takes_the_place_of_one_that_was_only_score
 def test_a_search_that_was_cut_off_is_said(library: Library, tmp_path: Path, image_path: Path) -> None:
     studio = library.handlers.studio
     studio.stay_after = 2  # type: ignore[attr-defined]
-    screens = library.handlers.improve(ANNA, form(image_path), WISH)
+    screens = library.handlers.improve(ANNA, form(image_path), SEARCH_REQUEST)
     next(screens)
     again = start(tmp_path)  # while the search of the killed app has not ended
     assert again.handlers.find_brought(ANNA) is not None
@@ -145,7 +145,7 @@ def test_a_search_that_was_cut_off_is_said(library: Library, tmp_path: Path, ima
 def test_a_tab_opens_the_running_search_of_another(library: Library, image_path: Path) -> None:
     studio = library.handlers.studio
     studio.stay_after = 2  # type: ignore[attr-defined]
-    screens = library.handlers.improve(ANNA, form(image_path), WISH)
+    screens = library.handlers.improve(ANNA, form(image_path), SEARCH_REQUEST)
     next(screens)
     library.open(BERT, library.show()[1][0])
     assert library.handlers.is_running(BERT)

@@ -24,7 +24,7 @@ def test_order_of_arrival_but_short_questions_first() -> None:
         for thread in threads:
             thread.start()
         time.sleep(0.05)
-        assert [queue.ahead(ticket) for _, ticket in tickets] == [2, 3, 4, 1]
+        assert [queue.num_ahead(ticket) for _, ticket in tickets] == [2, 3, 4, 1]
         assert served == []
     for thread in threads:
         thread.join()

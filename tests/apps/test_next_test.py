@@ -18,14 +18,14 @@ from apps.studio.handlers.planned import TEST_PACK
 from apps.studio.handlers.steps import Steps
 from apps.studio.html import steps as steps_html
 from tests.apps.fakes import FakeStudio
-from tests.apps.test_steps import WISH, find_run, shown_of
+from tests.apps.test_steps import SEARCH_REQUEST, find_run, shown_of
 
 
 def pack(tmp_path: Path, image_path: Path, headline: str) -> Path:
     """Return the pack of an approved version of an ad, as one person downloads it."""
     studio = FakeStudio()
     handlers = Handlers(studio=studio, result_dir=tmp_path / headline / "results", cards=studio.cards)
-    list(handlers.improve("me", {"image_path": str(image_path), "headline": headline, "brand": "Lund"}, WISH))
+    list(handlers.improve("me", {"image_path": str(image_path), "headline": headline, "brand": "Lund"}, SEARCH_REQUEST))
     steps = Steps(handlers=handlers)
     steps.approve("me", "Anna", ["eu"], True, shown_of(steps, "me"))
     steps.pack("me", "autumn", "", "")

@@ -21,11 +21,11 @@ from apps.studio.handlers.steps import Steps
 from apps.studio.handlers.why import Why
 from apps.studio.handlers.words import Words
 from apps.studio.sessions.ads import MOVES, AdState, Stage
-from apps.studio.sessions.wishes import Wish
+from apps.studio.sessions.search_requests import SearchRequest
 from tests.apps.fakes import FakeStudio
 
-FACES = Wish(effort="quick", faces="synthetic", directions=("smile",))
-LEAVE = Wish(effort="quick", faces="leave")
+FACES = SearchRequest(effort="quick", faces="synthetic", directions=("smile",))
+LEAVE = SearchRequest(effort="quick", faces="leave")
 
 
 class OneAd(RuleBasedStateMachine):
@@ -92,10 +92,10 @@ class OneAd(RuleBasedStateMachine):
     def press_score(self) -> None:
         self.score = self.handlers.score("me", **self.form)[0]
 
-    @rule(wish=st.sampled_from([FACES, LEAVE]), number=st.none() | st.integers(0, 8))
-    def improve(self, wish: Wish, number: int | None) -> None:
+    @rule(search_request=st.sampled_from([FACES, LEAVE]), number=st.none() | st.integers(0, 8))
+    def improve(self, search_request: SearchRequest, number: int | None) -> None:
         """Search; the form may change while the search runs."""
-        for screen in self.handlers.improve("me", self.form, wish):
+        for screen in self.handlers.improve("me", self.form, search_request):
             self.show(screen)  # the only one, where the search was over before anybody looked
             if number is not None:
                 self.form, number = self.ads[number], None
@@ -274,7 +274,7 @@ def test_the_result_says_which_ad_it_is_of(handlers: Handlers, image_path: Path)
     *_, bare = handlers.improve("me", {"image_path": str(image_path)}, LEAVE)
     assert f"For the ad “{image_path.name}”" in bare.result
     assert 'class="ac-thumb"' in found.result
-    assert Brought(ad=found.ad, creative=found.creative, before_u8=None, wish=LEAVE).ad  # type: ignore[arg-type]
+    assert Brought(ad=found.ad, creative=found.creative, before_u8=None, search_request=LEAVE).ad  # type: ignore[arg-type]
 
 
 def test_a_button_that_tells_the_server_first_does_not_keep_the_page_from_being_cleared(handlers: Handlers) -> None:
@@ -349,7 +349,7 @@ def test_a_page_opens_with_the_ad_of_a_running_search_else_with_the_latest_that_
     handlers.bring("me", {"headline": "typed alone"})
     assert opened() == "Coats"
     studio.round_s = 0.05
-    screens = handlers.improve("me", {"headline": "Boots"}, Wish(effort="quick"))
+    screens = handlers.improve("me", {"headline": "Boots"}, SearchRequest(effort="quick"))
     next(screens)
     handlers.score("me", headline="Hats")
     assert opened() == "Boots"  # its search runs

@@ -17,7 +17,7 @@ from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.packing import PACKAGE, list_loose, name_picture, write_package
 from apps.studio.handlers.steps import Steps
 from tests.apps.fakes import FakeStudio
-from tests.apps.test_steps import WISH, find_run, shown_of
+from tests.apps.test_steps import SEARCH_REQUEST, find_run, shown_of
 from tests.runs.test_kills import NUM_KILLS, kill_at
 
 
@@ -33,7 +33,7 @@ def run(tmp_path: Path, image_path: Path) -> Path:
     """A searched, approved and packed ad."""
     studio = FakeStudio()
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards)
-    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, WISH))
+    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, SEARCH_REQUEST))
     steps = Steps(handlers=handlers)
     steps.plan("me", "autumn", 20_000, None)
     steps.approve("me", "Anna", ["eu"], True, shown_of(steps, "me"))

@@ -19,7 +19,7 @@ from apps.studio.handlers.planned import find_shelf
 from apps.studio.handlers.steps import Steps
 from apps.studio.handlers.winners import NOT_HERE, Winners
 from tests.apps.fakes import FakeStudio
-from tests.apps.test_steps import WISH, ask_account, find_run, shown_of
+from tests.apps.test_steps import SEARCH_REQUEST, ask_account, find_run, shown_of
 
 
 @pytest.fixture
@@ -28,7 +28,9 @@ def steps(tmp_path: Path, image_path: Path) -> Steps:
     studio = FakeStudio()
     steps = Steps(handlers=Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards))
     for headline in ("Coats", "Boots"):
-        list(steps.handlers.improve("me", {"image_path": str(image_path), "headline": headline, "brand": "Lund"}, WISH))
+        list(
+            steps.handlers.improve("me", {"image_path": str(image_path), "headline": headline, "brand": "Lund"}, SEARCH_REQUEST)
+        )
         steps.approve("me", "Anna", ["eu"], True, shown_of(steps, "me"))
         if headline == "Coats":
             steps.pack("me", "autumn", "meta-bulk", "https://example.com/coats")
@@ -59,7 +61,7 @@ def test_what_was_approved_in_this_visit_is_offered_and_stays_after_another_sear
     next_test = NextTest(handlers=steps.handlers)
     assert next_test.list_approved("me") == ["“Boots today”", "“Coats today”, autumn"]
     assert next_test.list_approved("you") == []
-    list(steps.handlers.improve("me", {"image_path": str(image_path), "headline": "Hats"}, WISH))
+    list(steps.handlers.improve("me", {"image_path": str(image_path), "headline": "Hats"}, SEARCH_REQUEST))
     assert len(plan_next(steps)[1]["tests"]) == 2
     steps.handlers.forget("me")
     assert next_test.list_approved("me") == []
@@ -130,7 +132,7 @@ def test_a_test_without_results_of_both_ads_names_them(steps: Steps, tmp_path: P
 def test_a_planned_version_that_nobody_approved_is_read_out_but_has_no_pack_to_go_on_from(
     steps: Steps, tmp_path: Path, image_path: Path
 ) -> None:
-    list(steps.handlers.improve("me", {"image_path": str(image_path), "headline": "Hats", "brand": "Lund"}, WISH))
+    list(steps.handlers.improve("me", {"image_path": str(image_path), "headline": "Hats", "brand": "Lund"}, SEARCH_REQUEST))
     _, plan = steps.plan("me", "spring", 20_000, None)
     results = write_results(tmp_path / "results.csv", plan, {"Hats today": (400, 900)})
     shown, _ = ask_account(steps, "me", results, None)

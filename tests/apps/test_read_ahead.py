@@ -17,7 +17,7 @@ from apps.studio.sessions.jobs import Job
 from apps.studio.sessions.model_queue import ModelQueue
 from apps.studio.sessions.read_ahead import MAX_AT_ONCE, MAX_KEPT, ReadAhead
 from tests.apps.fakes import FakeStudio
-from tests.apps.test_steps import WISH
+from tests.apps.test_steps import SEARCH_REQUEST
 
 ENOUGH_S = 20.0
 
@@ -152,12 +152,12 @@ def test_why_shows_what_was_begun_for_this_ad_and_asks_anew_for_another(tmp_path
     studio.explain_one = lambda creative, out, **given: asked.append(creative.headline) or real(creative, out, **given)  # type: ignore[method-assign]
     studio.prepare_one = lambda creative, should_stop: asked.append(f"words of {creative.headline}")  # type: ignore[method-assign]
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results")
-    why = Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue, pause_s=0.0))
+    why = Why(handlers=handlers, read_ahead=ReadAhead(handlers.model_queue, pause_s=0.0))
     expected = list(Why(handlers=handlers).explain("you", {"headline": "Coats"}))[-1]
     asked.clear()
     handlers.score("me", headline="Coats")
-    assert why.ahead is not None
-    finished(why.ahead._begun["me"].job)
+    assert why.read_ahead is not None
+    finished(why.read_ahead._begun["me"].job)
     *_, (shown, path, record) = why.explain("me", {"headline": "Coats"})
     assert (shown, record) == (expected[0], expected[2])
     assert path is not None
@@ -182,10 +182,10 @@ def test_asking_for_what_was_found_does_not_end_what_follows(tmp_path: Path) -> 
 
     studio.prepare_one = prepare  # type: ignore[method-assign]
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results")
-    why = Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue, pause_s=0.0))
+    why = Why(handlers=handlers, read_ahead=ReadAhead(handlers.model_queue, pause_s=0.0))
     handlers.score("me", headline="Coats")
-    assert why.ahead is not None
-    finished(why.ahead._begun["me"].job)
+    assert why.read_ahead is not None
+    finished(why.read_ahead._begun["me"].job)
     list(why.explain("me", {"headline": "Coats"}))
     goes_on.set()
     assert told.wait(ENOUGH_S)
@@ -194,12 +194,12 @@ def test_asking_for_what_was_found_does_not_end_what_follows(tmp_path: Path) -> 
 
 def test_an_answer_of_another_model_is_not_shown(tmp_path: Path) -> None:
     handlers = Handlers(studio=FakeStudio(), result_dir=tmp_path / "results")
-    why = Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue, pause_s=0.0))
+    why = Why(handlers=handlers, read_ahead=ReadAhead(handlers.model_queue, pause_s=0.0))
     handlers.score("me", headline="Coats")
-    assert why.ahead is not None
-    finished(why.ahead._begun["me"].job)
+    assert why.read_ahead is not None
+    finished(why.read_ahead._begun["me"].job)
     handlers.use_own("me", FakeStudio())
-    assert why.ahead.take("me", why._key("me", handlers.desk.find("me").ad)) is None
+    assert why.read_ahead.take("me", why._key("me", handlers.desk.find("me").ad)) is None
 
 
 def test_an_explanation_that_made_way_for_a_search_is_begun_again_once_that_is_over(tmp_path: Path) -> None:
@@ -219,12 +219,12 @@ def test_an_explanation_that_made_way_for_a_search_is_begun_again_once_that_is_o
 
     studio.explain_one = explain  # type: ignore[assignment, method-assign]
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results")
-    why = Why(handlers=handlers, ahead=ReadAhead(handlers.model_queue, pause_s=0.0))
+    why = Why(handlers=handlers, read_ahead=ReadAhead(handlers.model_queue, pause_s=0.0))
     handlers.score("me", headline="Coats")
     assert began.wait(ENOUGH_S)
-    list(handlers.improve("me", {"headline": "Coats"}, WISH))
-    assert why.ahead is not None
-    again = finished(why.ahead.take("me", why._key("me", handlers.desk.find("me").ad))).result()
+    list(handlers.improve("me", {"headline": "Coats"}, SEARCH_REQUEST))
+    assert why.read_ahead is not None
+    again = finished(why.read_ahead.take("me", why._key("me", handlers.desk.find("me").ad))).result()
     assert tries == [False, True]
     assert again is not None
     assert "Coats" in again[0]

@@ -18,7 +18,7 @@ from apps.studio.handlers.language import NO_SERVERS, Languages
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.words import Words
 from apps.studio.html import steps as step_fragments
-from apps.studio.sessions.wishes import Wish
+from apps.studio.sessions.search_requests import SearchRequest
 from tests.apps.fakes import FakeStudio
 
 KEY = "sk-secret-12345678"
@@ -46,11 +46,11 @@ def test_a_server_writes_for_its_owner_alone_and_its_key_is_shown_nowhere(
     assert "“qwen3” writes from now on" in shown
     assert Languages(handlers=handlers).say("me") == shown  # a page that is opened anew says so again
     assert Languages(handlers=handlers).say("you") == ""
-    list(handlers.improve("me", {"headline": "Beds"}, Wish(effort="quick")))
+    list(handlers.improve("me", {"headline": "Beds"}, SearchRequest(effort="quick")))
     assert (studio.asked[-1]["copywriter"], studio.asked[-1]["llm_key"]) == ("http://localhost:1/v1#qwen3", KEY)
     list(Words(handlers=handlers).write("me", "headline", 0))
     assert (studio.asked[-1]["copywriter"], studio.asked[-1]["llm_key"]) == ("http://localhost:1/v1#qwen3", KEY)
-    list(handlers.improve("you", {"headline": "Beds"}, Wish(effort="quick")))
+    list(handlers.improve("you", {"headline": "Beds"}, SearchRequest(effort="quick")))
     assert (studio.asked[-1]["copywriter"], studio.asked[-1]["llm_key"]) == ("template", "")
     assert KEY not in shown + str(record) + repr(handlers.choices.writers)
     assert not [path for path in handlers.result_dir.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]

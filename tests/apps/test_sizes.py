@@ -22,7 +22,7 @@ from apps.studio.handlers.sizes import RATIOS, Sizes
 from apps.studio.handlers.steps import Steps
 from apps.studio.handlers.words import Words
 from tests.apps.fakes import FakeStudio
-from tests.apps.test_steps import WISH, find_run, shown_of
+from tests.apps.test_steps import SEARCH_REQUEST, find_run, shown_of
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def handlers(tmp_path: Path, image_path: Path) -> Handlers:
     """Those of "me", who has searched an edit."""
     studio = FakeStudio()
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards)
-    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, WISH))
+    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, SEARCH_REQUEST))
     return handlers
 
 
@@ -97,7 +97,7 @@ def test_an_ad_that_is_kept_is_laid_out_too_and_an_edit_is_not_without_approval(
     assert files is None
     assert "new version" in record["error"]
     handlers.studio.status = "kept"  # type: ignore[attr-defined]
-    list(handlers.improve("me", form, WISH))
+    list(handlers.improve("me", form, SEARCH_REQUEST))
     shown, files, record = sizes.lay_out_kept("me", ["Square 1:1", "Story 9:16"])
     assert shown.count("<img") == len(record["sizes"]) == 2
     assert files is not None

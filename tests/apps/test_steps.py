@@ -26,11 +26,11 @@ from apps.studio.handlers.packing import PACKAGE
 from apps.studio.handlers.steps import Steps
 from apps.studio.handlers.winners import Winners
 from apps.studio.handlers.words import Words
-from apps.studio.sessions.wishes import Wish
+from apps.studio.sessions.search_requests import SearchRequest
 from tests.apps.fakes import FakeStudio
 
 EVIL = "<script>alert(1)</script>"
-WISH = Wish(effort="quick", faces="synthetic", directions=("smile",), face_numbers=(2,), boldness=0.5)
+SEARCH_REQUEST = SearchRequest(effort="quick", faces="synthetic", directions=("smile",), face_numbers=(2,), boldness=0.5)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def studio() -> FakeStudio:
 def steps(studio: FakeStudio, tmp_path: Path, image_path: Path) -> Steps:
     """The steps of "me", who has searched an edit; "you" has not."""
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards)
-    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, WISH))
+    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, SEARCH_REQUEST))
     return Steps(handlers=handlers)
 
 
@@ -61,7 +61,7 @@ def shown_of(steps: Steps, owner: str) -> str:
 
 def test_chosen_faces_and_boldness_reach_the_pipeline(steps: Steps, studio: FakeStudio) -> None:
     assert [(asked["faces"], asked["boldness"]) for asked in studio.asked] == [((1,), 0.5)]
-    *_, refused = steps.handlers.improve("me", {"headline": "a"}, replace(WISH, boldness=7))
+    *_, refused = steps.handlers.improve("me", {"headline": "a"}, replace(SEARCH_REQUEST, boldness=7))
     assert "boldness must be 0.1 to 1" in refused.progress
 
 
@@ -87,7 +87,7 @@ def test_another_edit_can_be_taken(steps: Steps) -> None:
 
 def test_old_searches_are_closed_but_their_edit_stays(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("apps.studio.handlers.one_ad.MAX_OPEN", 1)
-    list(steps.handlers.improve("you", {"headline": "Boots"}, WISH))
+    list(steps.handlers.improve("you", {"headline": "Boots"}, SEARCH_REQUEST))
     assert len(steps.handlers.outcomes) == 1
     with pytest.raises(AdCreativeError, match="no longer open"):
         steps.handlers.choose("me", "Version 1")

@@ -12,17 +12,19 @@ from adcreative.provenance.signing import SigningConfig
 from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.why import Why
 from apps.studio.handlers.words import Words
-from apps.studio.sessions.wishes import Wish
+from apps.studio.sessions.search_requests import SearchRequest
 from tests.apps.fakes import FakeStudio
 
-WISH = Wish(effort="quick", faces="synthetic", directions=("smile",), brief="Free  returns.", avoid="cheap, best ,")
+SEARCH_REQUEST = SearchRequest(
+    effort="quick", faces="synthetic", directions=("smile",), brief="Free  returns.", avoid="cheap, best ,"
+)
 
 
 @pytest.fixture
 def words(tmp_path: Path, image_path: Path) -> Words:
     studio = FakeStudio()
     handlers = Handlers(studio=studio, result_dir=tmp_path / "results", cards=studio.cards)
-    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, WISH))
+    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Coats", "brand": "Lund"}, SEARCH_REQUEST))
     return Words(handlers=handlers)
 
 
@@ -83,7 +85,7 @@ def test_signing_reaches_the_pictures(words: Words, image_path: Path, monkeypatc
     )
     config = object.__new__(SigningConfig)
     words.handlers.studio.signing = config  # type: ignore[attr-defined]
-    screens = list(words.handlers.improve("you", {"image_path": str(image_path), "headline": "Coats"}, WISH))
+    screens = list(words.handlers.improve("you", {"image_path": str(image_path), "headline": "Coats"}, SEARCH_REQUEST))
     assert screens
     assert len(seen) == 2  # the original and the edited picture
     assert all(one is config for one in seen)

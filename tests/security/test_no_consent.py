@@ -34,7 +34,7 @@ from adcreative.creative import SYNTHETIC_PERSON, Creative
 from adcreative.editor.settings import EditorConfig
 from adcreative.editor.space.genome import ADJUSTMENTS
 from adcreative.editor.space.whole_picture import PictureAdjuster, protect
-from apps.studio.sessions.wishes import FACES_ALLOWED, FACES_LEFT
+from apps.studio.sessions.search_requests import FACES_ALLOWED, FACES_LEFT
 
 gradio = pytest.importorskip("gradio")
 

@@ -152,7 +152,7 @@ def test_ad_text_never_becomes_markup_in_the_app() -> None:
         outcome = SimpleNamespace(alternatives=[edit], result=SimpleNamespace(enough_data=True, description_original=""))
         ad = Creative(headline=text, primary_text=text, description=text, cta=text, brand=text)
         shown = [
-            fragments.score(standing, [{"calibration": text}], {"headline": [text]}, doubts=[text]),
+            fragments.score(standing, [{"calibration": text}], {"headline": [text]}, warnings=[text]),
             fragments.ad_bar(state),
             fragments.good(text),
             results.cards(outcome, lambda idx: None, 1),
@@ -251,7 +251,7 @@ def test_a_hijacked_model_is_caught_by_the_lint() -> None:
 def test_no_cell_of_a_table_chooses_the_language_model(tmp_path: Path) -> None:
     """The server's address comes from --llm alone; the app offers names only."""
     from adcreative.errors import AdCreativeError
-    from apps.studio.handlers.one_ad import Wish, search_settings
+    from apps.studio.handlers.one_ad import SearchRequest, search_settings
 
     row = {"headline": "Shoes", "llm": "http://evil", "copywriter": "http://evil", "base_url": "http://evil"}
     (tmp_path / "ads.jsonl").write_text(json.dumps(row) + "\n")
@@ -260,7 +260,7 @@ def test_no_cell_of_a_table_chooses_the_language_model(tmp_path: Path) -> None:
     assert not any("evil" in str(value) for value in held.values())
     for address in ("http://evil", "https://evil/v1#m", "/models/evil", "owner/evil"):
         with pytest.raises(AdCreativeError, match="copywriter must be one of"):
-            search_settings(Creative(headline="a"), Wish(copywriter=address), ())
+            search_settings(Creative(headline="a"), SearchRequest(copywriter=address), ())
 
 
 def test_no_brief_changes_what_the_model_is_told_to_do() -> None:

@@ -17,7 +17,7 @@ from adcreative.provenance.consent import ALL_EDITS, ConsentRecord, read_consent
 
 from ..html import fragments
 from ..html import steps as step_fragments
-from ..sessions.wishes import FACES_ALLOWED, Wish, build_creative, with_consent
+from ..sessions.search_requests import FACES_ALLOWED, SearchRequest, build_creative, with_consent
 from .one_ad import Handlers
 
 FILE = "consents.json"
@@ -81,7 +81,7 @@ class Consents:
         if not consent_id:
             return ""
         try:
-            creative = with_consent(build_creative(form), Wish(faces=FACES_ALLOWED, consent_id=consent_id))
+            creative = with_consent(build_creative(form), SearchRequest(faces=FACES_ALLOWED, consent_id=consent_id))
         except AdCreativeError as error:
             return fragments.problem(error)
         refusal = self.handlers.choices.studio_of(owner).check_consent(creative)

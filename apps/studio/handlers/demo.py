@@ -13,7 +13,7 @@ from adcreative.errors import AdCreativeError
 from adcreative.report.pictures import Preview
 
 from ..html import fragments
-from ..sessions.wishes import FORM_FIELDS
+from ..sessions.search_requests import FORM_FIELDS
 from .one_ad import Handlers
 from .scores import label_ad
 

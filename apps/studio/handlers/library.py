@@ -27,7 +27,7 @@ from ..sessions.ads import AdState, Stage
 from ..sessions.jobs import Job
 from ..sessions.model_queue import Ticket
 from ..sessions.owners import KEPT, is_kept
-from ..sessions.wishes import FORM_FIELDS, Wish
+from ..sessions.search_requests import FORM_FIELDS, SearchRequest
 from .brand import Brands
 from .consents import FILE as CONSENT_FILE
 from .one_ad import Handlers
@@ -199,14 +199,14 @@ class Library:
             "run": inside(screen.run),
             "shapes": {inside(path): digest for path, digest in screen.shapes.items()},
             "consent_id": screen.creative.consent_id if screen.creative else "",
-            "wish": {**dataclasses.asdict(screen.wish), "brand_kit": None},
+            "wish": {**dataclasses.asdict(screen.search_request), "brand_kit": None},
         }
 
     def _read_screen(self, data: Mapping[str, Any], state: AdState) -> Screen:
         def outside(name: str) -> Path | None:
             return self.workspace.folder / name if name else None
 
-        wish: dict[str, Any] = {
+        search_request: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in data["wish"].items()
         }
         before, after = (*map(outside, data["pair"]), None, None)[:2]
@@ -217,7 +217,7 @@ class Library:
             download=outside(data["download"]),
             run=outside(data["run"]),
             creative=creative,
-            wish=Wish(**wish),
+            search_request=SearchRequest(**search_request),
             shapes={self.workspace.folder / name: digest for name, digest in data["shapes"].items()},
         )
 

@@ -205,9 +205,9 @@ class Makes(LongWork[MakeScreen]):
     def watch(self, job: Job[MakeScreen]) -> Iterator[MakeScreen]:
         making = next(one for one in self.sets.values() if one.job is job)
         for state in job.states(apart_s=0.4):
-            ahead = self.handlers.model_queue.ahead(making.ticket)
+            num_ahead = self.handlers.model_queue.num_ahead(making.ticket)
             yield MakeScreen(
-                shown=make_fragments.making(state, job.stage, making.pictures, total=NUM_ADS, num_ahead=ahead),
+                shown=make_fragments.making(state, job.stage, making.pictures, total=NUM_ADS, num_ahead=num_ahead),
                 record={"status": "running"},
             )
         yield job.result()

@@ -15,10 +15,10 @@ from adcreative.progress import Progress, ShouldStop
 
 from ..html import fragments
 from ..html import steps as step_fragments
-from ..html.steps import ORDERS, FolderDoubts, find_worth
-from ..sessions.wishes import FORM_FIELDS
-from .doubts import FEW_LIKE_IT, find_ad_doubts, find_doubts
+from ..html.steps import ORDERS, FolderWarnings, find_worth
+from ..sessions.search_requests import FORM_FIELDS
 from .long_work import LongWork
+from .score_warnings import FEW_LIKE_IT, find_ad_warnings, find_warnings
 from .uploads import gather
 
 
@@ -114,7 +114,7 @@ class Folders(LongWork[FolderScreen]):
 
     def _show(self, found: Any, left_out: dict[str, int]) -> FolderScreen:
         """Rank the ads by rate, else by strength, best first; then ads with meaningless numbers, then ads without a number."""
-        odd = {id(creative): bool(find_ad_doubts(creative)) for creative, _ in found.scored}
+        odd = {id(creative): bool(find_ad_warnings(creative)) for creative, _ in found.scored}
 
         def place(pair: tuple[Any, Any]) -> tuple[bool, bool, float]:
             worth = find_worth(pair[1])
@@ -125,20 +125,20 @@ class Folders(LongWork[FolderScreen]):
         forms = tuple(_fill_form(creative) for creative, _ in ranked)
         dropped = {**found.dropped, **left_out}
         record = {"ads": [row for _, row in ranked], "failed": list(found.failed), "dropped": dropped}
-        doubts = {place: find_doubts(creative, row.get("evidence", "")) for place, (creative, row) in enumerate(ranked)}
+        warnings = {place: find_warnings(creative, row.get("evidence", "")) for place, (creative, row) in enumerate(ranked)}
         judged = [place for place, (creative, _) in enumerate(ranked) if not odd[id(creative)]]
-        is_shared = len(judged) > 1 and all(FEW_LIKE_IT in doubts[place] for place in judged)
+        is_shared = len(judged) > 1 and all(FEW_LIKE_IT in warnings[place] for place in judged)
         if is_shared:  # shown once above the list
-            doubts = {place: tuple(one for one in found if one != FEW_LIKE_IT) for place, found in doubts.items()}
-        doubtful = FolderDoubts(
-            of_ads=doubts, odd=frozenset(range(len(ranked))) - frozenset(judged), shared=FEW_LIKE_IT if is_shared else ""
+            warnings = {place: tuple(one for one in found if one != FEW_LIKE_IT) for place, found in warnings.items()}
+        folder_warnings = FolderWarnings(
+            of_ads=warnings, odd=frozenset(range(len(ranked))) - frozenset(judged), shared=FEW_LIKE_IT if is_shared else ""
         )
         view = {
             "ranked": ranked,
             "failed": found.failed,
             "dropped": dropped,
             "warnings": found.warnings,
-            "doubts": doubtful,
+            "score_warnings": folder_warnings,
         }
         shown = step_fragments.folder(**view)
         return FolderScreen(shown=shown, table=found.path, names=names, record=record, forms=forms, view=view)

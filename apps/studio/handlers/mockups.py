@@ -10,7 +10,7 @@ from adcreative.errors import AdCreativeError
 
 from ..html import placements
 from ..sessions.ads import identify
-from ..sessions.wishes import build_creative
+from ..sessions.search_requests import build_creative
 from .one_ad import Handlers
 
 READ_WAIT_S = 1.0

@@ -26,10 +26,10 @@ from ..sessions.jobs import Job, JobBoard
 from ..sessions.model_queue import ModelQueue
 from ..sessions.owners import is_kept
 from ..sessions.questions import Unanswered, record_fault
-from ..sessions.wishes import (
+from ..sessions.search_requests import (
     FACES_ALLOWED,
     MAX_TEXT_CHARS,
-    Wish,
+    SearchRequest,
     build_creative,
     search_settings,
     with_consent,
@@ -214,23 +214,25 @@ class Handlers:
             return fragments.note(OTHER_AD), {"error": OTHER_AD}
         return shown, record
 
-    def improve(self, owner: str, form: Mapping[str, str | None], wish: Wish) -> Iterator[Screen]:
+    def improve(self, owner: str, form: Mapping[str, str | None], search_request: SearchRequest) -> Iterator[Screen]:
         """Search an edit; yield the screen at each change. Closing the generator leaves the search running for `resume`."""
         try:
-            creative = with_consent(build_creative(form), wish)
-            wish = wish if wish.brand_kit else replace(wish, brand_kit=self.choices.kits.get(owner))
-            settings = search_settings(creative, wish, self.studio.direction_names)
+            creative = with_consent(build_creative(form), search_request)
+            search_request = (
+                search_request if search_request.brand_kit else replace(search_request, brand_kit=self.choices.kits.get(owner))
+            )
+            settings = search_settings(creative, search_request, self.studio.direction_names)
             settings = self.choices.with_writer(owner, settings)
-            self._check_consent(owner, creative, wish)
+            self._check_consent(owner, creative, search_request)
             picture(creative)  # refuses a bad picture at once; a waiting search holds no pixels
             self.bring(owner, form)
-            self.belongings.note(owner, wish.brand_kit)
+            self.belongings.note(owner, search_request.brand_kit)
             ad = self.desk.find(owner).ad
             ticket = self.model_queue.join()
         except AdCreativeError as error:
             yield Screen(progress=fragments.problem(error), record={"status": "refused", **record_fault(error)})
             return
-        brought = Brought(ad=ad, creative=creative, before_u8=None, wish=wish)
+        brought = Brought(ad=ad, creative=creative, before_u8=None, search_request=search_request)
         watch = Watch()
         task = Task(handlers=self, owner=owner, brought=brought, settings=settings, ticket=ticket, watch=watch)
         job = Job(work=task)
@@ -243,13 +245,13 @@ class Handlers:
         job.start()
         yield from self._watch(owner, search)
 
-    def _check_consent(self, owner: str, creative: Creative, wish: Wish) -> None:
+    def _check_consent(self, owner: str, creative: Creative, search_request: SearchRequest) -> None:
         """Refuse a search over real faces without a consent record, before the search starts.
 
         Raises:
             AdCreativeError: no record was chosen, or the record does not cover this ad today.
         """
-        if not creative.has_image or wish.faces != FACES_ALLOWED:
+        if not creative.has_image or search_request.faces != FACES_ALLOWED:
             return
         if not creative.consent_id:
             raise Unanswered(NO_RECORD, "consent_id")
@@ -334,7 +336,7 @@ class Handlers:
     def _watch(self, owner: str, search: Search) -> Iterator[Screen]:
         for state in search.job.states():
             live = (search.watch.headline, search.watch.picture)
-            yield Screen(progress=fragments.progress(state, num_ahead=self.model_queue.ahead(search.ticket), live=live))
+            yield Screen(progress=fragments.progress(state, num_ahead=self.model_queue.num_ahead(search.ticket), live=live))
         screen = search.screen
         if screen is None:
             state = search.job.state
@@ -387,7 +389,7 @@ class Handlers:
             raise AdCreativeError(GONE)
         with self.model_queue.quick():
             opened = replace(opened, outcome=change(opened))
-        brought = Brought(ad=search.ad, creative=screen.creative, before_u8=None, wish=screen.wish)
+        brought = Brought(ad=search.ad, creative=screen.creative, before_u8=None, search_request=screen.search_request)
         chosen = self.show(owner, brought, opened)
         search.chosen = chosen
         self.desk.move(owner, search.ad, "find", shown=chosen.shown)

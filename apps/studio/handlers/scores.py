@@ -19,19 +19,19 @@ from adcreative.report.pictures import Preview, preview
 
 from ..html import fragments
 from ..html.plain import call_ad
-from ..sessions.wishes import FACE_NAME
-from .doubts import FEW_LIKE_IT, find_doubts
+from ..sessions.search_requests import FACE_NAME
+from .score_warnings import FEW_LIKE_IT, find_warnings
 
 THUMBNAIL_PX = 96
 
 
 def say_score(creative: Creative, standing: Standing, cards: Sequence[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
     """Return a fragment of an ad's score, and the score as plain JSON."""
-    doubts = find_doubts(creative, standing.prediction.evidence)
-    is_odd = any(doubt != FEW_LIKE_IT for doubt in doubts)
-    shown = fragments.score(standing, cards, check_words(creative), doubts=doubts, is_odd=is_odd)
+    warnings = find_warnings(creative, standing.prediction.evidence)
+    is_odd = any(warning != FEW_LIKE_IT for warning in warnings)
+    shown = fragments.score(standing, cards, check_words(creative), warnings=warnings, is_odd=is_odd)
     against = {name: value for name, value in asdict(standing).items() if name != "prediction"}
-    return shown, {**asdict(standing.prediction), **against, "doubts": list(doubts)}
+    return shown, {**asdict(standing.prediction), **against, "doubts": list(warnings)}
 
 
 def say_picture(creative: Creative, find_faces: Callable[[Creative], Sequence[Any] | None]) -> tuple[str, list[str], bool]:

@@ -17,7 +17,7 @@ from adcreative.pipeline import save_run
 
 from ..html import results
 from ..sessions.ads import NO_AD, identify_shown
-from ..sessions.wishes import Wish
+from ..sessions.search_requests import SearchRequest
 
 if TYPE_CHECKING:
     from adcreative.pipeline import EditOutcome, Session, Studio
@@ -31,7 +31,7 @@ class Screen:
     """The screen of a search: a progress fragment, then the pictures to compare, the result, the file to download, the record.
 
     cards: other edits, as a fragment; choices: the names of the selectable edits. run: the folder of the later steps; run,
-    creative, key (of the open outcome) and wish (the user's request) never leave this process. ad is the id of the ad, shown
+    creative, key (of the open outcome) and search_request never leave this process. ad is the id of the ad, shown
     the id of this result, which an approval names. shapes: the pictures of further shapes that were shown, with their sha256.
     """
 
@@ -45,7 +45,7 @@ class Screen:
     run: Path | None = None
     creative: Creative | None = None
     key: str = ""
-    wish: Wish = field(default_factory=Wish)
+    search_request: SearchRequest = field(default_factory=SearchRequest)
     ad: str = NO_AD
     shown: str = ""
     shapes: Mapping[Path, str] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Brought:
     ad: str
     creative: Creative
     before_u8: np.ndarray | None
-    wish: Wish
+    search_request: SearchRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +119,7 @@ def show_outcome(brought: Brought, opened: Opened, folder: Path, *, studio: Stud
         run=run if is_edited else None,
         creative=creative,
         key=key,
-        wish=brought.wish,
+        search_request=brought.search_request,
     )
 
 

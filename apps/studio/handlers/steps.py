@@ -59,7 +59,7 @@ class Steps:
             run, _ = self.handlers.find_run(owner)
             name = check_campaign(campaign)
             screen = self.handlers.find_screen(owner)
-            usual = screen.wish.usual_rate if screen is not None else None
+            usual = screen.search_request.usual_rate if screen is not None else None
             rate = own_ctr_percent / 100 if own_ctr_percent else usual
             if rate is None and screen is not None and screen.record.get("is_untested"):
                 raise Unanswered(NEEDS_RATE, "own_ctr_percent")

@@ -129,7 +129,7 @@ class Trainings(LongWork[TrainingScreen]):
         """Return the job: wait for other trainings, train, use the trained model. Scoring continues meanwhile."""
 
         def learn(tell: Progress, should_stop: ShouldStop) -> TrainingScreen:
-            tell("waiting for another training" if self.line.ahead(ticket) else "", 0, 0)
+            tell("waiting for another training" if self.line.num_ahead(ticket) else "", 0, 0)
             studio = self.handlers.choices.general_of(owner)
             with self.line.hold(ticket, should_stop=should_stop) as is_free:
                 if not is_free:

@@ -20,7 +20,7 @@ from ..sessions.ads import OTHER_AD, AdState
 from ..sessions.jobs import Job, JobBoard
 from ..sessions.model_queue import Ticket
 from ..sessions.read_ahead import ReadAhead
-from ..sessions.wishes import build_creative
+from ..sessions.search_requests import build_creative
 from .one_ad import Handlers
 
 log = logging.getLogger(__name__)
@@ -30,17 +30,17 @@ APART_S = 0.7  # an explanation takes one to three seconds
 
 @dataclass(frozen=True, kw_only=True)
 class Why:
-    """The button next to the score. ahead: computes the answer while the user reads the score; None: computed on request.
+    """The button next to the score. read_ahead: computes the answer while the user reads the score; None: computed on request.
     apart_s: minimum time between two progress reports, in seconds."""
 
     handlers: Handlers
-    ahead: ReadAhead[Answer] | None = None
+    read_ahead: ReadAhead[Answer] | None = None
     apart_s: float = APART_S
     board: JobBoard[Job[Answer | None]] = field(default_factory=JobBoard)
 
     def __post_init__(self) -> None:
         self.handlers.also_forget.append(self._forget)
-        if self.ahead is not None:
+        if self.read_ahead is not None:
             self.handlers.desk.on_scored.append(self.begin)
 
     def explain(self, owner: str, form: dict[str, Any]) -> Iterator[Answer]:
@@ -49,12 +49,12 @@ class Why:
             creative = build_creative(form)
             self.handlers.bring(owner, form)
             ad = self.handlers.desk.find(owner).ad
-            begun = self.ahead.take(owner, self._key(owner, ad)) if self.ahead is not None else None
+            begun = self.read_ahead.take(owner, self._key(owner, ad)) if self.read_ahead is not None else None
             answer = None if begun is None else (yield from self._watch(owner, begun, lambda: 0))
             if answer is None:
                 ticket = self.handlers.model_queue.join()
                 job = Job(work=lambda report, should_stop: self._ask(owner, ad, creative, ticket, report, should_stop))
-                answer = yield from self._watch(owner, job.start(), lambda: self.handlers.model_queue.ahead(ticket))
+                answer = yield from self._watch(owner, job.start(), lambda: self.handlers.model_queue.num_ahead(ticket))
         except AdCreativeError as error:
             yield fragments.problem(error), None, {"error": str(error)}
             return
@@ -66,7 +66,7 @@ class Why:
     def begin(self, owner: str, state: AdState) -> None:
         """Start to explain the score of an ad that was just shown, then prepare a search of the ad."""
         creative, studio = state.creative, self.handlers.choices.studio_of(owner)
-        if self.ahead is None or creative is None or state.why is not None:
+        if self.read_ahead is None or creative is None or state.why is not None:
             return
 
         def prepare(should_stop: ShouldStop) -> None:
@@ -74,7 +74,7 @@ class Why:
                 with contextlib.suppress(AdCreativeError):  # reported when the search is requested
                     studio.prepare_one(creative, should_stop)
 
-        self.ahead.begin(
+        self.read_ahead.begin(
             owner,
             self._key(owner, state.ad),
             lambda report, should_stop: self._find(owner, state.ad, creative, _counting(report), should_stop),
@@ -85,13 +85,16 @@ class Why:
     def _key(self, owner: str, ad: str) -> object:
         return ad, id(self.handlers.choices.studio_of(owner))
 
-    def _watch(self, owner: str, job: Job[Answer | None], ahead: Callable[[], int]) -> Generator[Answer, None, Answer | None]:
+    def _watch(
+        self, owner: str, job: Job[Answer | None], num_ahead: Callable[[], int]
+    ) -> Generator[Answer, None, Answer | None]:
         self.board.post(owner, job, job)
         try:
             for state in job.states(apart_s=self.apart_s):
                 yield (
                     fragments.working(
-                        "Covering regions" if state.total else "Waiting for the model" if ahead() else "Reading the ad", state
+                        "Covering regions" if state.total else "Waiting for the model" if num_ahead() else "Reading the ad",
+                        state,
                     ),
                     None,
                     {},
@@ -132,7 +135,7 @@ class Why:
 
     def _forget(self, owner: str) -> None:
         """Stop the owner's explanations; a job that is still writing its page deletes the page at its end."""
-        jobs = [self.board.find(owner), self.ahead.forget(owner) if self.ahead is not None else None]
+        jobs = [self.board.find(owner), self.read_ahead.forget(owner) if self.read_ahead is not None else None]
         self.board.take_down(owner)
         for job in filter(None, jobs):
             job.then(lambda: shutil.rmtree(self._folder(owner), ignore_errors=True))

@@ -12,7 +12,7 @@ from adcreative.catalog.tables import parse_rows
 from adcreative.catalog.zips import ZipReader
 from adcreative.errors import AdCreativeError
 
-from ..sessions.wishes import FORM_FIELDS
+from ..sessions.search_requests import FORM_FIELDS
 from .one_ad import Handlers
 from .packing import MAX_PICTURE_BYTES, TECHNICAL, UPLOAD, NotAPack, name_picture, open_pack, read_member
 from .read_outs import ROWS, WINNERS, find_listed

@@ -14,7 +14,7 @@ from adcreative.pipeline import WriteSettings, check_words
 from ..html import fragments, results
 from ..html import steps as step_fragments
 from ..html.plain import unwritten_language
-from ..sessions.wishes import Wish
+from ..sessions.search_requests import SearchRequest
 from .one_ad import Handlers, Screen
 
 log = logging.getLogger(__name__)
@@ -45,13 +45,17 @@ class Words:
                 raise AdCreativeError(f'kind must be "headline" or "description", got "{kind}".')
             creative = self.handlers.find_creative(owner)
             screen = self.handlers.find_screen(owner)
-            wish = screen.wish if screen is not None else Wish()
+            search_request = screen.search_request if screen is not None else SearchRequest()
             if not getattr(creative, kind):
                 raise AdCreativeError(f"The ad has no {kind} to write another one for.")
             yield step_fragments.writing(0), [], {"lines": []}
-            choices, writer = self.handlers.choices, wish.copywriter
+            choices, writer = self.handlers.choices, search_request.copywriter
             settings = WriteSettings(
-                seed=seed, copywriter=writer, brief=wish.brief, avoid=wish.avoided, brand_kit=wish.brand_kit
+                seed=seed,
+                copywriter=writer,
+                brief=search_request.brief,
+                avoid=search_request.avoided,
+                brand_kit=search_request.brand_kit,
             )
             source = choices.studio_of(owner).write_lines(creative, kind, choices.with_writer(owner, settings))
             while True:
@@ -99,5 +103,11 @@ class Words:
         creative = self.handlers.find_creative(owner)
         screen = self.handlers.find_screen(owner)
         changed: Creative = replace(creative, headline=(headline or "").strip(), description=(description or "").strip())
-        wish = screen.wish if screen is not None else Wish()
-        return check_words(changed, original=creative, brief=wish.brief, avoid=wish.avoided, brand_kit=wish.brand_kit)
+        search_request = screen.search_request if screen is not None else SearchRequest()
+        return check_words(
+            changed,
+            original=creative,
+            brief=search_request.brief,
+            avoid=search_request.avoided,
+            brand_kit=search_request.brand_kit,
+        )

@@ -79,22 +79,22 @@ def good(text: str) -> str:
     return _render("good", text=text)
 
 
-def read_fields(names: Sequence[str], doubt: str = "", guess: str = "", *, has_accents: bool = False) -> str:
+def read_fields(names: Sequence[str], uncertain: str = "", guess: str = "", *, has_accents: bool = False) -> str:
     """List the form fields read from the picture and their positions; empty without any field.
 
-    doubt: what could not be read with certainty, and what to do. guess: an uncertain headline, which a button takes.
+    uncertain: what could not be read with certainty, and what to do. guess: an uncertain headline, which a button takes.
 
     has_accents: whether letters with accents or dots were read; small letters may have lost theirs.
     """
-    doubtful = _render("doubt", text=plain(f"{doubt[0].upper()}{doubt[1:]}."), guess=guess) if doubt else ""
+    shown = _render("uncertain", text=plain(f"{uncertain[0].upper()}{uncertain[1:]}."), guess=guess) if uncertain else ""
     if not names:
-        return doubtful
+        return shown
     labels = [FIELD_LABELS[name] for name in names]
     listed = " and ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
     was = "was" if len(names) == 1 else "were"
     accents = ", marks on letters (é, ö) above all" if has_accents else ""
     hidden = "" if tuple(names) == ("headline",) else " Open “More about the ad” to see all of it."
-    return note(f"The {listed} {was} read from the picture. Correct what was read wrong{accents}.{hidden}") + doubtful
+    return note(f"The {listed} {was} read from the picture. Correct what was read wrong{accents}.{hidden}") + shown
 
 
 def placeholder(text: str) -> str:
@@ -156,14 +156,14 @@ def score(
     cards: Sequence[dict[str, Any]],
     checks: Mapping[str, Sequence[str]] | None = None,
     *,
-    doubts: Sequence[str] = (),
+    warnings: Sequence[str] = (),
     is_odd: bool = False,
 ) -> str:
     """Show a rate with its interval when the account's level is known, else the comparison with a usual ad; then the reasons
     and the rule checks of the words.
 
     Args:
-        doubts: reasons to trust the number less, shown next to the number. is_odd: no number of this ad is meaningful, so
+        warnings: reasons to trust the number less, shown next to the number. is_odd: no number of this ad is meaningful, so
             the score is hidden.
     """
     prediction = standing.prediction
@@ -173,7 +173,7 @@ def score(
         standing=standing,
         prediction=prediction,
         is_odd=is_odd,
-        doubts=doubts,
+        warnings=warnings,
         verdict=say_verdict(standing, is_odd=is_odd),
         is_told=is_told(standing),
         reasons=(*prediction.reasons, *words.interplay(prediction.reasons, standing.change)),

@@ -110,9 +110,9 @@ def trained(record: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FolderDoubts:
+class FolderWarnings:
     """of_ads: index of an ad -> reasons to trust its number less. odd: indices of ads with meaningless numbers, which are
-    excluded from the comparison. shared: a doubt about all ads, "" for none."""
+    excluded from the comparison. shared: a warning about all ads, "" for none."""
 
     of_ads: Mapping[int, Sequence[str]] = field(default_factory=dict)
     odd: Collection[int] = ()
@@ -124,7 +124,7 @@ def folder(
     failed: Sequence[Mapping[str, str]],
     dropped: Mapping[str, int],
     warnings: Sequence[str],
-    doubts: FolderDoubts,
+    score_warnings: FolderWarnings,
     order: str = ORDERS[0],
     query: str = "",
 ) -> str:
@@ -139,14 +139,16 @@ def folder(
     elif order == ORDERS[2]:
         places.sort(key=lambda place: ranked[place][0].name.casefold())
     best = max((row["ctr_high"] or 0.0 for _, row in ranked), default=0.0)
-    num_weaker = _count_weaker([None if place in doubts.odd else find_worth(row) for place, (_, row) in enumerate(ranked)])
+    num_weaker = _count_weaker(
+        [None if place in score_warnings.odd else find_worth(row) for place, (_, row) in enumerate(ranked)]
+    )
     cards = [
         {
             "place": place,
             "ad": ranked[place][0],
             "row": ranked[place][1],
-            "doubts": doubts.of_ads.get(place, ()),
-            "is_odd": place in doubts.odd,
+            "warnings": score_warnings.of_ads.get(place, ()),
+            "is_odd": place in score_warnings.odd,
             "num_weaker": num_weaker.get(place),
             "tier": _tier(num_weaker.get(place), len(num_weaker)),
             "reasons": [one for one in ranked[place][1]["reasons"] if one.values["part"] != "faces"],
@@ -165,7 +167,7 @@ def folder(
         warnings=[_say_warning(text) for text in warnings],
         best=max(best, 1e-9),
         query=query,
-        shared=doubts.shared,
+        shared=score_warnings.shared,
     )
 
 

@@ -14,7 +14,7 @@ from ..handlers.insights import Insights
 from ..handlers.training import Trainings
 from ..handlers.winners import Winners
 from ..html import fragments
-from ..sessions.wishes import FORM_FIELDS
+from ..sessions.search_requests import FORM_FIELDS
 from .insights import build_answer, build_question, wire_insights
 from .parts import (
     MOVES,

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ..handlers.consents import Consents
-from ..sessions.wishes import FORM_FIELDS
+from ..sessions.search_requests import FORM_FIELDS
 from .parts import MOVES, QUICK, Fields, find_owner, fragment, take_only_uploads
 
 

@@ -26,7 +26,7 @@ from ..html import fragments
 from ..html.results import name_alternative
 from ..sessions.ads import MAX_STATES, NO_AD
 from ..sessions.owners import is_kept
-from ..sessions.wishes import CHANGES, FACE_NAME, FORM_FIELDS, Wish
+from ..sessions.search_requests import CHANGES, FACE_NAME, FORM_FIELDS, SearchRequest
 from .one_ad import EMPTY_SCORE, Bring
 from .parts import MODEL_QUEUE, MOVES, QUICK, WATCHING, Fields, find_owner, focus_asked, fragment, press, scroll_to
 from .pictures import SCORE_NOW, Fillings, wire_faces, wire_reading
@@ -70,10 +70,10 @@ class AdEvents:
     visitor: gr.BrowserState
     place: Place
 
-    def wire_bring(self, bring: Bring, wish: Fields, improve_pressed: Any) -> Fillings:
+    def wire_bring(self, bring: Bring, search_request: Fields, improve_pressed: Any) -> Fillings:
         """Wire upload, demo ad and score; return the follow-up for other events that bring an ad."""
         score_pressed = press(bring.score)
-        wire_faces(self.handlers, self.form, bring, wish, self.visitor, [score_pressed, improve_pressed])
+        wire_faces(self.handlers, self.form, bring, search_request, self.visitor, [score_pressed, improve_pressed])
         fillings = wire_reading(self.handlers, self.form, bring, self.visitor)
 
         def note_sample(chosen: gr.EventData) -> str:
@@ -213,7 +213,7 @@ class AdEvents:
         settled = self.settle(request, screen.record, visitor, is_other=True)
         return [*shown_now, *flat(screen), *moves, *settled[len(moves) :]]
 
-    def wire_search(self, wish: Fields, improve_pressed: Any, stop_button: gr.Button) -> None:
+    def wire_search(self, search_request: Fields, improve_pressed: Any, stop_button: gr.Button) -> None:
         """Wire "Improve": show Stop, search, then settle the page. Stop asks the search to end, which the search reports."""
         place = self.place
 
@@ -231,7 +231,7 @@ class AdEvents:
                 _improve(self.handlers),
                 None,
                 place.outputs,
-                inputs_kwargs={**self.form, **wish, "visitor": self.visitor},
+                inputs_kwargs={**self.form, **search_request, "visitor": self.visitor},
                 api_name="improve",
                 show_progress="minimal",
                 show_progress_on=place.outputs[0],
@@ -403,7 +403,7 @@ def _improve(handlers: Handlers) -> Callable[..., Iterator[tuple[Any, ...]]]:
         **values: Any,
     ) -> Iterator[tuple[Any, ...]]:
         form = {"image_path": image_path, **{name: values[name] for name in FORM_FIELDS[1:]}}
-        wish = Wish(
+        search_request = SearchRequest(
             effort=values["effort"] or "normal",
             faces=faces or "",
             directions=tuple(values["directions"] or ()),
@@ -418,7 +418,7 @@ def _improve(handlers: Handlers) -> Callable[..., Iterator[tuple[Any, ...]]]:
             changes=tuple(CHANGES if values["changes"] is None else values["changes"]),
             usual_rate=(values["usual_rate_percent"] or 0) / 100 or None,
         )
-        yield from map(flat, handlers.improve(find_owner(visitor, request), form, wish))
+        yield from map(flat, handlers.improve(find_owner(visitor, request), form, search_request))
 
     return improve
 

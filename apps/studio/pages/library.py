@@ -11,7 +11,7 @@ from adcreative.errors import AdCreativeError
 
 from ..handlers.library import Library
 from ..html import fragments
-from ..sessions.wishes import FORM_FIELDS
+from ..sessions.search_requests import FORM_FIELDS
 from .parts import MOVES, Fields, find_owner, fragment, scroll_to
 
 HINT = (

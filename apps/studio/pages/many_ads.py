@@ -12,7 +12,7 @@ from adcreative.errors import AdCreativeError
 from ..handlers.many_ads import Folders, FolderScreen
 from ..html import fragments
 from ..html.steps import ORDERS
-from ..sessions.wishes import FORM_FIELDS
+from ..sessions.search_requests import FORM_FIELDS
 from .parts import (
     MODEL_QUEUE,
     MOVES,

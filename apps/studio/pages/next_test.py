@@ -12,7 +12,7 @@ from adcreative.errors import AdCreativeError
 from ..handlers.next_test import NextTest, PlannedTests
 from ..handlers.winners import Winners
 from ..html import fragments
-from ..sessions.wishes import FORM_FIELDS
+from ..sessions.search_requests import FORM_FIELDS
 from .parts import (
     MOVES,
     QUICK,

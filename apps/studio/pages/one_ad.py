@@ -14,7 +14,7 @@ from adcreative.report.words import direction_label
 
 from ..handlers.one_ad import Handlers
 from ..html import fragments
-from ..sessions.wishes import (
+from ..sessions.search_requests import (
     FACE_NAME,
     FACES_ALLOWED,
     FACES_LEFT,
@@ -171,7 +171,7 @@ def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Bu
                 improve = gr.Button("Improve it", variant="primary", size="lg", elem_id="improve-button")
                 stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop-button")
             progress = fragment(elem_id="progress")
-    wish: Fields = {
+    search_request: Fields = {
         "effort": effort,
         "changes": changes,
         "faces": faces,
@@ -194,7 +194,7 @@ def build_improve(handlers: Handlers) -> tuple[Fields, Consent, gr.Button, gr.Bu
         "brand_kit_path",
         "changes",
     )
-    return {name: wish[name] for name in order}, consent, improve, stop, progress
+    return {name: search_request[name] for name in order}, consent, improve, stop, progress
 
 
 def _build_tuning(labels: list[tuple[str, str]]) -> Fields:

@@ -18,7 +18,7 @@ import gradio as gr
 from ..handlers.one_ad import Handlers
 from ..html import fragments
 from ..sessions.came_with import CameWith
-from ..sessions.wishes import FACES_LEFT, FORM_FIELDS
+from ..sessions.search_requests import FACES_LEFT, FORM_FIELDS
 from .one_ad import Bring
 from .parts import MODEL_QUEUE, MOVES, Fields, find_owner
 
@@ -69,7 +69,7 @@ def name_picture(image_path: str | None) -> str:
 
 
 def wire_faces(
-    handlers: Handlers, form: Fields, bring: Bring, wish: Fields, visitor: gr.BrowserState, presses: Sequence[Any]
+    handlers: Handlers, form: Fields, bring: Bring, search_request: Fields, visitor: gr.BrowserState, presses: Sequence[Any]
 ) -> None:
     """Show a picture's size and faces and ask about the faces, after an upload; also after each of `presses`, if no answer has
     come yet. Notes typed for the previous picture are cleared.
@@ -85,13 +85,13 @@ def wire_faces(
         return {"picture": picture, "note": note, "names": names, "is_asked": is_asked, "left": FACES_LEFT}
 
     image = form["image_path"]
-    image.change(None, [image, wish["brief"]], wish["brief"], js=KEEP_NOTES, **MOVES)  # type: ignore[attr-defined]
+    image.change(None, [image, search_request["brief"]], search_request["brief"], js=KEEP_NOTES, **MOVES)  # type: ignore[attr-defined]
     answer, taken = gr.JSON(visible=False), gr.Textbox("", visible=False)
     for ask in (image.change, *(pressed.then for pressed in presses)):  # type: ignore[attr-defined]
         ask(ask_faces, [image, taken, visitor], answer, trigger_mode="always_last", **MOVES).then(
             None,
             [answer, image, taken],
-            [taken, bring.image_note, *(wish[name] for name in ("face_names", "faces", "consent_id"))],
+            [taken, bring.image_note, *(search_request[name] for name in ("face_names", "faces", "consent_id"))],
             js=TAKE_FACES,
             **MOVES,
         )

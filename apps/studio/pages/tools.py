@@ -33,7 +33,7 @@ from ..handlers.steps import Steps
 from ..handlers.training import Trainings
 from ..handlers.why import Why
 from ..sessions.privacy import private_dir
-from ..sessions.wishes import CHANGES, FACES_LEFT, FORM_FIELDS, Wish, build_creative
+from ..sessions.search_requests import CHANGES, FACES_LEFT, FORM_FIELDS, SearchRequest, build_creative
 from .parts import MODEL_QUEUE, QUICK, WATCHING, Fields, take_only_uploads
 
 FOR_A_PERSON = "Nothing was approved. A person looks at the result in the page of this app, and approves and packs it there."
@@ -135,8 +135,8 @@ def build_tools(page: gr.Blocks, handlers: Handlers, steps: Steps) -> None:
     _offer(_score(handlers), {**ad, "usual_rate_percent": usual, "session": session}, [said], MODEL_QUEUE)
     _offer(_check, ad, [said], QUICK)
     _offer(_explain(Why(handlers=handlers)), {**ad, "session": session}, [said], WATCHING)
-    wished: Fields = {**ad, "effort": effort, "usual_rate_percent": usual, "session": session}
-    _offer(_improve(handlers), wished, [said, made], WATCHING)
+    wanted: Fields = {**ad, "effort": effort, "usual_rate_percent": usual, "session": session}
+    _offer(_improve(handlers), wanted, [said, made], WATCHING)
     plan: Fields = {"campaign": campaign, "daily_impressions": daily, "usual_rate_percent": usual, "session": session}
     _offer(_plan(steps), plan, [said], QUICK)
     _offer(_read(Accounts(handlers=handlers)), {"results_path": results, "metric": metric, "session": session}, [said], QUICK)
@@ -177,7 +177,7 @@ def _owner(session: str | None) -> str:
 def _score(handlers: Handlers) -> Callable[..., Any]:
     def score_ad(usual_rate_percent: float | None = None, session: str = "", **form: Any) -> dict[str, Any]:
         """
-        Predict how an ad does against a usual one, with a 90 % interval, the reasons, and doubts about the number.
+        Predict how an ad does against a usual one, with a 90 % interval, the reasons, and warnings about the number.
 
         Args:
             image_path: the picture of the ad, uploaded or as a data URI; may be left out.
@@ -238,8 +238,8 @@ def _improve(handlers: Handlers) -> Callable[..., Any]:
             session: any name; plan_ad_test plans the test of the latest result of the same session.
         """
         usual = usual_rate_percent / 100 if usual_rate_percent else None
-        wish = Wish(effort=effort, faces=FACES_LEFT, changes=CHANGES, usual_rate=usual)
-        *_, last = handlers.improve(_owner(session), form, wish)
+        search_request = SearchRequest(effort=effort, faces=FACES_LEFT, changes=CHANGES, usual_rate=usual)
+        *_, last = handlers.improve(_owner(session), form, search_request)
         return {**last.record, "approval": FOR_A_PERSON}, str(last.download) if last.download else None
 
     return improve_ad

@@ -20,7 +20,7 @@ from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
 
 from .questions import Unanswered
-from .wishes import FORM_FIELDS
+from .search_requests import FORM_FIELDS
 
 MAX_STATES, MAX_ADS = 10_000, 8  # owners; ads of each
 OTHER_AD = "The ad was changed meanwhile, so this is not shown. Press the button again."

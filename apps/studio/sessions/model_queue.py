@@ -62,7 +62,7 @@ class ModelQueue:
             self._line.add(ticket)
             return ticket
 
-    def ahead(self, ticket: Ticket) -> int:
+    def num_ahead(self, ticket: Ticket) -> int:
         """Return the number of users served before this ticket, including the current user of the model."""
         with self._changed:
             return sum(other < ticket for other in self._line) + (self._sitting not in (None, ticket))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from apps.studio.handlers.doubts import FEW_LIKE_IT, find_doubts
 
 from adcreative import pipeline
 from adcreative.creative import Creative
@@ -16,7 +17,6 @@ from adcreative.ctr.account.model import LEARNT_TEXTS, AccountModel
 from adcreative.features.batch import CreativeFeatures
 from adcreative.verbs.loading import load_click_model, load_tools
 from adcreative.verbs.studio import Studio
-from apps.studio.handlers.doubts import FEW_LIKE_IT, find_doubts
 from tests.ctr.account.worded_accounts import BAD, HOTEL, INVOICES, LOUD, plant_worded
 
 

@@ -25,17 +25,17 @@ NOISE_SHARE = 0.7  # share of the contrast between neighbouring pixels: 1 is whi
 COARSE_SHARE, LEAST_SIDE_PX = 0.9, 64  # threshold for smaller copies, where grass and gravel reach 0.83 and 0.87
 
 
-def find_doubts(creative: Creative, evidence: str) -> tuple[str, ...]:
+def find_warnings(creative: Creative, evidence: str) -> tuple[str, ...]:
     """Return the reasons why a prediction deserves little trust, as badges next to the number.
 
     Args:
         creative: with the words read in its picture. evidence: the evidence text of the prediction.
     """
     is_far = "far from anything" in evidence
-    return (*find_ad_doubts(creative), *((FEW_LIKE_IT,) if is_far else ()))
+    return (*find_ad_warnings(creative), *((FEW_LIKE_IT,) if is_far else ()))
 
 
-def find_ad_doubts(creative: Creative) -> tuple[str, ...]:
+def find_ad_warnings(creative: Creative) -> tuple[str, ...]:
     """Return the oddities that make every number of an ad meaningless; an unreadable picture adds none."""
     texts = (creative.headline, creative.primary_text, creative.description)
     is_placeholder = bool(re.search(r"\blorem\s+ipsum\b", " ".join(texts), re.IGNORECASE))
@@ -44,7 +44,7 @@ def find_ad_doubts(creative: Creative) -> tuple[str, ...]:
     except CreativeError:
         has_noise = False
     found = {NOT_WORDS: are_no_words(*texts), PLACEHOLDER: is_placeholder, NOISE: has_noise}
-    return tuple(doubt for doubt, is_there in found.items() if is_there)
+    return tuple(warning for warning, is_there in found.items() if is_there)
 
 
 def _find_noise(creative: Creative) -> bool:

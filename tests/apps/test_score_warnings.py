@@ -11,18 +11,18 @@ from scipy import ndimage
 
 from adcreative.catalog.images import picture
 from adcreative.creative import Creative
-from apps.studio.handlers import doubts, scores
-from apps.studio.handlers.doubts import (
+from apps.studio.handlers import score_warnings, scores
+from apps.studio.handlers.one_ad import Handlers
+from apps.studio.handlers.score_warnings import (
     FEW_LIKE_IT,
     NOISE,
     NOT_WORDS,
     PLACEHOLDER,
     are_no_words,
-    find_ad_doubts,
-    find_doubts,
+    find_ad_warnings,
+    find_warnings,
     is_noise,
 )
-from apps.studio.handlers.one_ad import Handlers
 from apps.studio.handlers.scores import label_ad
 from tests.apps.fakes import FakeStudio
 
@@ -84,14 +84,14 @@ def test_coarse_noise_is_noise_and_a_lawn_is_none() -> None:
 
 
 def test_placeholder_text_is_told() -> None:
-    assert find_ad_doubts(Creative(headline="Lorem  ipsum dolor", primary_text="sit amet")) == (PLACEHOLDER,)
+    assert find_ad_warnings(Creative(headline="Lorem  ipsum dolor", primary_text="sit amet")) == (PLACEHOLDER,)
 
 
 def test_badges_stand_beside_the_number(tmp_path: Path) -> None:
     path = tmp_path / "noise.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (80, 80, 3), dtype=np.uint8)).save(path)
     ad = Creative(image_path=path, headline="asdf qwer")
-    assert find_doubts(ad, "picture far from anything it was trained on") == (NOT_WORDS, NOISE, FEW_LIKE_IT)
+    assert find_warnings(ad, "picture far from anything it was trained on") == (NOT_WORDS, NOISE, FEW_LIKE_IT)
     shown, record = Handlers(studio=FakeStudio(), result_dir=tmp_path / "results").score(headline="asdf qwer")
     number, _, rest = shown.partition("</p>")
     assert NOT_WORDS in number
@@ -111,17 +111,17 @@ def test_a_picture_is_read_once_while_its_words_change_and_anew_when_its_file_do
         reads.append(creative.image_path)
         return picture(creative)
 
-    for module in (doubts, scores):
+    for module in (score_warnings, scores):
         monkeypatch.setattr(module, "picture", count)
     path, rng = tmp_path / "ad.png", np.random.default_rng(0)
     Image.linear_gradient("L").convert("RGB").save(path)
     ads = [Creative(image_path=path, headline=f"Coats number {number}") for number in range(3)]
-    said = [(find_ad_doubts(ad), label_ad(ad)) for ad in ads]
+    said = [(find_ad_warnings(ad), label_ad(ad)) for ad in ads]
     assert len(reads) == 2
     assert [label[0] for _, label in said] == [ad.headline for ad in ads]
     assert all(label[1] == said[0][1][1] for _, label in said)
     Image.fromarray(rng.integers(0, 255, (200, 200, 3), dtype=np.uint8)).save(path)
-    assert find_ad_doubts(ads[0]) == (NOISE,)
+    assert find_ad_warnings(ads[0]) == (NOISE,)
     assert label_ad(ads[0])[1] != said[0][1][1]
     assert len(reads) == 4
 

@@ -31,7 +31,7 @@ WRITERS = (("The ad's own phrases: at once", COPYWRITERS[0]), ("The same, ordere
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class SearchRequest:
     """The permitted changes of a search. faces is "allowed", "synthetic", "leave", or "" for an unanswered question.
 
     consent_id names the record behind "allowed"; the pipeline looks it up and decides. face_numbers are the chosen
@@ -74,46 +74,46 @@ def build_creative(form: Mapping[str, str | None]) -> Creative:
     return Creative(image_path=Path(image_path) if image_path else None, file_name=file_name, **words)  # type: ignore[arg-type]
 
 
-def with_consent(creative: Creative, wish: Wish) -> Creative:
+def with_consent(creative: Creative, search_request: SearchRequest) -> Creative:
     """Set the creative's consent id from the user's answer about its faces; the pipeline decides whether that suffices."""
-    named = {FACES_SYNTHETIC: SYNTHETIC_PERSON, FACES_ALLOWED: wish.consent_id.strip()[:200]}
-    return replace(creative, consent_id=named.get(wish.faces, ""))
+    named = {FACES_SYNTHETIC: SYNTHETIC_PERSON, FACES_ALLOWED: search_request.consent_id.strip()[:200]}
+    return replace(creative, consent_id=named.get(search_request.faces, ""))
 
 
-def search_settings(creative: Creative, wish: Wish, known_directions: Sequence[str]) -> ImproveSettings:
-    """Convert a wish to the settings of a search. Faces are changed only with the user's permission.
+def search_settings(creative: Creative, search_request: SearchRequest, known_directions: Sequence[str]) -> ImproveSettings:
+    """Convert a search_request to the settings of a search. Faces are changed only with the user's permission.
 
     Raises:
         AdCreativeError: a picture without an answer about its faces, or an unknown value.
     """
-    if wish.effort not in EFFORTS:
-        raise AdCreativeError(f'effort must be one of {", ".join(EFFORTS)}, got "{wish.effort}".')
-    if wish.copywriter not in COPYWRITERS:
-        raise AdCreativeError(f'copywriter must be one of {", ".join(COPYWRITERS)}, got "{wish.copywriter}".')
-    unknown = [name for name in wish.directions if name not in known_directions]
+    if search_request.effort not in EFFORTS:
+        raise AdCreativeError(f'effort must be one of {", ".join(EFFORTS)}, got "{search_request.effort}".')
+    if search_request.copywriter not in COPYWRITERS:
+        raise AdCreativeError(f'copywriter must be one of {", ".join(COPYWRITERS)}, got "{search_request.copywriter}".')
+    unknown = [name for name in search_request.directions if name not in known_directions]
     if unknown:
         raise AdCreativeError(f'no direction named "{unknown[0]}"; known: {", ".join(known_directions)}.')
-    if creative.has_image and wish.faces not in (FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT):
+    if creative.has_image and search_request.faces not in (FACES_ALLOWED, FACES_SYNTHETIC, FACES_LEFT):
         raise Unanswered("May the faces in this picture be changed? Please choose an answer.", "faces")
-    if not wish.changes and not (creative.has_image and wish.faces in (FACES_ALLOWED, FACES_SYNTHETIC)):
+    if not search_request.changes and not (creative.has_image and search_request.faces in (FACES_ALLOWED, FACES_SYNTHETIC)):
         raise Unanswered("What may be changed? Tick at least one.", "changes")
-    if wish.usual_rate is not None and not 0 < wish.usual_rate < 1:
+    if search_request.usual_rate is not None and not 0 < search_request.usual_rate < 1:
         raise AdCreativeError("The usual click rate must be between 0 and 100 %, such as 2.1.")
-    if not MIN_BOLDNESS <= wish.boldness <= 1:
-        raise AdCreativeError(f"boldness must be {MIN_BOLDNESS} to 1, got {wish.boldness}.")
-    directions = wish.directions if creative.has_image and wish.faces != FACES_LEFT else ()
-    sizes = EFFORTS[wish.effort]
+    if not MIN_BOLDNESS <= search_request.boldness <= 1:
+        raise AdCreativeError(f"boldness must be {MIN_BOLDNESS} to 1, got {search_request.boldness}.")
+    directions = search_request.directions if creative.has_image and search_request.faces != FACES_LEFT else ()
+    sizes = EFFORTS[search_request.effort]
     return ImproveSettings(
-        seed=int(wish.seed),
-        copywriter=wish.copywriter,
+        seed=int(search_request.seed),
+        copywriter=search_request.copywriter,
         directions=tuple(directions),
         population_size=sizes["population_size"],
         generations=sizes["generations"],
-        faces=tuple(number - 1 for number in wish.face_numbers) or None,
-        boldness=float(wish.boldness),
-        brief=" ".join(wish.brief.split())[:MAX_BRIEF_CHARS],
-        avoid=wish.avoided,
-        brand_kit=wish.brand_kit,
-        changes=wish.changes,
-        usual_rate=wish.usual_rate,
+        faces=tuple(number - 1 for number in search_request.face_numbers) or None,
+        boldness=float(search_request.boldness),
+        brief=" ".join(search_request.brief.split())[:MAX_BRIEF_CHARS],
+        avoid=search_request.avoided,
+        brand_kit=search_request.brand_kit,
+        changes=search_request.changes,
+        usual_rate=search_request.usual_rate,
     )
