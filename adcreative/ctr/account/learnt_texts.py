@@ -4,6 +4,7 @@ Knows texts; no embeddings (`ctr.evidence`), no rates.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -50,18 +51,22 @@ class TextLimits:
 
 
 LIMITS = TextLimits()
+# Tags, entities, addresses, and names that a template should have replaced: "<br>", "&nbsp;", "{{price}}", "%%price%%".
+MARKUP = re.compile(r"<[/!?]?[a-z][^<>]*(?:>|$)|<!--|&(?:[a-z]{2,8}|#\d{2,6});|\{\{|\$\{|\{%|%%\w+%%|https?://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LearntTexts:
     """Limits of a model's training texts: languages (ISO 639-1), empty when the texts were too short; least
-    probability of these; least share of letters; most characters; most equal characters in a row."""
+    probability of these; least share of letters; most characters; most equal characters in a row; markup: more than QUANTILE
+    have some."""
 
     languages: tuple[str, ...]
     language_chance: float
     letters: float
     chars: int
     run: int
+    markup: bool = False
 
     @classmethod
     def of(cls, creatives: Sequence[Creative]) -> LearntTexts | None:
@@ -79,6 +84,7 @@ class LearntTexts:
             letters=_lower(LIMITS.letters, map(share_of_letters, texts)),
             chars=max(LIMITS.chars, round(LIMITS.longest * max(map(len, texts)))),
             run=max(LIMITS.run, *map(longest_run, texts)),
+            markup=sum(map(has_markup, texts)) > QUANTILE * len(texts),
         )
 
     def doubt(self, creative: Creative) -> str:
@@ -90,6 +96,8 @@ class LearntTexts:
             return f"{len(text):,} characters, and it learnt from at most {self.chars:,}"
         if longest_run(text) > self.run:
             return "one character over and over"
+        if not self.markup and has_markup(text):
+            return "markup, an address or a placeholder"
         if share_of_letters(text) < self.letters:
             return "too few letters"
         is_told = bool(self.languages) and count_letters(text) >= LIMITS.judged_letters
@@ -109,6 +117,11 @@ def texts_of(creative: Creative) -> list[str]:
     """Return the ad's non-empty texts."""
     texts = (creative.headline, creative.primary_text, creative.description)
     return [text.strip() for text in texts if text.strip()]
+
+
+def has_markup(text: str) -> bool:
+    """Return whether a text has a tag, an entity, an address of the web or a placeholder in it."""
+    return MARKUP.search(text) is not None
 
 
 def count_letters(text: str) -> int:

@@ -93,6 +93,39 @@ def test_the_mark_says_why_and_counts_as_extrapolated(hotel: AccountModel) -> No
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert('Book now')</script>",
+        "Rooms with a view <br> of the sea",
+        "<img src=x onerror=alert(1)",
+        "<!-- Book now -->",
+        "Bed &amp; breakfast by the sea",
+        "{{product.name}} by the sea",
+        "Book now, ${first_name}",
+        "{% if sale %}Book now{% endif %}",
+        "%%firstname%%, your room is ready",
+        "https://www.example.com/rooms?utm_source=x",
+    ],
+)
+def test_markup_and_placeholders_are_marked_unless_the_account_has_them(text: str) -> None:
+    plain = LearntTexts.of([Creative(headline=line) for line in HOTEL.headlines])
+    used = LearntTexts.of([Creative(headline=line) for line in (*HOTEL.headlines, text)])
+    assert plain is not None
+    assert used is not None
+    assert plain.doubt(Creative(headline=text)) == "markup, an address or a placeholder"
+    assert used.doubt(Creative(headline=text)) != "markup, an address or a placeholder"
+
+
+@pytest.mark.parametrize(
+    "text", ["We <3 the sea", "Kids < 12 stay free", "{KeyWord:Rooms} by the sea", "Bed & breakfast; book"]
+)
+def test_signs_of_usual_lines_are_no_markup(text: str) -> None:
+    learnt = LearntTexts.of([Creative(headline=line) for line in HOTEL.headlines])
+    assert learnt is not None
+    assert learnt.doubt(Creative(headline=text)) == ""
+
+
 def test_an_account_widens_the_limits_by_its_own_texts() -> None:
     def fit(*texts: str) -> LearntTexts:
         learnt = LearntTexts.of([Creative(headline=text) for text in texts])
