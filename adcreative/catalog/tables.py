@@ -28,12 +28,16 @@ _SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212"
 # begins a cell there (OWASP: "use of the field separator to start a new cell").
 _AT_START = f"\\A(?='*[\\t\\r\\n\\x00]|[{_INVISIBLE}\\t\\r\\n']*[{_SIGNS}])"
 _BEHIND_SEPARATOR = f"(?<=[;\\t\\r\\n])(?=[{_INVISIBLE}'\"]*[{_SIGNS}])"
-_STARTS_FORMULA = re.compile(f"{_AT_START}|{_BEHIND_SEPARATOR}")
-_WAS_ESCAPED = re.compile("|".join(part.replace("(?=", "'(?=", 1) for part in (_AT_START, _BEHIND_SEPARATOR)))
+# "|" separates cells where a user says so, and parts of headlines ("Sale | +20 %"), so only what calls a function or reads
+# another sheet is escaped there.
+_BEHIND_BAR = f"(?<=\\|)(?=[{_INVISIBLE}\\t'\"]*[{_SIGNS}][^|\\r\\n]*?(?:\\w\\(|!\\$?[A-Za-z]{{1,3}}\\$?\\d))"
+_PLACES = (_AT_START, _BEHIND_SEPARATOR, _BEHIND_BAR)
+_STARTS_FORMULA = re.compile("|".join(_PLACES))
+_WAS_ESCAPED = re.compile("|".join(part.replace("(?=", "'(?=", 1) for part in _PLACES))
 
 
 def escape_cell(text: str) -> str:
-    """Return `text` with an apostrophe before each formula seen by a spreadsheet with comma, semicolon or tab as separator."""
+    """Return `text` with an apostrophe before each formula seen by a spreadsheet; cells end at comma, semicolon, tab or bar."""
     return _STARTS_FORMULA.sub("'", text)
 
 

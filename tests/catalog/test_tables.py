@@ -101,6 +101,21 @@ def test_a_formula_behind_a_semicolon_is_none_where_semicolons_separate(tmp_path
     assert parse_rows(table)[0]["ad_name"] == name
 
 
+@pytest.mark.parametrize(
+    "formula", ['=HYPERLINK("http://evil";"x")', "+cmd('x')", '@SUM("a")', "-2+3+IMPORTXML('http://evil')", "=Sheet2!A1"]
+)
+@pytest.mark.parametrize("before", ["", " ", '"', "\u200b", "'"])
+def test_a_formula_behind_a_bar_is_none_where_bars_separate(formula: str, before: str) -> None:
+    text = f"shoe|{before}{formula}"
+    assert escape_cell(text) == f"shoe|'{before}{formula}"
+    assert unescape_cell(escape_cell(text)) == text
+
+
+@pytest.mark.parametrize("words", ["Sale | +20 %", "Sale |-20% (nur heute)", "Shoes | @brand", "Shoes |@brand!", "a | = b"])
+def test_a_bar_between_parts_of_a_headline_stays_as_it_is(words: str) -> None:
+    assert escape_cell(words) == words
+
+
 @pytest.mark.parametrize("words", ["'=SUM is how a formula begins", "'- was ein Strich ist", "a;'-b", "'+1"])
 @pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC])
 def test_an_apostrophe_of_the_users_own_stays(tmp_path: Path, words: str, quoting: int) -> None:
