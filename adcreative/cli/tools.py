@@ -253,6 +253,7 @@ class Board:
 def benchmark(
     markets: Markets,
     board: Board,
+    table: Numbers,
     name: Annotated[
         str, typer.Argument(help="adsee: the tables of AdSEE (KDD 2023). bars: networks on an impression log.")
     ] = "adsee",
@@ -295,6 +296,7 @@ def benchmark(
             markets=markets.market or (1, 2),
             num=markets.num,
             num_seeds=seeds or 5,
+            columns=table.keep(out, None),
             dates=markets.dates,
             restart=restart,
             progress=progress,

@@ -16,6 +16,7 @@ from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.images import picture
 from adcreative.catalog.mapping import TableSettings
+from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import format_rows
 from adcreative.config import did_you_mean
 from adcreative.creative import Creative
@@ -47,6 +48,7 @@ def benchmark(
     markets: Sequence[int] = (1, 2),
     num: int = 240,
     num_seeds: int = 5,
+    columns: Path | None = None,
     dates: str = "",
     restart: bool = False,
     progress: Progress = silent,
@@ -58,7 +60,7 @@ def benchmark(
         name: "adsee", tables 2 and 3 of AdSEE (KDD 2023): see `ctr.benchmark`; class labels come from `encoders.labels`.
         data: folder or table with impressions and clicks; None: simulated markets, whose clicks are planted.
         markets: seeds of the simulated markets. num: creatives per market.
-        dates: the order of day, month and year in `data`, as for `score`.
+        columns, dates: how `data` is written, as for `score`.
         num_seeds: number of splits by group; every network is trained anew on each.
     Raises:
         ConfigError: no such benchmark, a number is out of range, or a file of another program would be replaced.
@@ -75,7 +77,7 @@ def benchmark(
 
     reader = _Reader(progress, should_stop)
     tables = (
-        [_read_table(reader, Path(data), dates)]
+        [_read_table(reader, Path(data), read_table_settings(columns, dates=dates))]
         if data is not None
         else [_simulate_table(reader, seed, num) for seed in markets]
     )
@@ -110,8 +112,8 @@ def count_labels(features: Sequence[Any]) -> dict[str, Any]:
     return {"per_picture": sum(map(len, seen)) / len(seen) if seen else None, "commonest": commonest}
 
 
-def _read_table(reader: _Reader, data: Path, dates: str) -> tuple[list[Creative], list[Any]]:
-    found = [creative for creative in read_catalog(data, columns=TableSettings(dates=dates)).creatives if creative.has_results]
+def _read_table(reader: _Reader, data: Path, written: TableSettings) -> tuple[list[Creative], list[Any]]:
+    found = [creative for creative in read_catalog(data, columns=written).creatives if creative.has_results]
     if not found:
         raise CatalogError(f"no creative in {data} has both impressions and clicks; add these two columns")
     return reader.read(iter(found), len(found), "reading creatives")

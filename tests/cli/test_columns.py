@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from adcreative import pipeline
@@ -93,3 +95,40 @@ def test_what_numbers_are_is_said_at_the_terminal_and_kept(tmp_path: Path) -> No
     again = CliRunner().invoke(app, [*arguments, "--columns", str(kept), "--decimals", "point"])
     assert again.exit_code == 0, again.output
     assert 'decimals = "point"\nrates = "percent"' in kept.read_text()
+
+
+DECIMALS = 'ad_name,headline,impressions,clicks,spend\na,Sea,1000,10,"1,250"\nb,Hill,2000,20,"2,500"\n'
+RATES = "ad_name,headline,impressions,ctr\na,Sea,1000,0.12\nb,Hill,2000,0.10\n"
+DAYS = "ad_name,headline,day,impressions,clicks\na,Sea,01/02/2026,1000,10\nb,Hill,02/03/2026,2000,20\n"
+READS: dict[str, tuple[str, ...]] = {
+    "score": ("TABLE", "--out", "scores.csv"),
+    "read": ("TABLE", "--out", "words.csv"),
+    "optimize": ("TABLE", "--out", "run"),
+    "train": ("TABLE", "--out", "model"),
+    "concepts": ("TABLE", "--out", "concepts"),
+    "rotate": ("TABLE", "--log", "TABLE", "--out", "plan.csv"),
+    "forecast": ("TABLE", "--out", "lives.csv"),
+    "read-out": ("TABLE", "--control", "a", "--out", "out.json"),
+    "import-results": ("TABLE", "--db", "new.duckdb"),
+    "tools rank-features": ("TABLE", "--out", "ranks.csv"),
+    "tools evaluate": ("TABLE", "--out", "metrics.json"),
+    "tools evaluate-policy": ("TABLE", "--out", "policy.json"),
+    "tools benchmark": ("adsee", "--data", "TABLE", "--out", "bench"),
+}
+
+
+@pytest.mark.parametrize("table", [DECIMALS, RATES, DAYS], ids=["decimals", "rates", "days"])
+def test_a_refusal_names_only_options_that_the_command_has(table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "TABLE.csv", table)
+    num_refused = 0
+    for name, given in READS.items():
+        command: Any = typer.main.get_command(app)
+        for word in name.split():
+            command = command.commands[word]
+        known = {option for one in command.params for option in one.opts}
+        said = CliRunner().invoke(app, [*name.split(), *(one.replace("TABLE", "TABLE.csv") for one in given)])
+        named = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", said.output))
+        assert named <= known, (name, said.output)
+        num_refused += said.exit_code == 2 and bool(named & {"--decimals", "--rates", "--dates"})
+    assert num_refused >= 5

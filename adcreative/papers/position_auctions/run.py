@@ -77,7 +77,7 @@ def place(
     check_outputs((out, sheet), inputs, restart=restart)
     from adcreative.papers.position_auctions.text import attractions, read_places
 
-    places, market = read_places(_read_text(Path(text))), _read_market(Path(creatives))
+    places, market = read_places(_read_text(Path(text))), _read_market(Path(creatives), settings.decimals)
     if settings.maximise == "revenue" and not market.has_bids:
         raise ConfigError("revenue needs bids: a column bid in the table of ads")
     progress("reading ads and text", 0, 2)
@@ -131,8 +131,8 @@ def _read_text(path: Path) -> str:
         raise CatalogError(f"{path} cannot be read as text (UTF-8, Markdown or plain): {error}") from error
 
 
-def _read_market(source: Path) -> _Market:
-    """Return ads with their bids.
+def _read_market(source: Path, decimals: str = "") -> _Market:
+    """Return ads with their bids, whose numbers have the decimal sign `decimals`; "" infers it.
 
     Raises:
         CatalogError: as `read_catalog`, or no ad has words. ConfigError: an invalid bid or rate.
@@ -146,7 +146,7 @@ def _read_market(source: Path) -> _Market:
     own = [extra.get(one.ad_name, {}) for one in ads]
     kinds = {"bid": "cpc", "ctr": "ctr"}
     table = pd.DataFrame({name: pd.Series([one.get(name) for one in own], dtype=object) for name in kinds})
-    numbers, _ = read_numbers(table, kinds, str(source))
+    numbers, _ = read_numbers(table, kinds, str(source), decimals=decimals)
     bids, ctr = (
         [_number(value, one.name, name) for one, value in zip(ads, numbers[name].tolist(), strict=True)] for name in kinds
     )
@@ -213,7 +213,7 @@ def _allocate(market: _Market, odds: np.ndarray, settings: PlaceSettings) -> _Fo
         table = read_whole_log(Path(past_bids))
         if "bid" not in table.columns:
             raise ConfigError(f"{past_bids} has no column bid")
-        earlier = read_numbers(table, {"bid": "cpc"}, str(past_bids))[0]["bid"]
+        earlier = read_numbers(table, {"bid": "cpc"}, str(past_bids), decimals=settings.decimals)[0]["bid"]
         usual = model.PastBids(earlier[~np.isnan(earlier)].tolist())
         shown, paid = model.allocate_for_revenue(odds, market.values, max_ads, [usual] * len(market.values))
         method = "exact for expected revenue (virtual values), Myerson payments"

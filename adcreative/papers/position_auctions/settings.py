@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from adcreative.options import WordEncoder
+from adcreative.options import Decimals, WordEncoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,5 +21,6 @@ class PlaceSettings:
     past_bids: Annotated[Path | None, typer.Option(help="CSV with a column bid of earlier auctions, for revenue.")] = None
     min_fit: Annotated[float, typer.Option(help="Cosine between ad and text below which it does not stand there.")] = 0.15
     label: Annotated[str, typer.Option(help="What marks an ad as paid for.")] = "Sponsored"
+    decimals: Decimals = ""
     text_encoder: WordEncoder = ""
     fit_weight: float = 3.0

@@ -299,6 +299,15 @@ def test_rates_in_percent_are_refused(desk: Path) -> None:
         pipeline.place(desk / "article.md", desk / "placed.md", creatives=desk / "percent.csv")
 
 
+def test_the_decimal_sign_of_bids_is_asked_for_and_taken(desk: Path) -> None:
+    german = pd.read_csv(desk / "ads.csv").drop(columns="ctr").assign(bid=["1,250", "2,500", "1,750"])
+    german.to_csv(desk / "german.csv", index=False)
+    with pytest.raises(CatalogError, match="--decimals point or --decimals comma"):
+        pipeline.place(desk / "article.md", desk / "placed.md", creatives=desk / "german.csv")
+    pipeline.place(desk / "article.md", desk / "placed.md", creatives=desk / "german.csv", decimals="comma")
+    assert all(row["bid"] < 3 for row in json.loads((desk / "placed.json").read_text())["placed"])
+
+
 def test_own_products_pay_nothing(desk: Path) -> None:
     pd.read_csv(desk / "ads.csv").drop(columns="bid").to_csv(desk / "own.csv", index=False)
     pipeline.place(desk / "article.md", desk / "placed.md", creatives=desk / "own.csv")
