@@ -28,7 +28,7 @@ EXIT_CODES = (
 )
 SECONDS_BETWEEN_LINES = 30.0
 LOADING = "loading models"
-MOST_SECONDS_SILENT = 1.5  # before the first line, while packages and models load
+MOST_SECONDS_SILENT = 1.0  # before the first line, while packages and models load; Python itself takes up to another second
 
 
 class Pace:
