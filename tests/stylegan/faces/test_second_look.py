@@ -10,7 +10,8 @@ from PIL import Image
 from skimage import data
 
 from stylegan.faces import second_look
-from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture
+from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture, FaceNetworks
+from stylegan.faces.mesh import FaceLandmarks, FaceMesh
 from stylegan.faces.second_look import LIMITS, look_hash, share_of_common, spread_of_colours
 from tests.stylegan.faces.drawn import draw_icons, draw_letters
 from tests.stylegan.faces.test_analysis import canvas_with, head
@@ -58,9 +59,26 @@ def test_a_pattern_that_looks_like_a_face_from_one_place_is_refused(
     """The mesh is asked from beside: with a limit that nothing meets, the astronaut is no face."""
     picture = data.astronaut()
     assert len(analyzer.find(picture)) == 1
-    for changed in ({"confidence": 1.01}, {"side_px": 1000.0}, {"common": 0.0}, {"spread": 9.0}):
+    for changed in ({"confidence": 1.01, "clear": 1.01}, {"side_px": 1000.0}, {"common": 0.0}, {"spread": 9.0}):
         monkeypatch.setattr(second_look, "LIMITS", dataclasses.replace(LIMITS, **changed))
         assert analyzer.find(picture) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "num_asked", "is_face"),
+    [
+        ((0.99, 0.97, 0.0, 0.0, 0.0), 2, True),
+        ((0.99, 0.94, 0.9, 0.2, 0.2), 5, False),
+        ((0.94, 0.99, 0.9, 0.3, 0.3), 5, True),
+    ],
+)
+def test_only_an_unclear_face_is_looked_at_from_five_places(
+    monkeypatch: pytest.MonkeyPatch, seen: tuple[float, ...], num_asked: int, is_face: bool
+) -> None:
+    mesh, asked = FaceMesh(FaceNetworks.installed().mesh, FaceNetworks.installed().iris), iter(seen)
+    monkeypatch.setattr(mesh, "find_landmarks", lambda *_: FaceLandmarks(np.zeros((468, 3), np.float32), next(asked)))
+    assert second_look.is_steady(data.astronaut(), mesh, np.eye(3)) is is_face
+    assert len(list(asked)) == len(seen) - num_asked
 
 
 def test_measures_of_texture_do_not_depend_on_exposure_and_hue() -> None:
