@@ -86,6 +86,7 @@ def test_a_stopped_training_teaches_nothing(trainings: Trainings, results: str) 
 
 def test_what_cannot_be_learnt_is_one_sentence(trainings: Trainings, tmp_path: Path) -> None:
     assert "Upload the table" in next(trainings.train("anna", None)).shown
+    assert trainings.board.find("anna") is None
     broken = tmp_path / "broken.csv"
     broken.write_text("broken")
     last = list(trainings.train("anna", str(broken)))[-1]
@@ -100,6 +101,23 @@ def test_pictures_and_chosen_columns_are_handed_on(trainings: Trainings, results
     asked = trainings.handlers.studio.asked[-1]  # type: ignore[attr-defined]
     assert asked["columns"] == {"Ad": "ad_name", "Link clicks": "clicks", "clicks": "ignore"}
     assert len(asked["images"]) == 1
+
+
+def test_it_is_said_at_once_that_the_table_is_read_and_a_reading_can_be_stopped(trainings: Trainings, results: str) -> None:
+    is_read = threading.Event()
+
+    def count(*_: object, **__: object) -> Trainable:
+        is_read.wait(20)
+        return ENOUGH
+
+    trainings.count = count
+    screens = trainings.train("anna", results)
+    assert "Reading the table" in next(screens).shown  # a large export takes seconds
+    assert trainings.is_running("anna")
+    trainings.cancel("anna")
+    is_read.set()
+    assert "Nothing was learnt" in list(screens)[-1].shown
+    assert not trainings.has_own("anna")
 
 
 def test_one_at_a_time(trainings: Trainings, results: str) -> None:
@@ -133,7 +151,7 @@ def test_too_few_ads_are_no_fault_and_are_told_before_anything_begins(
         assert looked == ""
         assert "120 ads of your own" in screens[-1].shown
         return
-    (screen,) = screens
+    screen = screens[-1]
     for shown in (looked, screen.shown):
         assert said in shown
         assert "Read the results" in shown

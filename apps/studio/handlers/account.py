@@ -72,27 +72,20 @@ class Accounts(LongWork[AccountScreen]):
             columns: our names ("ad_name", "impressions", "clicks", "day") to columns of the export, and the names of WRITTEN to
                 the format of the table; empty: detected.
         """
-        directory = self.handlers.owner_dir(owner) / "account"
-        try:
-            if not results_path:
-                raise AdCreativeError("Upload the table that you exported from Meta Ads Manager or Google Ads.")
-            self.handlers.belongings.note(owner, results_path, package_path)
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for earlier in directory.glob("account.*"):
-                earlier.unlink()
-            asked = Results(
-                path=Path(results_path),
-                metric=metric,
-                folder=directory,
-                columns=write_mapping(columns or {}, directory / "columns.json", Path(results_path), self.handlers.aside),
-            )
-            found = self._find_pictures(owner, picture_paths)
-        except AdCreativeError as error:
-            yield self.refuse(error)
+        if not results_path:
+            yield self.refuse(AdCreativeError("Upload the table that you exported from Meta Ads Manager or Google Ads."))
             return
+        self.handlers.belongings.note(owner, results_path, package_path)
+        directory, results = self.handlers.owner_dir(owner) / "account", Path(results_path)
         package, plans = Path(package_path) if package_path else None, find_shelf(self.handlers, owner).plans
 
         def work(tell: Progress, should_stop: ShouldStop) -> AccountScreen:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for earlier in directory.glob("account.*"):
+                earlier.unlink()
+            mapping = write_mapping(columns or {}, directory / "columns.json", results, self.handlers.aside)
+            asked = Results(path=results, metric=metric, folder=directory, columns=mapping)
+            found = self._find_pictures(owner, picture_paths)
             answers, view = self.handlers.aside(read_all, asked, package, plans, progress=tell, should_stop=should_stop)
             self.handlers.tell_tested(owner)
             pictures = match_pictures([ad.name for ad in view.ads], found)

@@ -67,12 +67,14 @@ class Insights(LongWork[InsightScreen]):
             labels_path: a table with a column "keyword" (or query, interest), for "keywords". columns: as for `Accounts.ask`.
         """
         try:
-            asked = self._bring(owner, question, results_path, labels_path, columns or {})
+            results, labels, out = self._bring(owner, question, results_path, labels_path)
         except AdCreativeError as error:
             yield self.refuse(error)
             return
 
         def work(tell: Progress, should_stop: ShouldStop) -> InsightScreen:
+            mapping = write_mapping(columns or {}, out / "mapping.json", results, self.handlers.aside)
+            asked = Asked(results=results, columns=mapping, labels=labels, out=out)
             try:
                 return _ANSWERS[str(question)](asked, partial(self.handlers.aside, progress=tell, should_stop=should_stop))
             except AdCreativeError as error:
@@ -83,13 +85,9 @@ class Insights(LongWork[InsightScreen]):
         yield from self.watch(self.start(owner, work))
 
     def _bring(
-        self,
-        owner: str,
-        question: str | None,
-        results_path: str | None,
-        labels_path: str | None,
-        columns: Mapping[str, str | None],
-    ) -> Asked:
+        self, owner: str, question: str | None, results_path: str | None, labels_path: str | None
+    ) -> tuple[Path, Path | None, Path]:
+        """Return the table of results, the table of keywords, and an empty folder for the answer."""
         if question not in QUESTIONS:
             raise AdCreativeError(f"Choose a question: {', '.join(QUESTIONS)}.")
         if not results_path:
@@ -100,8 +98,7 @@ class Insights(LongWork[InsightScreen]):
         out = self.handlers.owner_dir(owner) / "insights"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True, mode=0o700)
-        mapping = write_mapping(columns, out / "mapping.json", Path(results_path), self.handlers.aside)
-        return Asked(results=Path(results_path), columns=mapping, labels=Path(labels_path) if labels_path else None, out=out)
+        return Path(results_path), Path(labels_path) if labels_path else None, out
 
 
 def _answer_columns(asked: Asked, aside: Aside) -> InsightScreen:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,7 +22,7 @@ from ..html import fragments
 from ..html import insights as insight_fragments
 from ..html import steps as step_fragments
 from ..sessions.jobs import Job
-from ..sessions.model_queue import ModelQueue, Ticket
+from ..sessions.model_queue import ModelQueue
 from ..sessions.owners import is_kept
 from .account import write_mapping
 from .long_work import LongWork
@@ -78,17 +79,11 @@ class Trainings(LongWork[TrainingScreen]):
         if self.is_running(owner):
             yield TrainingScreen(shown=fragments.note("It is learning already. Stop that first."))
             return
-        try:
-            brought = self._bring(owner, results_path, picture_paths or (), columns or {})
-            found = self.handlers.aside(self.count, brought.results, columns=brought.columns, images=brought.pictures)
-            if not found.is_enough:
-                yield TrainingScreen(shown=step_fragments.few_ads(found), record={"status": "too few", **asdict(found)})
-                return
-            ticket = self.line.join()
-        except AdCreativeError as error:
-            yield self.refuse(error)
+        if not results_path:
+            yield self.refuse(AdCreativeError("Upload the table of results that you exported first."))
             return
-        yield from self.watch(self.start(owner, self._work(owner, brought, ticket)))
+        bring = partial(self._bring, owner, results_path, picture_paths or (), columns or {})
+        yield from self.watch(self.start(owner, self._work(owner, bring)))
 
     def look(self, owner: str, results_path: str | None) -> str:
         """Return a note when a newly uploaded export has too few ads to train on; "" otherwise.
@@ -105,16 +100,13 @@ class Trainings(LongWork[TrainingScreen]):
         return "" if found.is_enough else step_fragments.few_ads(found)
 
     def _bring(
-        self, owner: str, results_path: str | None, picture_paths: Sequence[str], columns: Mapping[str, str | None]
+        self, owner: str, results_path: str, picture_paths: Sequence[str], columns: Mapping[str, str | None]
     ) -> Material:
         """Copy the uploaded table and pictures into the folder of the training.
 
         Raises:
-            AdCreativeError: no table, no usable picture, or one column was chosen for two roles.
+            AdCreativeError: no usable picture, or one column was chosen for two roles.
         """
-        if not results_path:
-            raise AdCreativeError("Upload the table of results that you exported first.")
-        self.handlers.belongings.note(owner, results_path, *picture_paths)
         directory = self.models.folder(owner)
         shutil.rmtree(directory / "pictures" if is_kept(owner) else directory, ignore_errors=True)
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -125,10 +117,17 @@ class Trainings(LongWork[TrainingScreen]):
         model_dir = directory / uuid4().hex[:12]  # a new name each time: the folder identifies a loaded model
         return Material(results=Path(results_path), pictures=pictures, columns=mapping, model_dir=model_dir)
 
-    def _work(self, owner: str, brought: Material, ticket: Ticket) -> Callable[[Progress, ShouldStop], TrainingScreen]:
-        """Return the job: wait for other trainings, train, use the trained model. Scoring continues meanwhile."""
+    def _work(self, owner: str, bring: Callable[[], Material]) -> Callable[[Progress, ShouldStop], TrainingScreen]:
+        """Return the job: read the table, wait for other trainings, train, use the model. Scoring continues meanwhile."""
 
         def learn(tell: Progress, should_stop: ShouldStop) -> TrainingScreen:
+            brought, watched = bring(), {"progress": tell, "should_stop": should_stop}
+            found = self.handlers.aside(
+                self.count, brought.results, columns=brought.columns, images=brought.pictures, **watched
+            )
+            if not found.is_enough:
+                return TrainingScreen(shown=step_fragments.few_ads(found), record={"status": "too few", **asdict(found)})
+            ticket = self.line.join()
             tell("waiting for another training" if self.line.num_ahead(ticket) else "", 0, 0)
             studio = self.handlers.choices.general_of(owner)
             with self.line.hold(ticket, should_stop=should_stop) as is_free:
@@ -139,8 +138,7 @@ class Trainings(LongWork[TrainingScreen]):
                     brought.model_dir,
                     images=brought.pictures,
                     columns=brought.columns,
-                    progress=tell,
-                    should_stop=should_stop,
+                    **watched,
                 )
             if summary.stopped or should_stop():
                 return self.stopped()
