@@ -59,7 +59,15 @@ def test_a_photo_and_lines_become_a_wall_an_ad_is_changed_and_all_are_packed(
     visit.page.close()
     visit.open()
     visit.page.get_by_role("tab", name="Make").click()
-    expect(visit.page.locator("[data-make]")).to_have_count(3)
+    page = visit.page
+    expect(page.locator("[data-make]")).to_have_count(3)
+    expect(page.get_by_label("What the ads may say")).to_have_value(f"{FACTS}\nMade in Ghent")
+    expect(page.locator("#make-brought img")).to_be_visible()
+    expect(page.get_by_label("What line 4 is")).to_have_value("subline")
+    page.locator("#make-wall .ac-made").evaluate("(wall) => wall.remove()")
+    page.get_by_role("button", name="Make them anew").click()
+    expect(page.locator("[data-make]")).to_have_count(3)
+    assert [one["brief"].messages.subline for one in studio.asked if "brief" in one] == [("Rated 4.8 of 5",)] * 2
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,28 @@ def test_what_cannot_be_used_is_said_in_a_sentence(makes: Makes, form: MakeForm,
     assert not makes.has_ads("me")
 
 
+def test_another_browser_finds_the_form_filled_after_a_restart(form: MakeForm, tmp_path: Path) -> None:
+    def start(place: str) -> Makes:
+        options = {"studio": FakeStudio(), "result_dir": tmp_path / place, "kept_dir": tmp_path / "home"}
+        return Makes(handlers=Handlers(**options))
+
+    first, other = f"workspace.{'1' * 32}", f"workspace.{'2' * 32}"
+    form = replace(form, logo=form.photos[0], colours="#0b7261", roles={"Rated 4.8 of 5": "subline"})
+    makes = start("a")
+    assert makes.find_form(first) is None
+    make(makes, form, first)
+    again = start("b")
+    kept = again.find_form(other)
+    assert kept is not None
+    assert replace(kept, photos=form.photos, logo=form.logo) == form
+    assert kept.logo is not None
+    for path in (*kept.photos, kept.logo):
+        assert Path(path).is_relative_to(again.handlers.belongings.lent_dir(other))
+        assert Path(path).read_bytes() == Path(form.photos[0]).read_bytes()
+    assert len(make(again, kept, other)[-1].record["ads"]) == 3
+    assert again.find_form("3" * 32) is None, "a visit in memory has no share in it"
+
+
 def test_ads_stay_on_the_page_above_which_a_fault_is_told(makes: Makes, form: MakeForm) -> None:
     make(makes, form)
     (screen,) = makes.make("me", replace(form, facts=""))  # as in another browser, whose form is empty

@@ -7,6 +7,7 @@ A set is private to its owner, and is stored and deleted with the owner's result
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shutil
 import zipfile
@@ -34,6 +35,7 @@ from adcreative.pipeline import (
     roles_of,
 )
 from adcreative.progress import Progress, ShouldStop
+from adcreative.provenance.sidecar import write_whole
 from adcreative.report.pictures import Preview, preview
 
 from ..html import fragments
@@ -45,11 +47,12 @@ from .long_work import LongWork
 from .scores import label_ad
 from .sizes import RATIOS
 
+log = logging.getLogger(__name__)
 SAMPLES = Path(__file__).parents[1] / "samples"
 SHAPES = {**RATIOS, "Box 300 × 250": "300x250", "Skyscraper 160 × 600": "160x600", "Banner 728 × 90": "728x90"}
 WORDS = ("headline", "subline", "offer", "button")  # roles with a field of their own in the form of an opened ad
 TYPED_ROLES = tuple(role for role in ROLES if role != "brand")
-FOLDER, ADS, DRAFT, UNDO = "make", "ads", "draft", "undo"
+FOLDER, ADS, DRAFT, UNDO, FORM = "make", "ads", "draft", "undo", "form"
 NUM_ADS, MAX_LINES, MAX_UNDO = 12, 24, 12
 CARD_PX, LARGE_PX, SMALL_PX = 360, 640, 200
 NO_LINE = "Write at least one line: the first one leads the ads."
@@ -143,8 +146,40 @@ class Makes(LongWork[MakeScreen]):
             yield self._refuse(owner, error)
             return
         self.sets[owner] = making
+        try:
+            self._keep_form(owner, form)
+        except (AdCreativeError, OSError):  # such as a full disk: the ads are made all the same
+            log.exception("the inputs of a set could not be kept")
         making.job = self.start(owner, self._work(owner, brief, shapes, making))
         yield from self.watch(making.job)
+
+    def find_form(self, owner: str) -> MakeForm | None:
+        """Return the inputs of the owner's latest set, with its files as uploads of this page; None without a set."""
+        folder = self._folder(owner) / FORM
+        try:
+            kept = json.loads((folder / "form.json").read_text(encoding="utf-8"))
+            files = {
+                one: str(self.handlers.belongings.lend(owner, Path(one).name, (folder / one).read_bytes()))
+                for one in kept["files"]
+            }
+        except OSError:
+            return None
+        logo = files.pop(kept["logo"], None)
+        return MakeForm(photos=[*files.values()], logo=logo, **kept["typed"])
+
+    def _keep_form(self, owner: str, form: MakeForm) -> None:
+        """Store the inputs of a set, for the form of a page that is opened later."""
+        folder = self._folder(owner) / FORM
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, mode=0o700)
+        names = {}
+        for number, path in enumerate((*form.photos, *([form.logo] if form.logo else []))):
+            names[path] = f"{number}/{Path(path).name}"
+            (folder / str(number)).mkdir(mode=0o700)
+            shutil.copyfile(path, folder / names[path])
+        typed = {name: value for name, value in vars(form).items() if name not in ("photos", "logo")}
+        kept = {"files": [*names.values()], "logo": names.get(form.logo or ""), "typed": typed}
+        write_whole(folder / "form.json", json.dumps(kept, ensure_ascii=False).encode())
 
     def find_screen(self, owner: str) -> MakeScreen:
         """Return the current state of the owner's ads; an empty screen without ads."""

@@ -40,6 +40,7 @@ CHOOSE_LINES = """element.addEventListener('change', (event) => {
   const one = event.target.closest('[data-line]'), kept = document.querySelector('#make-lines').dataset;
   if (one) kept.chosen = JSON.stringify({...JSON.parse(kept.chosen ?? '{}'), [one.dataset.line]: one.value});
 });"""
+KEEP_CHOSEN = """(roles) => { document.querySelector('#make-lines').dataset.chosen = JSON.stringify(roles ?? {}); }"""
 SHOW_CHOSEN = """() => {
   const shown = document.querySelector('#make-lines'), chosen = JSON.parse(shown.dataset.chosen ?? '{}');
   for (const one of shown.querySelectorAll('[data-line]')) one.value = chosen[one.dataset.line] ?? one.value;
@@ -80,6 +81,7 @@ def build_make(page: gr.Blocks, makes: Makes, visitor: gr.BrowserState) -> None:
             record = gr.JSON(visible=False)
     _wire_brought(makes, visitor, form, brought)
     _wire_lines(form["facts"], lines, roles)
+    _wire_return(page, makes, visitor, {**form, "roles": roles})
     _wire_making(page, makes, visitor, {**form, "roles": roles}, [wall, record], [button, stop, pack, files, opened["box"]])
     _wire_opened(makes, visitor, wall, opened, form)
     _wire_pack(makes, visitor, pack, packed, files)
@@ -153,6 +155,19 @@ def _wire_brought(makes: Makes, visitor: gr.BrowserState, form: Fields, shown: g
     uploads = [form["photo_paths"], form["logo_path"]]
     changed = [one.change for one in uploads]  # type: ignore[attr-defined]
     gr.on(changed, bring, [*uploads, visitor], shown, trigger_mode="always_last", **MOVES)
+
+
+def _wire_return(page: gr.Blocks, makes: Makes, visitor: gr.BrowserState, form: Fields) -> None:
+    """Fill the form of an opening page with the inputs of the latest set."""
+
+    def fill(request: gr.Request, visitor: str | None) -> list[Any]:
+        kept = makes.find_form(find_owner(visitor, request))
+        if kept is None:
+            return [gr.skip()] * len(form)
+        filled = {**vars(kept), "photo_paths": [*kept.photos] or None, "logo_path": kept.logo}
+        return [filled[name] for name in form]
+
+    page.load(fill, visitor, [*form.values()], **MOVES).then(None, form["roles"], None, js=KEEP_CHOSEN, **MOVES)
 
 
 def _wire_lines(facts: Any, shown: gr.HTML, roles: gr.JSON) -> None:
