@@ -13,6 +13,7 @@ import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 
+from apps.studio.pages.tools import keep_told
 from tests.apps.fakes import FakeStudio
 from tests.apps.test_launch import Served
 
@@ -103,12 +104,15 @@ def test_an_agent_ranks_composes_and_is_told_what_is_missing(served: Served) -> 
     assert "Nothing was approved" in text(composed)
     assert [one.isError for one in refused] == [True] * 3
     assert "must be a JSON list of objects" in text(refused[0])
+    assert all("results_path is missing" in text(one) for one in refused[1:])
 
 
 def test_no_rate_is_told_where_its_level_is_not_known(served: Served) -> None:
     _, (answer,) = talk(served, ("score_ad", {"headline": "Coats"}))
     assert answer.structuredContent["change"] == pytest.approx(0.1)
     assert not [name for name in answer.structuredContent if name.startswith(("ctr", "rate"))]
+    assert keep_told({"ctr": None, "ctr_low": None, "strength": 1.0}) == {"strength": 1.0}  # one of many that are ranked
+    assert keep_told({"ctr": 0.02, "ctr_low": 0.01}) == {"ctr": 0.02, "ctr_low": 0.01}
 
 
 def test_every_input_and_answer_is_described(served: Served) -> None:

@@ -59,7 +59,10 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "find_concepts": {"concepts": {"type": "array"}, "next": {"type": "array"}, "lines": {"type": "array"}},
     "train_account": {"ads": {"type": "integer"}, "level": NUMBER, "coverage": NUMBER, "spearman": NUMBER},
 }
-BUTTONS = {"Press “Improve it” first (step 3).": "Call improve_ad in this session first."}
+BUTTONS = {
+    "Press “Improve it” first (step 3).": "Call improve_ad in this session first.",
+    "Upload the table": "results_path is missing: upload the table",
+}
 
 
 class AnsweringInJson(mcp.GradioMCPServer):
@@ -185,10 +188,15 @@ def _score(handlers: Handlers) -> Callable[..., Any]:
             session: any name; ads of one session are kept apart from those of others.
         """
         record = handlers.score(_owner(session), usual_rate_percent=usual_rate_percent, **form)[1]
-        is_known = record.get("rate") is not None
-        return {name: value for name, value in record.items() if is_known or not name.startswith(("ctr", "rate"))}
+        return record if record.get("rate") is not None else keep_told({**record, "ctr": None})
 
     return score_ad
+
+
+def keep_told(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row without rates where its rate is not told, so that no agent quotes one."""
+    is_told = row.get("ctr") is not None
+    return {name: value for name, value in row.items() if is_told or not name.startswith(("ctr", "rate"))}
 
 
 def _check(**form: Any) -> dict[str, Any]:
@@ -297,7 +305,7 @@ def _rank(folders: Folders) -> Callable[..., Any]:
             write_rows(table, rows, FORM_FIELDS[1:])
             uploads = [str(table)]
         *_, last = folders.score(owner, uploads)
-        return last.record
+        return last.record | {name: [*map(keep_told, rows)] for name, rows in last.record.items() if name == "ads"}
 
     return rank_ads
 
