@@ -13,7 +13,7 @@ from adcreative.cli.columns import Export
 from adcreative.cli.commands import Done, flags, shown
 from adcreative.cli.progress import EXIT_CODES, one_line_errors, verb
 from adcreative.errors import ConfigError
-from adcreative.options import C2paCertificate, C2paKey, Consent, Data, Engine, Model, Overwrite, Seed, Settings
+from adcreative.options import C2paCertificate, C2paKey, Consent, Data, Model, Overwrite, Seed, Settings
 from adcreative.pipeline import AppSettings, BatchConfig, ComposeSettings, OptimizeSettings
 
 PANEL = "Improve"
@@ -53,8 +53,6 @@ def compose(
         typer.Option(help="Product feed (CSV, XML, ...), one set of ads per row; the brief holds what the rows share."),
     ] = None,
     new: Annotated[Path | None, typer.Option("--new", help="Only write an empty brief into this folder.")] = None,
-    workers: Annotated[int | None, typer.Option(help="With --feed: processes; 1 if not given, with Ray all cores.")] = None,
-    engine: Engine = "local",
     **callbacks: Any,
 ) -> Done:
     """Compose new ads from a brief, a product feed or the parts of an ad, in every shape, a set of concepts to test.
@@ -63,13 +61,10 @@ def compose(
     """
     if new is not None:
         return pipeline.new_brief(new), "brief{s} written"
-    if feed is None and (workers is not None or engine != "local"):
-        raise ConfigError("--workers and --engine share the rows of a feed; they need --feed.")
     if from_ad is not None:
         return pipeline.compose_from(from_ad, out, settings, **callbacks), "ad{s} composed"
     if feed is not None:
-        summary = pipeline.compose_feed(feed, out, settings, brief=brief, workers=workers, engine=engine, **callbacks)
-        return summary, "ad{s} composed"
+        return pipeline.compose_feed(feed, out, settings, brief=brief, **callbacks), "ad{s} composed"
     if brief is None:
         raise ConfigError("compose needs a brief, --from, --feed, or --new to write a brief; see adcreative compose --help")
     return pipeline.compose(brief, out, settings, **callbacks), "ad{s} composed"

@@ -228,7 +228,8 @@ def _language_of(brief: Brief, fields: dict[str, str]) -> str:
     """Return the language named in the brief, unless it is English and the words are not.
 
     The language is detected by character statistics of the ad's own text (see `encoders.language`); if detection fails, or
-    finds another language in words that are nearly all in the English word list, the word list decides.
+    finds another language in words that are nearly all in the English word list, the word list decides. A language that
+    capitals hide is found in small letters.
     """
     told = re.split(r"[-_]", brief.language.strip().casefold())[0]
     if told not in ("", "en", "english"):
@@ -242,7 +243,7 @@ def _language_of(brief: Brief, fields: dict[str, str]) -> str:
     known, seen = sum(is_known_word(word) for word in words) / len(words), detect_language(text)
     if seen == "en" or known >= _SURELY_ENGLISH or (not seen and known >= _LIKELY_ENGLISH):
         return "en"
-    return seen
+    return seen or detect_language(text.replace("İ", "i").lower())
 
 
 def _is_emoji(character: str) -> bool:

@@ -105,7 +105,8 @@ def open_session(
     prepared = opened.setter.prepared if opened.setter is not None and models.prepared is not None else None
     with ThreadPoolExecutor(1, thread_name_prefix="adcreative-grounds") as pool:  # fonts and grounds of the picture's words
         work = None if prepared is None else pool.submit(prepared.prepare, should_stop or never)
-        lines, notes = build_lines(opened.creative, opened.features, models, settings.config, should_stop, settings.wording)
+        asked = (models, settings.config, should_stop, settings.wording)
+        lines, notes = build_lines(opened.creative, opened.features, *asked, spoken=opened.spoken)
         lines, unset = keep_settable(lines, opened, should_stop or never)
         space, surrogate = measure_space(opened, lines, models.visible_changes)
     if work is not None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,7 @@ from adcreative.artifacts import dump_json, hash_bytes, hash_file, make_private_
 from adcreative.catalog.images import read_image
 from adcreative.catalog.sources import open_product_feed, open_source
 from adcreative.catalog.tables import write_failures
-from adcreative.compose.brief import Brief, read_brief
+from adcreative.compose.brief import read_brief
 from adcreative.compose.cutouts import load_segmenter
 from adcreative.compose.feed import FeedRow, brief_of, shared_brief, with_known_columns
 from adcreative.compose.from_ad import TAKEN_FILES, read_twice, take_parts, write_taken
@@ -25,12 +23,11 @@ from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.features.known_words import load_known_words, with_known_words
 from adcreative.features.picture_fields import words_of
 from adcreative.lettering import LineFinder, Words, has_reader
-from adcreative.options import Engine, Workers, takes
+from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
-from adcreative.runs.batch import RunSummary, check_seen
+from adcreative.runs.batch import RunSummary
 from adcreative.runs.composed import FEED_FAILURES, TAKEN
 from adcreative.runs.continuing import hash_named
-from adcreative.runs.engines import Apply, BatchConfig, Rows, apply_job
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs.compose import UNTESTED, compose, model_hashes, parse_shapes
 from adcreative.verbs.settings import ComposeSettings
@@ -45,116 +42,69 @@ def compose_feed(
     settings: ComposeSettings,
     *,
     brief: Path | None = None,
-    workers: Workers = None,
-    engine: Engine = "local",
     progress: Progress = silent,
     should_stop: ShouldStop = never,
 ) -> RunSummary:
     """Compose ads for each row of a product feed into a subfolder of `out`; unusable rows are listed.
 
-    A finished row with the same cells, brief and settings is skipped, so a killed run continues where it was. A process
-    holds the pictures of one row at a time. `workers` and `engine` set the distribution of work, as in `BatchConfig`; the
-    files do not depend on it.
+    A finished row with the same cells, brief and settings is skipped, so a killed run continues where it was. One row
+    is in memory at a time.
 
     Args:
         feed: CSV, TSV, JSONL, parquet or XML with the columns of Google Merchant: title, brand, price, sale_price, description,
             image (a file next to the feed), and facts ("a; b; c"). brief: shared by all rows: logo, colours, fonts, button.
     Raises:
-        CatalogError: the feed cannot be read, or no row can be used. ConfigError: as `compose`. EngineError: a worker process
-            died, or the cluster cannot be reached.
+        CatalogError: the feed cannot be read, or no row can be used. ConfigError: as `compose`.
     """
     feed, out, started_s = Path(feed), Path(out), time.monotonic()
     parse_shapes(settings.shapes)
-    config = BatchConfig(workers=workers, engine=engine)
-    shared = shared_brief() if brief is None else read_brief(Path(brief).absolute())
+    shared = shared_brief() if brief is None else read_brief(brief)
     rows = list(_read_rows(feed))
     inputs = (feed, brief, *shared.files)
     check_outputs([out / FEED_FAILURES, *(out / row.name / DONE for row in rows)], inputs, restart=settings.restart)
-    key_of, keys = _row_hashes(feed, shared, settings), dict[str, str]()
-    failures: dict[int, FailedCreative] = {}
-    num_ads, num_rows = 0, 0
-
-    def rows_to_do() -> Iterator[FeedRow]:
-        nonlocal num_ads, num_rows
-        for row in rows:
-            key, done = key_of(row), out / row.name / DONE
-            if not settings.restart and done.is_file() and done.read_bytes() == key.encode():
-                num_ads += sum(1 for _ in done.parent.glob("*/ad.json"))
-                num_rows += 1
-                continue
-            keys[row.name] = key
-            yield row
-
-    job = FeedJob(feed.parent.absolute(), out.absolute(), shared, _with_absolute_paths(settings))
-    progress("composing rows", 0, len(rows))
-    with closing(apply_job(job, rows_to_do(), config, should_stop)) as finished:  # type: ignore[type-var]
-        for one in (one for answer in finished for one in answer):
-            row: FeedRow = one["row"]
-            if one.get("is_cut"):
-                continue
-            if "problem" in one:
-                failures[row.number] = _failed(row, one["problem"], one["remedy"])
-            else:
-                with own_outputs([out / row.name / DONE], inputs, restart=settings.restart):
-                    write_atomically(out / row.name / DONE, keys[row.name].encode())
-                num_ads += one["ads"]
-            num_rows += 1
-            progress("composing rows", num_rows, len(rows))
+    models = {} if settings.model is None else model_hashes(settings.model)
+    models |= hash_named(cutouts=str(settings.cutout_model or ""))
+    failures: list[FailedCreative] = []
+    num_ads, stopped = 0, False
+    for place, row in enumerate(rows):
+        progress("composing rows", place, len(rows))
+        if should_stop():
+            stopped = True
+            break
+        folder = out / row.name
+        pictures = [hash_file(path) for path in (*shared.files, feed.parent / _picture_of(row)) if path.is_file()]
+        given = {name: str(value) for name, value in asdict(settings).items() if name != "restart"}
+        key = hash_bytes(dump_json([dict(row.cells), config_as_dict(shared), given, pictures, models]).encode())
+        if not settings.restart and (folder / DONE).is_file() and (folder / DONE).read_bytes() == key.encode():
+            num_ads += sum(1 for _ in folder.glob("*/ad.json"))
+            continue
+        try:
+            summary = compose(brief_of(row, feed.parent, shared), folder, settings, should_stop=should_stop)
+        except CreativeError as error:
+            failures.append(_failed(row, error.problem, error.remedy))
+            continue
+        except (ConfigError, CatalogError) as error:
+            failures.append(_failed(row, str(error), "Correct the row."))
+            continue
+        if should_stop():
+            stopped = True
+            break
+        with own_outputs([folder / DONE], inputs, restart=settings.restart):
+            write_atomically(folder / DONE, key.encode())
+        num_ads += summary.done
+    progress("composing rows", len(rows), len(rows))
     with own_outputs([out / FEED_FAILURES], inputs, restart=settings.restart):
-        write_failures(out / FEED_FAILURES, [failures[number] for number in sorted(failures)])
+        write_failures(out / FEED_FAILURES, failures)
     if failures and len(failures) == len(rows):
         raise CatalogError(f"no row of {feed.name} could be used; {out / FEED_FAILURES} says why")
     return RunSummary(
         path=out,
         done=num_ads,
         failed=len(failures),
-        stopped=num_rows < len(rows),
+        stopped=stopped,
         warnings=() if settings.model else (UNTESTED,),
         seconds=round(time.monotonic() - started_s, 1),
     )
-
-
-@dataclass(frozen=True)
-class FeedJob:
-    """Job that composes the ads of one row of a feed into the row's folder below `out`. All paths are absolute."""
-
-    folder: Path
-    out: Path
-    shared: Brief
-    settings: ComposeSettings
-
-    def load(self, should_stop: ShouldStop) -> Apply:
-        return partial(self._compose, should_stop)
-
-    def _compose(self, should_stop: ShouldStop, row: FeedRow) -> Rows:
-        check_seen(self.folder)
-        try:
-            brief = brief_of(row, self.folder, self.shared)
-            summary = compose(brief, self.out / row.name, self.settings, should_stop=should_stop)
-        except CreativeError as error:
-            return [{"row": row, "problem": error.problem, "remedy": error.remedy}]
-        except (ConfigError, CatalogError) as error:
-            return [{"row": row, "problem": str(error), "remedy": "Correct the row."}]
-        return [{"row": row, "ads": summary.done, "is_cut": should_stop()}]
-
-
-def _row_hashes(feed: Path, shared: Brief, settings: ComposeSettings) -> Callable[[FeedRow], str]:
-    """Return the function from a row to the hash of everything that decides about the row's ads."""
-    given = {name: str(value) for name, value in asdict(settings).items() if name != "restart"}
-    models = {} if settings.model is None else model_hashes(settings.model)
-    models |= hash_named(cutouts=str(settings.cutout_model or ""))
-
-    def key_of(row: FeedRow) -> str:
-        pictures = [hash_file(path) for path in (*shared.files, feed.parent / _picture_of(row)) if path.is_file()]
-        return hash_bytes(dump_json([dict(row.cells), config_as_dict(shared), given, pictures, models]).encode())
-
-    return key_of
-
-
-def _with_absolute_paths(settings: ComposeSettings) -> ComposeSettings:
-    """Return settings that mean the same in a worker whose folder is another."""
-    model, cutouts = settings.model, settings.cutout_model
-    return replace(settings, model=model and Path(model).absolute(), cutout_model=cutouts and Path(cutouts).absolute())
 
 
 def _read_rows(feed: Path) -> Iterator[FeedRow]:

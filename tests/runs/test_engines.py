@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from adcreative import pipeline
 from adcreative.errors import CatalogError, ConfigError, EngineError, TrainingError
@@ -55,25 +54,6 @@ def succeed(*arguments: object, **environment: object) -> str:
     code, out, err = ended(start(*arguments, **environment))
     assert code == 0, err
     return out
-
-
-def write_feed(folder: Path) -> Path:
-    """Write a feed of four products, one of them without its picture."""
-    folder.mkdir()
-    for number in (1, 2, 4):
-        Image.new("RGB", (300, 300), (40 * number, 120, 90)).save(folder / f"{number}.png")
-    feed = folder / "feed.csv"
-    feed.write_text("title,brand,image\n" + "".join(f"Ball number {n},Orchard,{n}.png\n" for n in (1, 2, 3, 4)))
-    return feed
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    """Return the content of each file below a folder by its path; notes of authorship hold times and stay out."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-    }
 
 
 def scored(path: Path) -> list[str]:
@@ -212,14 +192,6 @@ class TestSameResults:
             assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
         assert [row["row"] for row in results(tmp_path / "two")] == list(range(1, 21))
         assert len(list((tmp_path / "two" / "images").glob("*.edited.png"))) == 19
-
-    @pytest.mark.slow
-    def test_a_feed_with_workers_equals_a_feed_without(self, tmp_path: Path) -> None:
-        feed = write_feed(tmp_path / "feed")
-        for name, workers in (("one", None), ("two", 2)):
-            summary = pipeline.compose_feed(feed, tmp_path / name, num=1, shapes="300x250", workers=workers)
-            assert (summary.done, summary.failed, summary.stopped) == (3, 1, False)
-        assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
     def test_a_creative_does_not_look_back_on_its_own_result(self, tmp_path: Path, fakes: None) -> None:
         """Two ads of one brand with results: each sees one other, however they are cut into chunks."""
@@ -444,14 +416,6 @@ class TestRay:
         pipeline.score(ads, tmp_path / "two" / "s.csv", batch=BatchConfig(engine="ray"))
         for name in ("s.csv", "s.failures.csv"):
             assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-
-    @pytest.mark.slow
-    def test_a_feed_gives_the_same_files(self, trace: Path, tmp_path: Path) -> None:
-        feed = write_feed(tmp_path / "feed")
-        for name, asked in (("one", {}), ("two", {"engine": "ray", "workers": 2})):
-            summary = pipeline.compose_feed(feed, tmp_path / name, num=1, shapes="300x250", **asked)
-            assert (summary.done, summary.failed, summary.stopped) == (3, 1, False)
-        assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
     @pytest.mark.slow
     def test_a_full_object_store_costs_no_row(self, trace: Path, tmp_path: Path, fakes: None) -> None:

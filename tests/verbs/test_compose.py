@@ -129,8 +129,6 @@ def test_a_feed_becomes_a_set_a_row_goes_on_and_lists_what_failed(tmp_path: Path
     Image.new("RGB", (400, 300), "navy").save(tmp_path / "photo.png")
     run("compose", "--feed", feed, "--out", out, "--num", 1, "--shapes", "300x250")
     assert ad.stat().st_mtime_ns != first, "another picture under the same name is composed anew"
-    with_brief = run("compose", tmp_path / "brief.toml", "--out", tmp_path / "more", "--workers", 2, code=2)
-    assert "they need --feed" in with_brief
 
 
 def test_a_feed_writes_over_nothing_of_the_users_and_goes_by_what_the_networks_hold(tmp_path: Path) -> None:

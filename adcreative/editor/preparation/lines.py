@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 READ_AHEAD = 8  # lines encoded between two checks of should_stop
 MOST_TRIED, ENOUGH = 10, 4  # most lines tried in the picture, best first; enough settable lines
+MIN_SPOKEN = 5  # least words in a picture that tell its language
 HOPELESS = 3  # consecutive failures at the start: no font or ground will do for later lines either
 
 
@@ -35,15 +36,17 @@ def build_lines(
     config: EditorConfig,
     should_stop: Callable[[], bool] | None,
     wording: Wording = ANY_WORDING,
+    spoken: str = "",
 ) -> tuple[Lines, tuple[Problem, ...]]:
     """Write, cross, encode and rank the candidate lines; return them with the buttons, and notes for the user.
 
     The creative's own line is first, the others follow by predicted rate.
 
     New lines are the copywriter's, and crossings of two of them that pass the rules for copy. A line or button is replaced only
-    where the creative has one; nothing is added.
+    where the creative has one; nothing is added. spoken: all words in the picture, which tell the ad's language where its
+    headline and description do not.
     """
-    headlines, descriptions, notes, brief = _write_lines(creative, tools, config, should_stop, wording)
+    headlines, descriptions, notes, brief = _write_lines(creative, tools, config, should_stop, wording, spoken)
     buttons = offer_buttons(creative, tools.predictor, config.num_buttons)
     lines = replace(encode_lines(creative, headlines, descriptions, tools.extractor), buttons=buttons)
     if brief is not None:
@@ -89,7 +92,12 @@ def prepare_lines(creative: Creative, tools: EditorTools, config: EditorConfig, 
 
 
 def _write_lines(
-    creative: Creative, tools: EditorTools, config: EditorConfig, should_stop: Callable[[], bool] | None, wording: Wording
+    creative: Creative,
+    tools: EditorTools,
+    config: EditorConfig,
+    should_stop: Callable[[], bool] | None,
+    wording: Wording,
+    spoken: str = "",
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Problem, ...], Brief | None]:
     """Return new headlines and new descriptions, crossed ones last, notes for the user, and the brief, if any."""
     num_headlines = config.num_headlines if creative.headline else 0
@@ -101,7 +109,10 @@ def _write_lines(
     from adcreative.copywriter.variants import vary_lines
     from adcreative.features.line_features import read_effects
 
-    brief = wording.apply(replace(Brief.of_ad(creative), evidence=read_effects(tools.predictor.notes.get("word_effects", ()))))
+    is_told = detect_language(f"{creative.headline}. {creative.description}") or len(spoken.split()) < MIN_SPOKEN
+    told = "" if is_told else detect_language(spoken)
+    evidence = read_effects(tools.predictor.notes.get("word_effects", ()))
+    brief = wording.apply(replace(Brief.of_ad(creative), language=told, evidence=evidence))
     try:
         written = tools.copywriter.write(brief, num_headlines, num_descriptions, config.seed, should_stop=should_stop)
     except CopywriterError as error:

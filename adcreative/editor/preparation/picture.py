@@ -74,6 +74,7 @@ def open_creative(
         scenes=scenes,
         setter=setter,
         unread=Problem("unread_words", told=creative.read_note) if creative.read_note else None,
+        spoken=" ".join(block.text for block in words.blocks),
     )
 
 

@@ -31,7 +31,8 @@ class EditableCreative:
     no face may be edited. face_rows: indices of the session's faces in the picture (largest first); face_boxes: their boxes,
     px. faces: number of faces found, and why some are not edited. adjuster: None when exposure, colour and crop are fixed;
     scenes: None when the background is fixed; setter: None when the words in the picture are fixed. unread: a problem about
-    words that were not read; None when all were. layouts: new layouts of the ad's parts.
+    words that were not read; None when all were. layouts: new layouts of the ad's parts. spoken: all words in the picture, also
+    those that were not read reliably.
     """
 
     creative: Creative
@@ -49,6 +50,7 @@ class EditableCreative:
     setter: TextSetter | None = None
     unread: Problem | None = None
     layouts: tuple[NewLayout, ...] = ()
+    spoken: str = ""
 
     def find_unset(self, edited: Creative) -> tuple[Problem, ...]:
         """Return why words of `edited` cannot be set in place of words read in the picture; empty when all can."""

@@ -139,6 +139,9 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
         for name, label in words.WORD_LABELS.items()
     ]
     title, sentence = say_result(row, lift, len(outcome.alternatives))
+    language = "" if _has_new_words(row) else unwritten_language(row)
+    if language and not outcome.alternatives:
+        sentence, language = f"{sentence[:-1]}, and new lines in {language} need a writer that knows it (Settings).", ""
     return _render(
         "result",
         row=row,
@@ -146,7 +149,7 @@ def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, An
         lift=lift,
         title=title,
         sentence=sentence,
-        language="" if _has_new_words(row) else unwritten_language(row),
+        language=language,
         help=find_help(row),
         has_new_words=any(_differs(one, outcome.result) for one in outcome.alternatives),
         chart=build_chart(rate_rows(row)),

@@ -146,6 +146,22 @@ def test_swapped_lines_are_among_those_to_choose_from() -> None:
 
 
 @pytest.mark.parametrize(
+    ("headline", "spoken", "language"),
+    [
+        ("%25'E VARAN İNDİRİMLER", "", "Turkish"),
+        ("RAMADAN", "RAMADAN Menu Iftar. Réservez votre table dès maintenant", "French"),
+        ("RAMADAN", "RAMADAN 95 DH", "another language than English"),
+    ],
+)
+def test_the_language_of_an_ad_is_named(headline: str, spoken: str, language: str) -> None:
+    ad = Creative(file_name="a.png", headline=headline)
+    (features,) = FakeExtractor().extract([ad])
+    tools = fake_tools(copywriter=build_copywriter("template"))
+    _, notes = build_lines(ad, features, tools, EditorConfig(), None, spoken=spoken)
+    assert [one.values["language"] for one in notes if one.code == "ad_language"] == [language]
+
+
+@pytest.mark.parametrize(
     ("headline", "description", "is_told"),
     [
         ("Night cream without perfume", "", True),
