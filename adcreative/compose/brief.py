@@ -15,7 +15,7 @@ from adcreative.compose.assets import FindFaces, prepare_photo
 from adcreative.compose.colour import parse_colour
 from adcreative.compose.crops import MAX_ENLARGED
 from adcreative.compose.cutouts import Segmenter
-from adcreative.compose.fonts import open_pairs
+from adcreative.compose.fonts import pairs_for
 from adcreative.compose.logo import read_logo
 from adcreative.compose.palettes import derive_palettes, find_accents
 from adcreative.compose.parts import MOST_CHARACTERS, ROLES, Parts, Typefaces
@@ -296,12 +296,6 @@ def prepare(brief: Brief, *, segment: Segmenter | None, find_faces: FindFaces | 
     if not colours:
         colours, source = find_accents(logo, photos)
         notes.append(f"colours from the {source}: {', '.join(colours)}." if colours else "no colour was found; a blue is used.")
-    fonts = brand.fonts or (tuple(Path(one) for one in kit.fonts) if kit else ())
-    if fonts:
-        typefaces: tuple[Typefaces, ...] = (Typefaces(display=fonts[0], text=fonts[min(1, len(fonts) - 1)]),)
-    else:
-        typefaces = open_pairs()
-        notes.append(f"typefaces: open ones, {', '.join(one.display.stem for one in typefaces)}.")
     disclaimers = (
         tuple(one.text for one in kit.disclaimers if one.context.strip().casefold() in ("", "all", "always", "any"))
         if kit
@@ -309,6 +303,12 @@ def prepare(brief: Brief, *, segment: Segmenter | None, find_faces: FindFaces | 
     )
     messages, derived = messages_of(brief, disclaimers)
     words = " ".join(line for lines in messages.values() for line in lines)
+    fonts = brand.fonts or (tuple(Path(one) for one in kit.fonts) if kit else ())
+    if fonts:
+        typefaces: tuple[Typefaces, ...] = (Typefaces(display=fonts[0], text=fonts[min(1, len(fonts) - 1)]),)
+    else:
+        typefaces = pairs_for(f"{words} {name}")
+        notes.append(f"typefaces: open ones, {', '.join(one.display.stem for one in typefaces)}.")
     language = brief.language or detect_language(words) or "en"
     if not brief.language:
         notes.append(f"language: {language}, by the words.")

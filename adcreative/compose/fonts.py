@@ -62,6 +62,17 @@ def open_pairs() -> tuple[Typefaces, ...]:
     return pairs
 
 
+def pairs_for(text: str) -> tuple[Typefaces, ...]:
+    """Return the open pairs that have most of a text's letters, so that no word mixes two designs. Raises as `open_pairs`."""
+    letters = set(filter(str.isalpha, text + text.upper()))
+    has = [
+        (sum(_has_letter((one.display, 0), each) + _has_letter((one.text, 0), each) for each in letters), one)
+        for one in open_pairs()
+    ]
+    most = max(count for count, _ in has)
+    return tuple(one for count, one in has if count == most)
+
+
 def bold_cut(path: Path) -> Path:
     """Return the bold weight next to a regular one, or the file itself without one."""
     for style in BOLD_CUTS:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from PIL import Image
 from adcreative.artifacts import make_private_dir, write_atomically
 from adcreative.compose.brief import NAME
 from adcreative.compose.colour import as_hex, to_oklab, to_oklch, to_rgb
+from adcreative.compose.crops import SMALLEST_PX
 from adcreative.compose.cutouts import Segmenter
 from adcreative.compose.logo import free_logo
-from adcreative.compose.palettes import MIN_CHROMA
+from adcreative.compose.palettes import MIN_CHROMA, main_colours
 from adcreative.compose.stored import write_picture
 from adcreative.errors import ConfigError
 from adcreative.lettering import TextBlock, TextReading, Words, erase, read
@@ -29,7 +30,7 @@ SURE = 0.9  # minimum confidence of the reader for words to be taken
 LARGE_PX, AGAIN_SMALLER, AGAIN_LARGER = 800, 0.8, 1.5  # longer side from which the second reading is smaller; its two scales
 SURE_BRAND = 0.7  # minimum probability of the brand: printed words of a product are mistaken for it, too
 CELLS = 64  # per longer side: grid of the search for the photograph
-MIN_PHOTO, MIN_PHOTO_PX = 0.10, 240  # of the ad's pixels; of the shorter side: smaller ones are blurred in an ad of 1080 px
+MIN_PHOTO, MIN_PHOTO_PX = 0.04, SMALLEST_PX  # of the ad's pixels; of the shorter side
 TEXTURE = 5.0  # 0..255: minimum spread of greys in a cell of a photograph
 SEEN = 0.6  # 0..1: minimum saliency
 KEPT = 0.8  # minimum share of each salient object inside the photograph
@@ -37,6 +38,9 @@ MAX_CUT, MAX_CUT_BELOW = 0.15, 0.6  # maximum share of an inner side covered by 
 HOLDS = 0.25  # minimum share of textured cells in a photograph: less is a drawn bar or plate
 RIM, PLAIN, OTHER_COLOUR = 0.25, 3.0, 10.0  # a margin: maximum share of the side; spread, least step of a channel, 0..255
 STRAIGHT = 0.9  # minimum share of a margin's end at which the colour changes: less is a thing before a plain wall
+PANELS, MIN_PANEL_PX = 3, 96  # maximum divisions of an ad into panels, one in another; minimum side of a panel
+MAX_LINES = 12  # maximum px of dividing lines: more are a pattern
+SHOWS = 0.03  # minimum salient share of a panel without words that is a photograph
 CALM = 9.0  # 0..255: maximum residual of a ground for erasing letters and for cutting out a logo
 MAX_ERASED = 0.15  # maximum share of a photograph on which erased words stood: more leaves an empty middle
 STILL_THERE = 0.3  # maximum share of a detected line in the photograph on erased words
@@ -46,8 +50,9 @@ MIN_FILL = 0.5  # minimum share of its box filled by such a shape, from which le
 LIVELY = 0.6  # minimum textured share of what stands out: a drawn sign has less
 AIR = 0.12  # margin around what stands out, of its longer side
 MAX_LOGO, MAX_LOGO_LINES = 4, 2  # words, lines
-MIN_LOGO_PX = 40  # height: a lower one is blurred in an ad of 1080 px
+MIN_LOGO_PX = 30  # height: a lower one is blurred in an ad of 1080 px
 MARK_REACH, MARK_GAP = 3.0, 0.5  # of the brand's height: how far its mark is looked for; maximum gap between parts of a logo
+BULLET_REACH, BULLET_NEAR = (0.15, 2.2), 0.3  # of a line's height: where its bullet stands; maximum spread of their distances
 MAX_BOX = 0.3  # maximum drawn share of a logo's edge: more is its ground
 SAME_COLOUR = 0.08  # OKLab
 TAKEN_FILES = (NAME, "photo.png", "logo.png")
@@ -70,6 +75,13 @@ class Taken:
     missing: Mapping[str, str]
     proposals: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_enough(self) -> bool:
+        """Whether ads can be made: of type alone only if the brand can be recognized, or more is said than one line."""
+        is_known = bool(self.brand) or self.logo is not None
+        says_more = len(self.messages) > 1 and any(role in self.messages for role in ("offer", "price", "button"))
+        return "headline" in self.messages and (self.photo is not None or (bool(self.colours) and (is_known or says_more)))
+
 
 _ADDRESS = re.compile(r"@|www\.|https?:", re.I)  # a message with an address was joined from two blocks
 FindLines = Callable[[np.ndarray], np.ndarray]  # picture [H, W, 3] -> boxes x0, y0, x1, y1 of lines of text [N, 4], px
@@ -84,7 +96,7 @@ def take_parts(image_u8: np.ndarray, words: Words, segment: Segmenter | None, fi
     """
     sure: dict[str, float] = {}
     missing: dict[str, str] = {}
-    messages, proposals = _messages(words, sure, missing)
+    messages, proposals = _messages(image_u8, words, sure, missing)
     brand, logo = _brand(image_u8, words, sure, missing)
     photo = _photo(image_u8, words, segment, find_lines, sure, missing)
     colours = _colours(image_u8, words)
@@ -109,31 +121,58 @@ def read_twice(image_u8: np.ndarray, reader: TextReading | None = None) -> Words
 
 
 def _messages(
-    words: Words, sure: dict[str, float], missing: dict[str, str]
+    image_u8: np.ndarray, words: Words, sure: dict[str, float], missing: dict[str, str]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
     found: dict[str, list[TextBlock]] = {}
     for block in words.blocks:
         if block.role in TAKEN:
-            found.setdefault(block.role, []).append(block)
+            role = "proof" if block.role == "subline" and _has_bullets(image_u8, block) else block.role
+            found.setdefault(role, []).append(block)
     messages, proposals = {}, {}
     for role, blocks in found.items():
-        taken = (
-            []
-            if words.hides_words
-            else [one for one in blocks if one.confidence >= SURE and one.is_sure and not _ADDRESS.search(one.text)]
-        )
+        taken = [one for one in blocks if _is_certain(one, words) and not _ADDRESS.search(one.text)]
         unsure = next((one for one in blocks if one not in taken), None)
         if unsure is not None:
             missing[f"messages.{role}"] = f'it was read as "{unsure.text[:60]}", not for sure'
             proposals[role] = unsure.text
         if taken:
             sure[f"messages.{role}"] = min(one.confidence for one in taken)
-            messages[role] = tuple(one.text for one in taken)
-    if words.hides_words:
+            messages[role] = tuple(text for one in taken for text in _facts(image_u8, one, role))
+    if words.hides_words and "headline" not in messages:
         missing["messages.headline"] = words.unread_note or "large words could not be read"
     elif "headline" not in found:
         missing["messages.headline"] = "no line leads the ad"
     return messages, proposals
+
+
+def _is_certain(block: TextBlock, words: Words) -> bool:
+    """Return whether a block's words are certain: where large words are unread, only those that a person confirmed."""
+    return block.confidence >= SURE and block.is_sure and (block.chance == 1.0 or not words.hides_words)
+
+
+def _facts(image_u8: np.ndarray, block: TextBlock, role: str) -> tuple[str, ...]:
+    """Return the messages of a block: each line of a list with bullets is one."""
+    if role == "proof" and _has_bullets(image_u8, block):
+        return tuple(line.text for line in block.lines)
+    return (block.text,)
+
+
+def _has_bullets(image_u8: np.ndarray, block: TextBlock) -> bool:
+    """Return whether something is drawn beside each of a block's lines, at one distance, and nothing between two lines."""
+    distances = []
+    for line in block.lines:
+        x0, y0, _, y1 = line.box
+        high = y1 - y0
+        left, right = max(0, round(x0 - BULLET_REACH[1] * high)), max(1, round(x0 - BULLET_REACH[0] * high))
+        part = image_u8[max(0, y0) : y1, left:right]
+        if not part.size:
+            return False
+        drawn = np.linalg.norm(to_oklab(part) - to_oklab(np.array(block.ground)), axis=2) > SAME_COLOUR
+        columns = np.flatnonzero(drawn.any(axis=0))
+        if not len(columns) or drawn.all(axis=0).any():  # nothing, or a line that goes on to the next one
+            return False
+        distances.append((x0 - left - float(columns.mean())) / high)
+    return len(distances) > 1 and float(np.std(distances)) <= BULLET_NEAR
 
 
 def _brand(
@@ -191,6 +230,41 @@ def _logo_box(image_u8: np.ndarray, words: Words, block: TextBlock) -> tuple[int
     return min(x0, left + xs.min()), min(y0, top + ys.min()), max(x1, left + xs.max() + 1), max(y1, top + ys.max() + 1)
 
 
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A picture of the ad with some words erased, or a panel of it, in which a photograph is looked for.
+
+    picture: [H, W, 3]. drawn: boxes of the words left. gone: erased words. frame: the panel, px. standing_out: [H, W] 0..1.
+    """
+
+    picture: np.ndarray
+    drawn: Sequence[Sequence[int]]
+    gone: Sequence[TextBlock]
+    frame: tuple[int, int, int, int]
+    standing_out: np.ndarray | None
+
+    def boxes(self) -> list[tuple[int, int, int, int]]:
+        """Return the possible photographs, those that show most first: the largest part without words, and what stands out."""
+        x0, y0, x1, y1 = self.frame
+        part = np.ascontiguousarray(self.picture[y0:y1, x0:x1])
+        words = [(b[0] - x0, b[1] - y0, b[2] - x0, b[3] - y0) for b in self.drawn if _meet(b, self.frame)]
+        found = [find_photograph(part, words)]
+        if not words and found[0] is not None and part.shape != self.picture.shape:
+            return [self.frame]
+        if self.standing_out is not None:
+            found += find_things(part, np.ascontiguousarray(self.standing_out[y0:y1, x0:x1]), [_wider(one) for one in words])
+        boxes = [(one[0] + x0, one[1] + y0, one[2] + x0, one[3] + y0) for one in found if one is not None]
+        return sorted(boxes, key=lambda box: self.shown(box) < 0.5)
+
+    def shown(self, box: Sequence[int]) -> float:
+        """Return the share of what stands out, without words, that a box holds; 1 where nothing does."""
+        if self.standing_out is None:
+            return 1.0
+        seen = _without_words(self.standing_out, self.drawn)
+        inside = int(seen[box[1] : box[3], box[0] : box[2]].sum())
+        return inside / int(seen.sum()) if seen.any() else 1.0
+
+
 def _photo(
     image_u8: np.ndarray,
     words: Words,
@@ -199,41 +273,131 @@ def _photo(
     sure: dict[str, float],
     missing: dict[str, str],
 ) -> Image.Image | None:
-    """Return the photograph's largest rectangle without words, else the one around what stands out; None if that is cut.
+    """Return a panel that is a photograph, else the largest rectangle without words, else what stands out; None if that is cut.
 
     Words on smooth ground are erased first, and a rectangle is taken where no traces of them are detected.
     """
-    said = [block for block in words.blocks if block.role != "product_print" or not block.is_sure]
-    behind = {block: _shape_behind(image_u8, block) for block in said}
-    calm = [one for one in said if one.residual <= CALM and behind[one] == one.box and one.role != "brand"]
-    unread = [tuple(map(round, line.box_xyxy_px)) for line in words.unread]
-    tries: list[tuple[np.ndarray, list[TextBlock], list[TextBlock]]] = [(image_u8, said, [])]
-    if calm and find_lines is not None:
-        erased = erase(image_u8, replace(words, blocks=tuple(calm)))
-        calm = [block for block in calm if is_clean(image_u8, erased, block)]
-        tries.insert(0, (erased, [block for block in said if block not in calm], calm))
     missing["photos"] = "no part of the ad without words is a photograph that is large enough"
-    for picture, left, gone in tries:
-        drawn = [*(behind[block] for block in left), *unread]
-        standing_out = None if segment is None else segment(picture)
-        around = [] if standing_out is None else find_things(picture, standing_out, drawn)
-        for box in (find_photograph(picture, drawn), *around):
-            if box is None:
-                continue
+    for view in _views(image_u8, words, segment, find_lines):
+        for box in view.boxes():
             x0, y0, x1, y1 = box
-            crop = np.ascontiguousarray(picture[y0:y1, x0:x1])
-            if _erased_share(gone, box) > MAX_ERASED:
+            crop = np.ascontiguousarray(view.picture[y0:y1, x0:x1])
+            if _erased_share(view.gone, box) > MAX_ERASED:
                 missing["photos"] = "words cover too much of what its photograph shows"
                 continue
-            if gone and find_lines is not None and _are_seen(find_lines(crop), gone, (x0, y0)):
+            if view.gone and find_lines is not None and _are_seen(find_lines(crop), view.gone, (x0, y0)):
                 continue
-            kept = 0.7 if standing_out is None else _wholeness(standing_out, box, drawn)
-            if kept >= KEPT or standing_out is None:
+            kept = 0.7 if view.standing_out is None else _wholeness(view, box)
+            if kept >= KEPT or view.standing_out is None:
                 missing.pop("photos")
                 sure["photos"] = kept
                 return Image.fromarray(without_rim(crop))
             missing["photos"] = f"{1 - kept:.0%} of what its photograph shows lies under words or beyond them"
     return None
+
+
+def _views(image_u8: np.ndarray, words: Words, segment: Segmenter | None, find_lines: FindLines | None) -> Iterator[_View]:
+    """Yield where a photograph is looked for: panels without words, the ad with words erased, the ad, its other panels."""
+    height, width = image_u8.shape[:2]
+    whole = (0, 0, width, height)
+    said = [block for block in words.blocks if block.role != "product_print" or not block.is_sure]
+    behind = {block: _shape_behind(image_u8, block) for block in said}
+    unread = [tuple(map(round, line.box_xyxy_px)) for line in words.unread]
+    drawn = [*behind.values(), *unread]
+    panels = [] if segment is None else [box for box in find_panels(image_u8) if box != whole]
+    free = [box for box in panels if not any(_meet(box, word) for word in drawn)]
+    for box in free:
+        view = _view(image_u8, drawn, [], box, segment)
+        if view.standing_out is not None and (view.standing_out > SEEN).mean() * height * width >= SHOWS * _area(box):
+            yield view
+    flat = [one for one in said if one.role != "brand" and _is_alone(image_u8, behind[one])]
+    calm = [one for one in said if one not in flat and one.residual <= CALM and behind[one] == one.box and one.role != "brand"]
+    if (flat or calm) and find_lines is not None:
+        erased = _painted_over(image_u8, [behind[one] for one in flat])
+        if calm:
+            erased = erase(erased, replace(words, blocks=tuple(calm)))
+        gone = [*flat, *(block for block in calm if is_clean(image_u8, erased, block))]
+        left = [*(behind[block] for block in said if block not in gone), *unread]
+        yield _view(erased, left, gone, whole, segment)
+    yield _view(image_u8, drawn, [], whole, segment)
+    for box in panels:
+        if box not in free:
+            yield _view(image_u8, drawn, [], box, segment)
+
+
+def _view(
+    picture: np.ndarray,
+    drawn: Sequence[Sequence[int]],
+    gone: Sequence[TextBlock],
+    frame: tuple[int, int, int, int],
+    segment: Segmenter | None,
+) -> _View:
+    """Return a part of a picture with what stands out in it."""
+    if segment is None:
+        return _View(picture, drawn, gone, frame, None)
+    x0, y0, x1, y1 = frame
+    standing_out = np.zeros(picture.shape[:2], np.float32)
+    standing_out[y0:y1, x0:x1] = segment(np.ascontiguousarray(picture[y0:y1, x0:x1]))
+    return _View(picture, drawn, gone, frame, standing_out)
+
+
+def _area(box: Sequence[int]) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def find_panels(image_u8: np.ndarray) -> list[tuple[int, int, int, int]]:
+    """Return the panels x0, y0, x1, y1 (px) into which straight lines from side to side divide an ad [H, W, 3] uint8."""
+    height, width = image_u8.shape[:2]
+    return _divide(image_u8, (0, 0, width, height), PANELS)
+
+
+def _divide(image_u8: np.ndarray, box: tuple[int, int, int, int], times: int) -> list[tuple[int, int, int, int]]:
+    x0, y0, x1, y1 = box
+    part = image_u8[y0:y1, x0:x1].astype(np.int16)
+    best, at, axis = STRAIGHT, 0, 0
+    for along in (0, 1) if times else ():
+        lines = part.transpose(1, 0, 2) if along == 0 else part  # first axis: across the dividing line
+        if len(lines) < 2 * MIN_PANEL_PX:
+            continue
+        steps = (np.abs(lines[2:] - lines[:-2]).max(axis=2) > OTHER_COLOUR).mean(axis=1)[MIN_PANEL_PX:-MIN_PANEL_PX]
+        if len(steps) and steps.max() > best and (steps > STRAIGHT).sum() <= MAX_LINES:
+            best, at, axis = float(steps.max()), int(steps.argmax()) + MIN_PANEL_PX + 1, along
+    if not at:
+        return [box]
+    if axis == 0:
+        first, second = (x0, y0, x0 + at, y1), (x0 + at + 2, y0, x1, y1)
+    else:
+        first, second = (x0, y0, x1, y0 + at), (x0, y0 + at + 2, x1, y1)
+    return [*_divide(image_u8, first, times - 1), *_divide(image_u8, second, times - 1)]
+
+
+def _ring(image_u8: np.ndarray, box: Sequence[int]) -> np.ndarray:
+    """Return the pixels [N, 3] around a box, x0, y0, x1, y1 px, beyond its blended edge."""
+    wide = _wider(box)
+    around = np.zeros(image_u8.shape[:2], bool)
+    around[max(0, wide[1] - 3) : wide[3] + 3, max(0, wide[0] - 3) : wide[2] + 3] = True
+    around[max(0, wide[1]) : wide[3], max(0, wide[0]) : wide[2]] = False
+    return image_u8[around]
+
+
+def _wider(box: Sequence[int]) -> tuple[int, int, int, int]:
+    air = 2 + round(AIR * min(box[3] - box[1], 60))
+    return box[0] - air, box[1] - air, box[2] + air, box[3] + air
+
+
+def _is_alone(image_u8: np.ndarray, box: Sequence[int]) -> bool:
+    """Return whether words, with the shape behind them, stand on one flat colour."""
+    ring = _ring(image_u8, box).astype(np.float32)
+    return bool(len(ring)) and float(ring.std(axis=0).max()) < PLAIN
+
+
+def _painted_over(image_u8: np.ndarray, boxes: Sequence[Sequence[int]]) -> np.ndarray:
+    """Return a picture [H, W, 3] uint8 with boxes in the colour around each."""
+    painted = image_u8.copy()
+    for box in boxes:
+        x0, y0, x1, y1 = _wider(box)
+        painted[max(0, y0) : y1, max(0, x0) : x1] = np.median(_ring(image_u8, box), axis=0)
+    return painted
 
 
 def _erased_share(gone: Sequence[TextBlock], box: Sequence[int]) -> float:
@@ -311,29 +475,36 @@ def _are_seen(lines_xyxy_px: np.ndarray, gone: Sequence[TextBlock], at: tuple[in
     return False
 
 
-def _wholeness(standing_out: np.ndarray, box: Sequence[int], drawn: Sequence[Sequence[int]]) -> float:
-    """Return the share of the objects [H, W] 0..1 visible in a box that is inside it, without letters and plates."""
+def _without_words(standing_out: np.ndarray, drawn: Sequence[Sequence[int]]) -> np.ndarray:
+    """Return the mask [H, W] 0 or 1 of what stands out, without letters and plates."""
     seen = (standing_out > SEEN).astype(np.uint8)
     for left, top, right, bottom in drawn:
-        seen[max(0, top - 4) : bottom + 4, max(0, left - 4) : right + 4] = 0
-    x0, y0, x1, y1 = box
-    if _is_cut(seen, box):
+        seen[max(0, top - 4) : max(0, bottom + 4), max(0, left - 4) : max(0, right + 4)] = 0
+    return seen
+
+
+def _wholeness(view: _View, box: Sequence[int]) -> float:
+    """Return the share of the objects visible in a box that is inside it, without letters and plates."""
+    assert view.standing_out is not None
+    seen = _without_words(view.standing_out, view.drawn)
+    if _is_cut(seen, box, view.frame):
         return 0.0
     _, labels = cv2.connectedComponents(seen)
+    x0, y0, x1, y1 = box
     inside = np.bincount(labels[y0:y1, x0:x1].ravel(), minlength=int(labels.max()) + 1)[1:]
     whole = np.bincount(labels.ravel())[1:]
     return float(inside.sum() / max(1, whole[inside > 0].sum()))
 
 
-def _is_cut(seen: np.ndarray, box: Sequence[int]) -> bool:
-    """Return whether visible objects [H, W] continue beyond a side of a box; the ad's own edge does not count."""
-    (height, width), (x0, y0, x1, y1) = seen.shape, box
-    rim = max(2, round(0.01 * max(height, width)))
+def _is_cut(seen: np.ndarray, box: Sequence[int], frame: Sequence[int]) -> bool:
+    """Return whether visible objects [H, W] continue beyond a side of a box; the edges of its panel do not count."""
+    x0, y0, x1, y1 = box
+    rim = max(2, round(0.01 * max(seen.shape)))
     sides = (
-        (y0 > rim, seen[y0 : y0 + rim, x0:x1], MAX_CUT),
-        (x0 > rim, seen[y0:y1, x0 : x0 + rim], MAX_CUT),
-        (x1 < width - rim, seen[y0:y1, x1 - rim : x1], MAX_CUT),
-        (y1 < height - rim, seen[y1 - rim : y1, x0:x1], MAX_CUT_BELOW),
+        (y0 > frame[1] + rim, seen[y0 : y0 + rim, x0:x1], MAX_CUT),
+        (x0 > frame[0] + rim, seen[y0:y1, x0 : x0 + rim], MAX_CUT),
+        (x1 < frame[2] - rim, seen[y0:y1, x1 - rim : x1], MAX_CUT),
+        (y1 < frame[3] - rim, seen[y1 - rim : y1, x0:x1], MAX_CUT_BELOW),
     )
     return any(is_inner and part.mean() > most for is_inner, part, most in sides)
 
@@ -457,12 +628,24 @@ def _largest_rectangle(free: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def _colours(image_u8: np.ndarray, words: Words) -> tuple[str, ...]:
-    """Return the ad's drawn colours, the button's first: chromatic colours of plates, letters and flat grounds."""
+    """Return the ad's colours, the button's first: chromatic ones of plates, letters and flat grounds, else of the picture.
+
+    An ad without any chromatic colour has that of its leading letters.
+    """
     blocks = sorted(words.blocks, key=lambda block: (block.plate is None, -block.size_px))
     drawn = [block.ground for block in blocks if block.plate is not None or block.residual <= CALM]
     drawn += [block.colour for block in blocks]
+    return (
+        _distinct(map(as_hex, drawn))
+        or _distinct(colour for colour, _ in main_colours(Image.fromarray(image_u8)))
+        or tuple(as_hex(block.colour) for block in words.with_role("headline")[:1])
+    )
+
+
+def _distinct(found: Iterable[str]) -> tuple[str, ...]:
+    """Return the first two chromatic colours that differ."""
     colours: list[str] = []
-    for colour in map(as_hex, drawn):
+    for colour in found:
         away = [np.linalg.norm(to_oklab(np.array(to_rgb(colour))) - to_oklab(np.array(to_rgb(one)))) for one in colours]
         if to_oklch(colour)[1] >= MIN_CHROMA and min(away, default=1.0) > SAME_COLOUR:
             colours.append(colour)

@@ -326,7 +326,7 @@ class Arranger:
         """Return the type size of a role's box in px."""
         name = "brand" if node.name == "logo" else node.name
         ratio, least, most = SCALE[name]
-        most *= 1.0 if self.content.photos or name in ("brand", "legal") else ROOMY
+        most *= 1.0 if self.content.photos or name == "legal" else ROOMY
         if node.size and node.name != "logo":
             ratio, most = node.size, most * max(1.0, node.size / ratio)
         if self.content.lead != "headline" and name in ("headline", self.content.lead):
@@ -365,7 +365,7 @@ class Arranger:
 
     def logo_size(self, node: Node, width: float) -> tuple[float, float]:
         """Return width and height of the logo in px: logos of equal area look equally large, whatever their form."""
-        side = (node.size or 5.0) * self.unit
+        side = (node.size or 5.0) * self.unit * (1.0 if self.content.photos else ROOMY)
         height = min(1.6 * side, side * (3.0 / self.content.logo) ** 0.5)
         height = min(height, 0.9 * width / self.content.logo)
         return height * self.content.logo, height
@@ -498,8 +498,9 @@ class Arranger:
         grows = [child.grow for child in shown]
         if not any(grows) and any(
             child.grow for child in node.children
-        ):  # without a photo, another box with a ground takes its space
+        ):  # without a photo, another box takes its space, one with a ground first
             grows = [1.0 if child.children and child.fill else 0.0 for child in shown]
+            grows = grows if any(grows) else [1.0 if child.direction == "column" else 0.0 for child in shown]
         grown = sum(grows)
         y = inner.y0
         if free > 0 and grown:

@@ -13,7 +13,18 @@ import numpy as np
 from PIL import Image
 
 from adcreative.compose.colour import MIN_CONTRAST, as_hex, contrast, to_oklab, to_rgb
-from adcreative.compose.crops import FOCUS_KEPT, MAX_ENLARGED, cells_under, crop, plain_edge, resize, whole_aspects, within
+from adcreative.compose.crops import (
+    FOCUS_KEPT,
+    MAX_ENLARGED,
+    MOST_ENLARGED,
+    SMALLEST_PX,
+    cells_under,
+    crop,
+    plain_edge,
+    resize,
+    whole_aspects,
+    within,
+)
 from adcreative.compose.fonts import bold_cut, faces_for, missing_letters
 from adcreative.compose.inks import BLACK, LARGE_CONTRAST, WHITE, ground_colour, mix, palette_ink, readable, sound
 from adcreative.compose.layout import (
@@ -37,7 +48,15 @@ from adcreative.compose.parts import MOST_CHARACTERS, ROLES, Box, Palette, Parts
 from adcreative.compose.recipe import Recipe
 from adcreative.compose.scene import Fill, Item, Line, Picture, Scene, Scrim, Words
 from adcreative.compose.shapes import Shape
-from adcreative.compose.typesetting import Type, balanced_lines, is_right_to_left, leading_of, line_width, rise_and_fall
+from adcreative.compose.typesetting import (
+    Type,
+    balanced_lines,
+    is_right_to_left,
+    leading_of,
+    line_width,
+    overhang,
+    rise_and_fall,
+)
 from adcreative.errors import ConfigError
 from adcreative.lettering import luminance
 from adcreative.problem import Problem
@@ -149,6 +168,7 @@ def compose_ad(recipe: Recipe, parts: Parts, shape: Shape, *, strict: bool = Fal
             break
     painter = _Painter(arranger, placements, palette, photos, parts, recipe)
     items, focus, problems = painter.paint()
+    problems += [Problem("ad_photo_blurred")] if strict and painter.is_blurred else []
     if problems and photos and not strict and (other := _instead(recipe, parts, shape)) is not None:
         return other
     shown = {item.role for item in items if isinstance(item, Words)}
@@ -334,7 +354,7 @@ class _Painter:
             self.photo_ground = self.palette.soft
         self.on_photo: dict[int, str] = {}
         self.plate: tuple[Photo, Box, Box] | None = None  # photo under words, its window and its drawn box
-        self.is_veiled, self.disturbed = False, 0.0
+        self.is_veiled, self.is_blurred, self.disturbed = False, False, 0.0
 
     def paint(self) -> tuple[list[Item], list[Box], list[Problem]]:
         items: list[Item] = [Fill(Box(0, 0, self.shape.width, self.shape.height), self.palette.ground)]
@@ -421,8 +441,10 @@ class _Painter:
             return [Fill(whole, self.photo_ground, node.radius * self.shape.unit), *drawn], focus, kept
         words = tuple(within(each, whole) for each in self._over(whole))
         cut = crop(photo, int(whole.width), int(whole.height), words)
-        if cut.kept < FOCUS_KEPT and not words and (framed := self._framed(photo, node, whole)):
+        is_blurred = min(photo.pixels.size) >= SMALLEST_PX and whole.width > MOST_ENLARGED * cut.window.width
+        if (is_blurred or cut.kept < FOCUS_KEPT) and not words and (framed := self._framed(photo, node, whole)):
             return framed
+        self.is_blurred |= is_blurred
         self.plate = (photo, cut.window, whole)
         seen = [
             Box(*np.clip(f, 0, (whole.width, whole.height) * 2) + (whole.x0, whole.y0) * 2)  # the part inside the crop
@@ -448,6 +470,7 @@ class _Painter:
         if not self._is_inset(box):
             return None
         scale = min(box.width / photo.pixels.width, box.height / photo.pixels.height)
+        scale = scale if min(photo.pixels.size) < SMALLEST_PX else min(scale, MOST_ENLARGED)
         width, height = (max(1, int(side * scale)) for side in photo.pixels.size)
         if node.fit != "contain" and width * height < LEAST_FRAMED * box.width * box.height:
             return None
@@ -618,7 +641,10 @@ class _Painter:
             wide = line_width(line, text.kind) * size
             start = {"start": 0.0, "center": 0.5, "end": 1.0}[align]
             start = 1 - start if self.to_left else start
-            set_lines.append((line, box.x0 + start * (box.width - wide), y))
+            least = (
+                self.shape.safe_px.x0 + overhang(line, text.kind) * size
+            )  # a letter may hang over the box, not over the edge
+            set_lines.append((line, max(least, box.x0 + start * (box.width - wide)), y))
             y += text.kind.leading * size
         x0 = min(x for _, x, _ in set_lines)
         x1 = max(x + line_width(line, text.kind) * size for line, x, _ in set_lines)

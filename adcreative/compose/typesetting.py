@@ -224,7 +224,7 @@ def rise_and_fall(text: str, kind: Type) -> tuple[float, float]:
         font.setSubpixel(True)
         marks = "".join(letter for letter in text if not letter.isalnum() or len(unicodedata.normalize("NFD", letter)) > 1)
         falls = 0.22 if regex.search(r"[gjpqyçşţąęQ,;(/@рудцщфζημξρφχψςβ]", text) else 0.02
-        low = max([0.0, *(one.bottom() for one in _bounds(font, marks))])
+        low = max([0.0, *(one.bottom() for one in _bounds(font, marks + "J" * ("J" in text)))])  # hangs in some faces
         high = max([font.getMetrics().fCapHeight, *(-one.top() for one in _bounds(font, "dlifOQ" + marks))])
         return max(0.5, high / MEASURED_AT + 0.02), max(falls, low / MEASURED_AT + 0.02)
     line = paragraph(kind, ((text, MEASURED_AT),))
@@ -237,6 +237,14 @@ def rise_and_fall(text: str, kind: Type) -> tuple[float, float]:
     if not rows.size:
         return 0.7, 0.0
     return (baseline - rows[0]) / MEASURED_AT + 0.02, max(0.0, (rows[-1] + 1 - baseline) / MEASURED_AT) + 0.02
+
+
+@lru_cache(maxsize=4096)
+def overhang(text: str, kind: Type) -> float:
+    """Return how far the first letter of a line reaches beyond the line's start, such as a J with a hook, in em."""
+    font = skia.Font(typeface(kind.faces[0]), MEASURED_AT)
+    font.setHinting(skia.FontHinting.kNone)
+    return max([0.0, *(-one.left() for one in _bounds(font, text[:1]))]) / MEASURED_AT
 
 
 def leading_of(text: str, display: bool) -> float:

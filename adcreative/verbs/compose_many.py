@@ -145,7 +145,7 @@ def compose_from(
     Uncertain parts are not guessed: the error names them, and the brief in which the user can fill them in.
 
     Raises:
-        ConfigError: no leading line was read with certainty; or there is no photo, and brand or colours are unknown;
+        ConfigError: no leading line was read with certainty; or there is no photo, and too little is known without one;
             or the brief was changed since. CreativeError: the picture cannot be read.
         WeightsError: the packages that read words are not installed. Otherwise as `compose`.
     """
@@ -159,8 +159,7 @@ def compose_from(
         path = write_taken(taken, folder)
     progress("taking the ad apart", 1, 1)
     asked = "; ".join(f"{name} ({why})" for name, why in taken.missing.items())
-    is_known = bool(taken.colours) and bool(taken.brand or taken.logo)  # the brand is recognizable where the ad is type alone
-    if "headline" not in taken.messages or (taken.photo is None and not is_known):
+    if not taken.is_enough:
         raise ConfigError(f"{Path(ad).name} does not tell for sure: {asked}. Fill in {path}, then: adcreative compose {path}")
     summary = compose(path, out, settings, progress=progress, should_stop=should_stop)
     sure = ", ".join(f"{name} {share:.0%}" for name, share in taken.sure.items())

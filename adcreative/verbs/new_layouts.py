@@ -28,13 +28,13 @@ from adcreative.delivery.padding import RATIOS
 from adcreative.editor.models import FoundLayouts
 from adcreative.errors import CreativeError
 from adcreative.features.picture_fields import words_of
-from adcreative.lettering import TextBlock, TextReading, Words, is_same_text
+from adcreative.lettering import LineFinder, TextBlock, TextReading, Words, has_reader, is_same_text
 from adcreative.verbs.compose import AD, find_faces, search_ads, with_words
 from adcreative.verbs.edit_composed import read_ad
 from adcreative.verbs.settings import ComposeSettings
 
 MOST_TOLD = 2  # number of parts named in a sentence
-NEEDED = ("messages.", "photos", "brand.name")  # parts without which a new layout would say or show less than the original ad
+NEEDED = ("messages.",)  # parts without which a new layout would say less than the original ad
 FIELDS = {"headline": "headline", "description": "subline", "cta": "button"}  # ad field -> role of its words when composed
 
 
@@ -58,13 +58,16 @@ def take_ad(image_u8: np.ndarray, words: Words, ad: Creative) -> NewLayouts:
     Args:
         words: words read in the picture, or taken from a words file. ad: its brand and words, where the advertiser states them.
     """
-    taken = take_parts(image_u8, confirm_words(words, ad), load_segmenter())
+    find_lines = LineFinder().find_lines if has_reader() else None
+    taken = take_parts(image_u8, confirm_words(words, ad), load_segmenter(), find_lines)
     if ad.brand and not taken.brand:
         missing = {part: why for part, why in taken.missing.items() if part != "brand.name"}
         taken = replace(taken, brand=ad.brand, missing=missing)
-    missing = {part: why for part, why in taken.missing.items() if part.startswith(NEEDED)}
-    if missing or "headline" not in taken.messages:
-        return NewLayouts(None, missing or {"messages.headline": "no line leads the ad"})
+    missing = {part: why for part, why in taken.missing.items() if part.startswith(NEEDED)} or (
+        {} if taken.is_enough else taken.missing
+    )
+    if missing:
+        return NewLayouts(None, missing)
     with TemporaryDirectory() as folder:
         brief = read_brief(write_taken(taken, Path(folder)))
         return NewLayouts(prepare(brief, segment=load_segmenter(), find_faces=find_faces), {})

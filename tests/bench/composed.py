@@ -178,7 +178,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "5 में से 4.8",
     ),
 }
-NO_FAULT = {"ad_subject_cut", "ad_words_on_subject"}  # said of the photo: the search takes another one
+NO_FAULT = {"ad_subject_cut", "ad_words_on_subject", "ad_photo_blurred"}  # said of the photo: the search takes another one
 OFFERED = ("€129", "€161", "New")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from adcreative.compose.from_ad import is_clean, read_twice, take_parts, without_rim, write_taken
+from adcreative.compose.from_ad import find_panels, is_clean, read_twice, take_parts, without_rim, write_taken
 from adcreative.errors import ConfigError
 from adcreative.lettering import BlockLine, TextBlock, TextLine, Words
 from adcreative.verbs.compose_many import compose_from
@@ -80,7 +80,9 @@ def test_words_on_calm_ground_are_erased_and_looked_for() -> None:
     photograph[60:140, 50:400] = image_u8[60:140, 50:400]
     whole = take_parts(photograph, said(), None, lambda picture: NOTHING).photo
     still_there = take_parts(photograph, said(), None, lambda picture: np.array([[60, 60, 380, 130]], np.float32)).photo
-    busy = take_parts(photograph, said(residual=30.0), None, lambda picture: NOTHING).photo
+    uneven = photograph.copy()
+    uneven[40:260, 40:420] -= np.random.default_rng(4).integers(0, 40, (220, 380, 1), np.uint8)
+    busy = take_parts(uneven, said(residual=30.0), None, lambda picture: NOTHING).photo
     assert whole is not None
     assert still_there is not None
     assert busy is not None
@@ -164,3 +166,79 @@ def test_without_photo_and_brand_both_are_asked_for(tmp_path: Path, monkeypatch:
     with pytest.raises(ConfigError, match=r"brief\.toml"):
         compose_from(tmp_path / "ad.png", tmp_path / "ads")
     assert "Mine" in (tmp_path / "ads" / "brief" / "brief.toml").read_text(), "what was filled in is not written over"
+
+
+def patterned(seed: int, height: int, width: int) -> np.ndarray:
+    """Return a patterned photograph [height, width, 3] uint8 in squares of 8 px."""
+    return np.random.default_rng(seed).integers(0, 255, (height // 8, width // 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+
+
+def test_a_panel_without_words_is_taken_whole() -> None:
+    ad = np.full((400, 960, 3), (10, 20, 80), np.uint8)
+    blurred = Image.fromarray(np.random.default_rng(5).integers(120, 255, (20, 20, 3), np.uint8)).resize((400, 400))
+    ad[:, 560:] = blurred  # a photograph from side to side, beside a panel for words
+    assert find_panels(ad) == [(0, 0, 559, 400), (561, 0, 960, 400)]  # without the blended line
+
+    def segment(image_u8: np.ndarray) -> np.ndarray:
+        seen = np.zeros(image_u8.shape[:2], np.float32)
+        seen[:, :40] = 1.0  # the photographer's own cut, or the panel for words
+        return seen
+
+    photo = take_parts(ad, said(residual=30.0), segment).photo
+    assert photo is not None
+    assert photo.size == (399, 400)
+
+
+def test_words_on_one_flat_colour_give_way_to_the_thing_beside_them() -> None:
+    ad = np.full((600, 600, 3), (240, 238, 235), np.uint8)
+    ad[200:560, 200:560] = patterned(6, 360, 360)
+    ad[120:560, 424:560] = patterned(7, 440, 136)
+    ad[66:130, 200:380] = (20, 20, 20)  # a button in the corner of the thing's box, on flat ground
+    line = replace(said().blocks[0].lines[0], box=(200, 66, 380, 130))
+    words = Words(blocks=(replace(said().blocks[0], lines=(line,), residual=30.0),), size=(600, 600))
+
+    def segment(image_u8: np.ndarray) -> np.ndarray:
+        seen = np.zeros(image_u8.shape[:2], np.float32)
+        seen[200:560, 200:560] = seen[120:560, 424:560] = 1.0
+        return seen
+
+    photo = take_parts(ad, words, segment, lambda picture: NOTHING).photo
+    assert photo is not None
+    assert not (np.asarray(photo) == 20).all(axis=2).any(), "the button is gone"
+    assert photo.height > 440
+
+
+def test_lines_with_bullets_are_facts_of_their_own() -> None:
+    ad = np.full((600, 600, 3), 255, np.uint8)
+    lines = tuple(
+        BlockLine(text=text, box=(60, 100 + 40 * row, 200, 120 + 40 * row), confidence=0.99)
+        for row, text in enumerate(("Free returns", "Door to door"))
+    )
+    block = TextBlock(lines=lines, colour=(0, 0, 0), ground=(255, 255, 255), residual=1.0, role="subline")
+    words = Words(blocks=(said().blocks[0], block), size=(600, 600))
+    assert take_parts(ad, words, None).messages["subline"] == ("Free returns Door to door",)
+    ad[107:113, 40:46] = ad[147:153, 40:46] = (200, 30, 30)
+    assert take_parts(ad, words, None).messages["proof"] == ("Free returns", "Door to door")
+    ad[90:180, 40:46] = (200, 30, 30)  # a rule beside one sentence
+    assert "proof" not in take_parts(ad, words, None).messages
+
+
+def test_type_alone_says_whose_it_is_or_more_than_a_line() -> None:
+    ad = np.full((600, 600, 3), (200, 30, 30), np.uint8)
+    line = BlockLine(text="20% off", box=(60, 300, 200, 340), confidence=0.99)
+    offer = TextBlock(lines=(line,), colour=(0, 0, 0), ground=(200, 30, 30), residual=1.0, role="offer")
+    assert not take_parts(ad, said(), None).is_enough
+    assert take_parts(ad, Words(blocks=(said().blocks[0], offer), size=(600, 600)), None).is_enough
+    named = replace(offer, role="brand")
+    assert take_parts(ad, Words(blocks=(said().blocks[0], named), size=(600, 600)), None).is_enough
+
+
+def test_what_a_person_confirmed_is_taken_beside_words_that_cannot_be_read() -> None:
+    unread = TextLine(text="", quad_xy_px=np.array([[60, 300], [560, 300], [560, 400], [60, 400]], np.float32), confidence=0.9)
+    hidden = replace(said(), unread=(replace(unread, script="Hebrew"),))
+    assert hidden.hides_words
+    assert (
+        "headline"
+        not in take_parts(drawn_ad(), replace(hidden, blocks=(replace(hidden.blocks[0], chance=0.95),)), None).messages
+    )
+    assert take_parts(drawn_ad(), hidden, None).messages["headline"] == ("Taste July",)

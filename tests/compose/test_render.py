@@ -248,3 +248,13 @@ def test_a_price_tag_may_not_cover_what_is_sold():
     low = Photo(scenery(0.3, 640, 640).pixels, (Box(0.4, 0.3, 0.8, 0.7),))
     ad = compose_ad(Recipe("price_tag", TEXTS), parts(low), shape_named("1:1"), strict=True)
     assert [problem.code for problem in ad.problems] == ["ad_words_on_subject"]
+
+
+def test_a_small_photo_is_set_in_and_never_blown_up() -> None:
+    small = Photo(Image.fromarray(np.random.default_rng(3).integers(0, 255, (170, 200, 3), np.uint8)))
+    for name, is_blurred in (("split", True), ("minimal", False)):
+        ad = compose_ad(Recipe(name, {"headline": "Sleep deeper"}), parts(small), shape_named("1:1"), strict=True)
+        assert ("ad_photo_blurred" in {problem.code for problem in ad.problems}) == is_blurred
+        if not is_blurred:
+            picture = next(item for item in ad.scene.items if isinstance(item, Picture) and item.role == "photo")
+            assert picture.box.width <= 4.5 * 200

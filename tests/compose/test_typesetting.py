@@ -7,12 +7,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from adcreative.compose.fonts import bold_cut, faces_for, missing_letters, open_pairs
+from adcreative.compose.checks import faults
+from adcreative.compose.fonts import bold_cut, faces_for, missing_letters, open_pairs, pairs_for
 from adcreative.compose.layout import load_layout
-from adcreative.compose.parts import Box
+from adcreative.compose.parts import Box, Parts
+from adcreative.compose.recipe import Recipe
+from adcreative.compose.render import compose_ad
 from adcreative.compose.scene import Words, draw_alpha
-from adcreative.compose.typesetting import Type, balanced_lines, line_width, num_lines, rise_and_fall, segments
+from adcreative.compose.shapes import shape_named
+from adcreative.compose.typesetting import Type, balanced_lines, line_width, num_lines, overhang, rise_and_fall, segments
 from adcreative.errors import ConfigError
+from tests.compose.drawn import LIGHT
 
 
 def setting(text: str, language: str) -> Type:
@@ -118,3 +123,22 @@ def test_ink_stays_within_the_rise_and_fall_of_its_line(text):
         rise, fall = rise_and_fall(text, kind)
         assert rows[0] >= 200 - rise * size, pair.display.stem
         assert rows[-1] <= 200 + fall * size, pair.display.stem
+
+
+def test_a_hanging_j_stays_in_the_ad_and_in_its_line() -> None:
+    serif = next(pair for pair in open_pairs() if pair.display.stem == "SourceSerifPro-Bold")
+    kind = Type(((serif.display, 0),), "pl", 0.0, 1.06)
+    assert overhang("Jedyny", kind) > 0.05
+    assert overhang("Raz", kind) < 0.05
+    assert rise_and_fall("Ja", kind)[1] > 0.15 > rise_and_fall("Ha", kind)[1]
+    recipe = Recipe("poster", {"headline": "Jedyny materac, który sprawdzało dziewięćset rodzin"}, photo=None)
+    parts = Parts((), None, "", (LIGHT,), (serif,), "pl")
+    shape = shape_named("9:16")
+    assert faults(compose_ad(recipe, parts, shape), shape) == ()
+
+
+def test_no_word_mixes_two_designs_where_one_pair_has_its_letters() -> None:
+    assert len(pairs_for("Sleep")) == len(open_pairs())
+    names = {pair.display.stem for pair in pairs_for("WEB GELİŞTİRİCİLERİ")}
+    assert "FredokaOne-Regular" not in names
+    assert "Manrope-ExtraBold" in names
