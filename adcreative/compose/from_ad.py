@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from adcreative.artifacts import make_private_dir, write_atomically
 from adcreative.compose.brief import NAME
@@ -35,6 +36,8 @@ TEXTURE = 5.0  # 0..255: minimum spread of greys in a cell of a photograph
 SEEN = 0.6  # 0..1: minimum saliency
 KEPT = 0.8  # minimum share of each salient object inside the photograph
 MAX_CUT, MAX_CUT_BELOW = 0.15, 0.6  # maximum share of an inner side covered by an object: people are cropped at the waist
+SCRAP_REACH, SCRAP_STEP = 0.3, 40  # of a side: window of its ground, twice the largest scrap; minimum difference, 0..255
+SCRAPS = (0.004, 0.12)  # share of a side on scraps; more is a photograph's own texture
 HOLDS = 0.25  # minimum share of textured cells in a photograph: less is a drawn bar or plate
 RIM, PLAIN, OTHER_COLOUR = 0.25, 3.0, 10.0  # a margin: maximum share of the side; spread, least step of a channel, 0..255
 STRAIGHT = 0.9  # minimum share of a margin's end at which the colour changes: less is a thing before a plain wall
@@ -46,13 +49,14 @@ MAX_ERASED = 0.15  # maximum share of a photograph on which erased words stood: 
 STILL_THERE = 0.3  # maximum share of a detected line in the photograph on erased words
 LETTER, CLEAN = 24.0, 4.0  # 0..255: minimum change by erasing a letter; maximum difference of the ground where letters were
 SHAPES_PX, MAX_SHAPE = 256, 0.2  # longer side of the copy in which shapes behind words are found; maximum share of the ad
-MIN_FILL = 0.5  # minimum share of its box filled by such a shape, from which letters are left out
+MIN_FILL, MIN_CORNER_FILL = 0.5, 0.8  # minimum share of its box filled by such a shape; by one in a corner of the ad
 LIVELY = 0.6  # minimum textured share of what stands out: a drawn sign has less
 AIR = 0.12  # margin around what stands out, of its longer side
 MAX_LOGO, MAX_LOGO_LINES = 4, 2  # words, lines
 MIN_LOGO_PX = 30  # height: a lower one is blurred in an ad of 1080 px
 MARK_REACH, MARK_GAP = 3.0, 0.5  # of the brand's height: how far its mark is looked for; maximum gap between parts of a logo
 BULLET_REACH, BULLET_NEAR = (0.15, 2.2), 0.3  # of a line's height: where its bullet stands; maximum spread of their distances
+MAX_BULLET = 1.2  # of a line's height
 MAX_BOX = 0.3  # maximum drawn share of a logo's edge: more is its ground
 SAME_COLOUR = 0.08  # OKLab
 TAKEN_FILES = (NAME, "photo.png", "logo.png")
@@ -169,7 +173,8 @@ def _has_bullets(image_u8: np.ndarray, block: TextBlock) -> bool:
             return False
         drawn = np.linalg.norm(to_oklab(part) - to_oklab(np.array(block.ground)), axis=2) > SAME_COLOUR
         columns = np.flatnonzero(drawn.any(axis=0))
-        if not len(columns) or drawn.all(axis=0).any():  # nothing, or a line that goes on to the next one
+        is_wide = len(columns) > 0 and columns[-1] - columns[0] > MAX_BULLET * high
+        if not len(columns) or is_wide or drawn.all(axis=0).any():  # nothing, an arrow, or a line that goes on to the next one
             return False
         distances.append((x0 - left - float(columns.mean())) / high)
     return len(distances) > 1 and float(np.std(distances)) <= BULLET_NEAR
@@ -278,6 +283,7 @@ def _photo(
     Words on smooth ground are erased first, and a rectangle is taken where no traces of them are detected.
     """
     missing["photos"] = "no part of the ad without words is a photograph that is large enough"
+    prints = [block for block in words.with_role("product_print") if block.is_sure]
     for view in _views(image_u8, words, segment, find_lines):
         for box in view.boxes():
             x0, y0, x1, y1 = box
@@ -286,6 +292,9 @@ def _photo(
                 missing["photos"] = "words cover too much of what its photograph shows"
                 continue
             if view.gone and find_lines is not None and _are_seen(find_lines(crop), view.gone, (x0, y0)):
+                continue
+            if prints and not any(_meet(box, one.box) for one in prints):
+                missing["photos"] = "the part without words does not show the product, on which words are printed"
                 continue
             kept = 0.7 if view.standing_out is None else _wholeness(view, box)
             if kept >= KEPT or view.standing_out is None:
@@ -438,7 +447,7 @@ def is_clean(image_u8: np.ndarray, erased_u8: np.ndarray, block: TextBlock) -> b
     away = np.abs(part - image_u8[y0:y1, x0:x1]).max(axis=2)
     letters, beside = away > LETTER, away < LETTER / 6
     if not letters.any() or not beside.any():
-        return not letters.any()
+        return False  # nothing was erased, or no ground is left to compare with
     return float(np.abs(part[letters].mean(axis=0) - part[beside].mean(axis=0)).max()) <= CLEAN
 
 
@@ -460,8 +469,23 @@ def _shape_behind(image_u8: np.ndarray, block: TextBlock) -> tuple[int, int, int
     left, top, wide, high, area = (int(value) for value in stats[largest])
     if not own[largest] or area > MAX_SHAPE * alike.size or area < MIN_FILL * wide * high:
         return x0, y0, x1, y1
+    edges = (left == 0) + (top == 0) + (left + wide == alike.shape[1]) + (top + high == alike.shape[0])
+    if edges > 1 and area < MIN_CORNER_FILL * wide * high:  # the ad's ground, up to a thing on it
+        return x0, y0, x1, y1
+    if _edge_step(small, labels == largest, block.ground) < SAME_COLOUR:
+        return x0, y0, x1, y1
     ends = (left + wide) / scale, (top + high) / scale
     return min(x0, int(left / scale)), min(y0, int(top / scale)), max(x1, round(ends[0])), max(y1, round(ends[1]))
+
+
+def _edge_step(image_u8: np.ndarray, shape: np.ndarray, ground: tuple[int, int, int]) -> float:
+    """Return the median distance (OKLab) of a ground from what surrounds a shape [H, W] of it: small where it goes on."""
+    outlines, _ = cv2.findContours(shape.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = cv2.drawContours(np.zeros(shape.shape, np.uint8), outlines, -1, 1, cv2.FILLED)
+    around = image_u8[cv2.dilate(filled, np.ones((3, 3), np.uint8), iterations=2) > filled]
+    if not len(around):
+        return 0.0
+    return float(np.median(np.linalg.norm(to_oklab(around) - to_oklab(np.array(ground)), axis=1)))
 
 
 def _are_seen(lines_xyxy_px: np.ndarray, gone: Sequence[TextBlock], at: tuple[int, int]) -> bool:
@@ -487,7 +511,7 @@ def _wholeness(view: _View, box: Sequence[int]) -> float:
     """Return the share of the objects visible in a box that is inside it, without letters and plates."""
     assert view.standing_out is not None
     seen = _without_words(view.standing_out, view.drawn)
-    if _is_cut(seen, box, view.frame):
+    if _is_cut(seen, box, view.frame) or _has_scraps(view.picture, seen, box, view.frame):
         return 0.0
     _, labels = cv2.connectedComponents(seen)
     x0, y0, x1, y1 = box
@@ -507,6 +531,24 @@ def _is_cut(seen: np.ndarray, box: Sequence[int], frame: Sequence[int]) -> bool:
         (y1 < frame[3] - rim, seen[y1 - rim : y1, x0:x1], MAX_CUT_BELOW),
     )
     return any(is_inner and part.mean() > most for is_inner, part, most in sides)
+
+
+def _has_scraps(picture: np.ndarray, seen: np.ndarray, box: Sequence[int], frame: Sequence[int]) -> bool:
+    """Return whether small things end at a side of a box, such as an arrow or an icon of the ad; a textured side has none."""
+    x0, y0, x1, y1 = box
+    part, thing = picture[y0:y1, x0:x1].astype(np.float32), cv2.dilate(seen[y0:y1, x0:x1], np.ones((9, 9), np.uint8))
+    sides = (
+        (y0 > frame[1], part[:3].mean(axis=0), thing[0]),
+        (x0 > frame[0], part[:, :3].mean(axis=1), thing[:, 0]),
+        (x1 < frame[2], part[:, -3:].mean(axis=1), thing[:, -1]),
+        (y1 < frame[3], part[-3:].mean(axis=0), thing[-1]),
+    )
+    for is_inner, line, own in sides:
+        ground = ndimage.median_filter(line, size=(max(3, round(SCRAP_REACH * len(line))), 1))
+        away = (np.abs(line - ground).max(axis=1) > SCRAP_STEP) & (own == 0)
+        if is_inner and SCRAPS[0] < away.mean() < SCRAPS[1]:
+            return True
+    return False
 
 
 def find_things(

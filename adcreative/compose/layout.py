@@ -507,8 +507,8 @@ class Arranger:
             heights = [h + free * grow / grown for h, grow in zip(heights, grows, strict=True)]
         elif free > 0 and node.justify == "between" and len(shown) > 1:
             gap += free / (len(shown) - 1)
-        elif free > 0 and node.justify in ("center", "end"):
-            y += free / 2 if node.justify == "center" else free
+        elif free > 0 and node.justify != "start":  # a single box between nothing stands in the middle
+            y += free if node.justify == "end" else free / 2
         for child, height in zip(shown, heights, strict=True):
             x0, x1 = self._across(child, node, inner)
             excess += self._place(child, Box(x0, y, x1, y + height), ground)

@@ -34,7 +34,8 @@ from adcreative.verbs.edit_composed import read_ad
 from adcreative.verbs.settings import ComposeSettings
 
 MOST_TOLD = 2  # number of parts named in a sentence
-NEEDED = ("messages.",)  # parts without which a new layout would say less than the original ad
+# parts without which a new layout would say less than the original ad; other uncertain words are left out
+NEEDED = ("messages.headline", "messages.offer", "messages.price", "messages.legal")
 FIELDS = {"headline": "headline", "description": "subline", "cta": "button"}  # ad field -> role of its words when composed
 
 

@@ -145,6 +145,7 @@ def test_shades_of_erased_letters_are_told_from_clean_ground() -> None:
     (block,) = said().blocks
     assert is_clean(drawn, ground, block)
     assert not is_clean(drawn, shaded, block)
+    assert not is_clean(drawn, drawn, block), "letters that stay are no clean ground"
 
 
 def test_the_drawn_bar_behind_words_stays_out_of_the_photograph() -> None:

@@ -7,9 +7,11 @@ import pytest
 pytest.importorskip("cv2")
 pytest.importorskip("skia")
 
+import numpy as np
+
 from adcreative.creative import Creative
 from adcreative.lettering import BlockLine, TextBlock, Words
-from adcreative.verbs.new_layouts import confirm_words
+from adcreative.verbs.new_layouts import confirm_words, take_ad
 
 
 def block(text: str, role: str) -> TextBlock:
@@ -24,3 +26,16 @@ def test_words_that_the_advertiser_states_have_a_certain_role() -> None:
     roles = [(one.role, one.is_sure) for one in confirm_words(words, ad).blocks]
     assert roles == [("headline", True), ("offer", True), ("button", True), ("tag", False)]
     assert confirm_words(words, Creative()) == words
+
+
+@pytest.mark.parametrize(("role", "is_composed"), [("subline", True), ("offer", False)])
+def test_an_uncertain_offer_is_never_left_out(role: str, is_composed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adcreative.verbs.new_layouts.load_segmenter", lambda: None)
+    monkeypatch.setattr("adcreative.verbs.new_layouts.has_reader", lambda: False)
+    blocks = (block("Your cat stays home", "headline"), block("Meet a sitter", "button"), block("First visit free", role))
+    ad = Creative(headline="Your cat stays home", cta="Meet a sitter")
+    found = take_ad(np.full((600, 600, 3), (20, 120, 90), np.uint8), Words(blocks=blocks, size=(600, 600)), ad)
+    assert (found.prepared is not None) == is_composed
+    assert (f"messages.{role}" in found.missing) != is_composed
+    if found.prepared is not None:
+        assert set(found.prepared.messages) == {"headline", "button"}, "what is not sure is left out"
