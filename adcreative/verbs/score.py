@@ -81,7 +81,7 @@ def score(
         from adcreative.verbs.use_log import score_log
 
         callbacks: Any = {"progress": progress, "should_stop": should_stop}
-        return score_log(data, out, model=settings.model, restart=batch.restart, **callbacks)
+        return score_log(data, out, model=settings.model, by=settings.by, restart=batch.restart, **callbacks)
     check_base_rate(settings.base_rate)
     data, out = Path(data), Path(out)
     model, columns, images, by = settings.model, settings.columns, settings.images, settings.by

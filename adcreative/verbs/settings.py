@@ -52,7 +52,12 @@ class ScoreSettings:
     images: Images = None
     dates: Dates = ""
     base_rate: BaseRate = None
-    by: Annotated[str, typer.Option(help="A row for each value of this column that the model knows: placement, age, ...")] = ""
+    by: Annotated[
+        str,
+        typer.Option(
+            help="A row for each value of this column that the model knows: placement, age, ...; of a log: an ad (or ad,day)."
+        ),
+    ] = ""
     read_pictures: ReadPictures = True
     words: Words = None
     features: Path | None = None
@@ -200,7 +205,10 @@ class ComposeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
-    """What an account's model learns from. features: as for `ScoreSettings`."""
+    """What an account's model learns from. features: as for `ScoreSettings`.
+
+    network: of a log, its network; of creatives, networks as further members of the model, as "finalmlp" or "din,sdim".
+    """
 
     seed: Seed = 0
     columns: Columns = None
@@ -214,6 +222,12 @@ class TrainSettings:
         str,
         typer.Option(
             help="Further encoder of words: multilingual-e5-small (where most are not English), none, a folder, a hub id."
+        ),
+    ] = ""
+    network: Annotated[
+        str,
+        typer.Option(
+            help="Network of a log (default finalmlp), or candidates beside the members on creatives, as din,finalmlp."
         ),
     ] = ""
     features: Path | None = None

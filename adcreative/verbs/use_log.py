@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from adcreative.artifacts import dump_json, open_atomically, write_atomically
 from adcreative.catalog.formats.logs import iter_log, list_log_files, log_columns, part_rows_of
+from adcreative.catalog.tables import write_rows
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError, TrainingError
 from adcreative.progress import Progress, ShouldStop, never, silent
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 LOW_LEVEL = 0.5  # ratio of predicted to observed clicks; a note is given below it or above its inverse
 SHOWN_ROWS = 10_000  # rows of the log on which the network is described
+KEYS = ("ad_name", "day")  # names of the columns of `by` in a table of rates, as the commands after launch read them
 
 
 class _StoppedError(Exception):
@@ -29,40 +32,108 @@ class _StoppedError(Exception):
 
 
 def score_log(
-    log: Path, out: Path, *, model: Path, restart: bool = False, progress: Progress = silent, should_stop: ShouldStop = never
+    log: Path,
+    out: Path,
+    *,
+    model: Path,
+    by: str = "",
+    restart: bool = False,
+    progress: Progress = silent,
+    should_stop: ShouldStop = never,
 ) -> LogSummary:
     """Predict the click rate of each row of a log, and conversion rates where the network has them; write a CSV.
 
     The columns are row (from 1, over all files) and ctr, cvr, ctcvr. The label is not read. A stopped run leaves no file.
 
+    Args:
+        by: a column of ids, as "creative", or ids and days, as "creative,day": one row for each of their values instead, with
+            ad_name, day, impressions (rows of the log) and mean rates, as `rotate` and `forecast` read them.
     Raises:
-        CatalogError: the log or an output path cannot be used. ConfigError: the log lacks a column of the model, or
+        CatalogError: the log or an output path cannot be used. ConfigError: the log lacks a column of the model or of `by`, or
             `out` is an input or a file of another program.
         ArtifactError: as `LogModel.load`.
     """
     from adcreative.ctr.bucket_serving import open_predict
 
     started_s, log, out = time.monotonic(), Path(log), Path(out)
-    found, columns, sources = _open(out, log, model, restart, with_label=False)
+    keys = _read_keys(by)
+    found, columns, sources = _open(out, log, model, restart, with_label=False, also=keys)
     predict, schema, num_rows = open_predict(found), found.encoding.schema, 0
+
+    def rates() -> Iterator[tuple[pd.DataFrame, Mapping[str, np.ndarray]]]:
+        """Yield rows of the log with their rates."""
+        nonlocal num_rows
+        ids = {*keys[:1]}
+        for table in iter_log(
+            log, columns, part_rows=part_rows_of(schema), is_text=lambda name: name in ids or schema.is_text(name)
+        ):
+            if should_stop():
+                raise _StoppedError
+            yield table, predict(found.encoding.encode(table, has_labels=False))
+            num_rows += len(table)
+            progress("scoring rows", num_rows, num_rows)
+
     try:
-        with own_outputs((out,), sources, restart=restart), open_atomically(out, is_text=True) as file:
-            for table in iter_log(log, columns, part_rows=part_rows_of(schema), is_text=schema.is_text):
-                if should_stop():
-                    raise _StoppedError
-                predicted = predict(found.encoding.encode(table, has_labels=False))
-                if not num_rows:
-                    file.write(",".join(["row", *predicted]) + "\n")
-                values = np.stack(list(predicted.values()), axis=1)
-                file.writelines(
-                    f"{number}," + ",".join(f"{value:.6g}" for value in row) + "\n"
-                    for number, row in enumerate(values.tolist(), start=num_rows + 1)
-                )
-                num_rows += len(table)
-                progress("scoring rows", num_rows, num_rows)
+        with own_outputs((out,), sources, restart=restart):
+            _write_by(out, keys, rates()) if keys else _write_each(out, rates())
     except _StoppedError:
         return LogSummary(path=out, done=0, metrics={}, stopped=True, seconds=time.monotonic() - started_s)
     return LogSummary(path=out, done=num_rows, metrics={}, seconds=time.monotonic() - started_s)
+
+
+def _write_each(out: Path, rates: Iterable[tuple[pd.DataFrame, Mapping[str, np.ndarray]]]) -> None:
+    """Write the rates of each row."""
+    num_before = 0
+    with open_atomically(out, is_text=True) as file:
+        for table, predicted in rates:
+            if not num_before:
+                file.write(",".join(["row", *predicted]) + "\n")
+            values = np.stack(list(predicted.values()), axis=1)
+            file.writelines(
+                f"{number}," + ",".join(f"{value:.6g}" for value in row) + "\n"
+                for number, row in enumerate(values.tolist(), start=num_before + 1)
+            )
+            num_before += len(table)
+
+
+def _write_by(out: Path, keys: Sequence[str], rates: Iterable[tuple[pd.DataFrame, Mapping[str, np.ndarray]]]) -> None:
+    """Write the number of rows and the mean rates of each id (and day)."""
+    sums = pd.DataFrame()
+    for table, predicted in rates:
+        sums = _sum_by(keys, table, predicted, sums)
+    if sums.empty:
+        raise CatalogError("the log has no row")
+    names = [name for name in sums.columns if name != "impressions"]
+    sums[names] = sums[names].div(sums["impressions"], axis=0).map("{:.6g}".format)
+    columns = (*KEYS[: len(keys)], "impressions", *names)
+    rows = sums.reset_index()[list(columns)].itertuples(index=False, name=None)
+    write_rows(out, (dict(zip(columns, row, strict=True)) for row in rows), columns)
+
+
+def _read_keys(by: str) -> list[str]:
+    keys = [name.strip() for name in by.split(",") if name.strip()]
+    if len(keys) > len(KEYS):
+        raise ConfigError(f'--by takes a column of ids, or ids and days, as "creative,day"; got {", ".join(keys)}')
+    return keys
+
+
+def _sum_by(
+    keys: Sequence[str], table: pd.DataFrame, predicted: Mapping[str, np.ndarray], before: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the number of rows and the sums of their rates for each id (and day), with those of earlier rows added.
+
+    Raises:
+        ConfigError: a day is no date.
+    """
+    named = {KEYS[0]: table[keys[0]].to_numpy()}
+    if len(keys) > 1:
+        days = pd.to_datetime(table[keys[1]].astype(str), errors="coerce", format="ISO8601", utc=True)
+        if days.isna().any():
+            wrong = table[keys[1]][days.isna()].iloc[0]
+            raise ConfigError(f'"{keys[1]}" holds {wrong!r}, which is no date like 2026-11-30; leave it out of --by')
+        named[KEYS[1]] = days.dt.strftime("%Y-%m-%d").to_numpy()
+    rows = pd.DataFrame({**named, "impressions": 1, **predicted}).groupby(list(named)).sum()
+    return rows if before.empty else pd.concat([before, rows]).groupby(level=list(named)).sum()
 
 
 def evaluate_log(
@@ -169,9 +240,9 @@ def say_fields(found: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _open(
-    out: Path, log: Path, model: Path, restart: bool, *, with_label: bool
+    out: Path, log: Path, model: Path, restart: bool, *, with_label: bool, also: Sequence[str] = ()
 ) -> tuple[LogModel, list[str], tuple[Path, ...]]:
-    """Return the model, the columns of the log to read, and all input files, which `out` must not replace.
+    """Return the model, the columns of the log to read, `also` included, and all input files, which `out` must not replace.
 
     Raises:
         CatalogError, ConfigError: as `check_outputs`, `out` is inside the log, or the log lacks a column of the model.
@@ -188,4 +259,6 @@ def _open(
     missing = [name for name in needed if name not in known]
     if missing:
         raise ConfigError(f'{log} has no column "{missing[0]}", which the model reads. {did_you_mean(missing[0], known)}')
-    return found, list(dict.fromkeys([*needed, *(name for name in (schema.user,) if name in known)])), sources
+    if absent := [name for name in also if name not in known]:
+        raise ConfigError(f'{log} has no column "{absent[0]}". {did_you_mean(absent[0], known)}')
+    return found, list(dict.fromkeys([*needed, *(name for name in (schema.user,) if name in known), *also])), sources

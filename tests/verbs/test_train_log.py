@@ -374,6 +374,41 @@ def test_a_log_is_scored_and_measured_by_the_kind_of_model(network: str, folder:
     assert 'has no column "bid", which the model reads' in " ".join(less.output.split())
 
 
+def test_rates_of_a_log_carry_its_ads_into_rotate_and_forecast(folder: Path, tmp_path: Path) -> None:
+    """One row an ad, or an ad and day: mean rates of its rows, under names that the commands after launch read."""
+    train(folder, tmp_path / "model", "dnn")
+    log = make_log(600, seed=5).drop(columns=["conversion", "user_id"])
+    log["time"] = [f"2026-11-{1 + number // 30:02d} 08:00" for number in range(600)]
+    log["click"] = 0
+    log.to_parquet(tmp_path / "log.parquet")
+    score = ["score", str(tmp_path / "log.parquet"), "--model", str(tmp_path / "model"), "--out"]
+    for by, out in (("style", "ads.csv"), ("style,time", "days.csv")):
+        found = CliRunner().invoke(app, [*score, str(tmp_path / out), "--by", by])
+        assert found.exit_code == 0, found.output
+    assert CliRunner().invoke(app, [*score, str(tmp_path / "rows.csv")]).exit_code == 0
+    rows = pd.read_csv(tmp_path / "rows.csv").assign(ad_name=log["style"], day=log["time"].str[:10])
+    ads = pd.read_csv(tmp_path / "ads.csv").set_index("ad_name")
+    np.testing.assert_allclose(ads["ctr"], rows.groupby("ad_name")["ctr"].mean(), rtol=1e-4)
+    assert ads["impressions"].sum() == 600
+    days = pd.read_csv(tmp_path / "days.csv").set_index(["ad_name", "day"])
+    np.testing.assert_allclose(days["ctr"], rows.groupby(["ad_name", "day"])["ctr"].mean(), rtol=1e-4)
+    pd.DataFrame({"ad_name": ads.index, "headline": [f"Words number {k}" for k in range(8)]}).to_csv(tmp_path / "ads-now.csv")
+    shown = log[log["style"] != "s0"].rename(columns={"style": "creative"})
+    shown.to_parquet(tmp_path / "shown.parquet")
+    tops = []
+    for scores in (tmp_path / "ads.csv", None):
+        pipeline.rotate(tmp_path / "ads-now.csv", tmp_path / "plan.csv", log=tmp_path / "shown.parquet", scores=scores)
+        tops.append(pd.read_csv(tmp_path / "plan.csv").groupby("creative")["share"].sum()["s0"])
+    assert tops[0] != tops[1]  # what the log's model says of an ad that never ran counts
+    pipeline.forecast(tmp_path / "days.csv", tmp_path / "forecast.csv", rates="share")
+    assert set(pd.read_csv(tmp_path / "forecast.csv")["creative"]) == set(ads.index)
+    for by, said in (("style,bid", "no date like 2026-11-30"), ("stile", 'has no column "stile"'), ("a,b,c", "takes a column")):
+        wrong = CliRunner().invoke(app, [*score, str(tmp_path / "wrong.csv"), "--by", by])
+        assert wrong.exit_code == 2
+        assert said in " ".join(wrong.output.split())
+        assert not (tmp_path / "wrong.csv").exists()
+
+
 def test_explain_ranks_the_fields_of_a_log_by_what_they_are_worth(folder: Path, tmp_path: Path) -> None:
     train(folder, tmp_path / "model", "din")
     model = ["--model", str(tmp_path / "model")]
