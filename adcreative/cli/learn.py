@@ -16,6 +16,7 @@ from adcreative.options import Export as ExportFile
 from adcreative.pipeline import ConceptsSettings, TrainSettings
 
 PANEL = "Learn"
+LOG_NETWORK = "finalmlp"
 commands = typer.Typer(rich_markup_mode="rich")
 
 
@@ -54,7 +55,6 @@ def train(
     schema: Annotated[
         Path | None, typer.Option(help="schema.toml of an impression log (see tools inspect): DATA is a log then.")
     ] = None,
-    network: Annotated[str, typer.Option(help="Network for a log, such as finalmlp, autoint, din, esmm.")] = "finalmlp",
     log_settings: Annotated[
         Path | None, typer.Option("--settings", help="TOML with [inputs], [training], [network], for a log.")
     ] = None,
@@ -68,7 +68,14 @@ def train(
     """
     if schema is not None:
         learnt = pipeline.train_log(
-            data, out, schema=schema, network=network, settings=log_settings, seed=settings.seed, restart=restart, **callbacks
+            data,
+            out,
+            schema=schema,
+            network=settings.network or LOG_NETWORK,
+            settings=log_settings,
+            seed=settings.seed,
+            restart=restart,
+            **callbacks,
         )
         return learnt, "row{s} learnt from"
     settings = replace(settings, columns=table.confirm(data, out, settings.columns))

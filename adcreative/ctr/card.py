@@ -76,6 +76,13 @@ def build_card(name: str, notes: Mapping[str, Any], content_hash: str, *, kind: 
         "calibration": {**notes["metrics"], "data": judged},
     }
     if "members" in notes:
-        empty: dict[str, Any] = {"new_groups": None, "word_effects": [], "seen_effects": [], "num_pictures": 0, "reads": None}
+        empty: dict[str, Any] = {
+            "gain_of_networks": None,
+            "new_groups": None,
+            "word_effects": [],
+            "seen_effects": [],
+            "num_pictures": 0,
+            "reads": None,
+        }
         card |= {"members": notes["members"], **{key: notes.get(key, value) for key, value in empty.items()}}
     return {**card, "content_hash": content_hash, "training": notes["training"]}

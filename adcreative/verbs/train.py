@@ -99,26 +99,30 @@ def train(
     words, and the pictures in `images`, joined by name, id or hash. For an ad without words the words in its picture are read,
     as in `score`. `text_encoder` names a further encoder of words, such as "multilingual-e5-small": a named weight, a folder,
     an installed package or a hub id, needed again to score. By default that encoder is used where most ads are in other
-    languages than English; "none" uses no further encoder.
+    languages than English; "none" uses no further encoder. `network` names networks of the registry that become members
+    too; the card states their weight, and the gain over the rest.
 
     Args:
         settings: training data and options; fields may be given as keywords.
     Raises:
         CatalogError: nothing usable in `data`. ConfigError: `out` has a README.md of another program, without `restart`.
         ArtifactError: `out`/predictor, /judge or /auditor holds a model of another kind.
-        ConfigError: `text_encoder` cannot be loaded.
+        ConfigError: `text_encoder` cannot be loaded, or no `network` of that name is for creatives.
         TrainingError: too few creatives with results, or their clicks carry no information.
     """
     data, out, text_encoder = Path(data), Path(out), settings.text_encoder
+    networks = [name.strip() for name in settings.network.split(",") if name.strip()]
     inputs = (data, settings.columns, settings.images, settings.words, *((Path(text_encoder),) if text_encoder else ()))
     outputs = _check_place(out, inputs, restart)
     from adcreative.ctr.account.fitting import fit_account
+    from adcreative.ctr.account.members import find_candidates
     from adcreative.ctr.config import PredictorConfig
     from adcreative.ctr.evaluation import describe_lonely_tests
     from adcreative.ctr.training.loop import Callbacks
     from adcreative.features.builder import check_finite
     from adcreative.verbs.loading import load_tools
 
+    find_candidates(networks)  # refused before the ads are read
     named = TextEncoder.load(text_encoder) if text_encoder not in ("", NO_ENCODER) else None
     progress("reading results", 0, 1)
     catalog, with_results = _read_trainable(data, settings)
@@ -143,6 +147,7 @@ def train(
             shipped=shipped,
             text_encoder=encoder,
             provenance=dict.fromkeys(MODALITIES, "measured: own results"),
+            networks=networks,
             callbacks=Callbacks(count_stage(progress, "fitting"), should_stop),
         )
         return creatives, failures, fitted

@@ -107,10 +107,12 @@ def test_what_works_in_the_account_is_told_with_its_interval() -> None:
     assert "| a number | +13 % (+3 to +22) | 340 |" in page
 
 
-def test_it_says_on_what_the_network_was_tried_and_what_it_weighs() -> None:
+def test_it_says_what_the_networks_weigh_and_what_they_gain() -> None:
     words = member(0.0001, 0.00005, 0.0002)
     assert "QIN, the neural network, was not tried: no ad has a picture" in render_account_card(card(words=words))
     idle = {"QIN from nothing": member(0.001, 0.0, 0.002, is_floor=False)}
-    assert "weighs 0.00: on these ads the other members say" in render_account_card(card(words=words, **idle))
-    of_use = {"QIN from nothing": member(0.001, 0.0, 0.002, is_floor=False, weight=0.31)}
-    assert "with pictures and faces, and weighs 0.31." in render_account_card(card(words=words, **of_use))
+    assert "networks weigh 0: on these ads the other members say" in render_account_card(card(words=words, **idle))
+    of_use = idle | {"network din": member(0.001, 0.0, 0.002, is_floor=False, weight=0.31)}
+    assert "The neural networks weigh 0.31." in render_account_card(card(words=words, **of_use))
+    page = render_account_card(card(words=words, **of_use) | {"gain_of_networks": [0.0002, -0.0001, 0.0005]})
+    assert "weigh 0.31; with them the log-loss is lower by +0.2 (-0.1 to +0.5) than without." in page

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from adcreative.creative import Creative
 from adcreative.ctr.account.learnt_texts import LIMITS, LearntTexts
-from adcreative.ctr.account.members import KNOWN_GROUPS, NEW_GROUPS
+from adcreative.ctr.account.members import KNOWN_GROUPS, NEW_GROUPS, find_candidates
 from adcreative.ctr.account.model import LEARNT_TEXTS, TEXT_ENCODER, AccountModel
 from adcreative.ctr.account.part_fitting import NUM_FOLDS, FittedParts, Watch, fit_parts
 from adcreative.ctr.account.seen_effects import count_pictures, measure_seen_effects
@@ -38,6 +38,7 @@ def fit_account(
     shipped: Sequence[Predictor | None] = (None, None, None),
     text_encoder: EncodesTexts | None = None,
     provenance: Mapping[str, str] | None = None,
+    networks: Sequence[str] = (),
     callbacks: Callbacks = NO_CALLBACKS,
 ) -> tuple[AccountModel, AccountModel, AccountModel]:
     """Fit predictor, judge and auditor of an account.
@@ -54,8 +55,10 @@ def fit_account(
         config: minimum numbers of ads and clicks, and the hashes of the encoders.
         shipped: general predictors whose scores become members and effects; None for models without one.
         text_encoder: a further encoder of words, such as a multilingual one; a loaded model requests it by name.
+        networks: of the registry, as further members; those with histories compare an ad with the account's other ads.
         callbacks: called with (members fitted, members to fit).
     Raises:
+        ConfigError: as `find_candidates`.
         TrainingError: too few creatives, groups or clicks, impossible results, no difference to learn, or stopped.
     """
     config = config or PredictorConfig()
@@ -63,13 +66,23 @@ def fit_account(
     shipped = [one if _is_of_use(creatives, features) else None for one in shipped]
     tables = [_read(creatives, features, one, text_encoder) for one in shipped]
     group_column = find_group_column(tables[0])
-    num_members = len(KNOWN_GROUPS) + len(NEW_GROUPS) * bool(group_column)
+    candidates = find_candidates(networks)
+    num_members = len(KNOWN_GROUPS) + len(candidates) + (len(NEW_GROUPS) + len(candidates)) * bool(group_column)
     watch = Watch(num_members * (NUM_FOLDS + len(shipped)), callbacks.progress, callbacks.should_stop)
-    known = fit_parts(creatives, tables, seed=seed, watch=watch, shipped=shipped)
+    known = fit_parts(creatives, tables, seed=seed, watch=watch, shipped=shipped, candidates=candidates)
     new: FittedParts | None = None
     if group_column:
         tables = [table.grouped_by(group_column) for table in tables]
-        new = fit_parts(creatives, tables, seed=seed, watch=watch, shipped=shipped, group_column=group_column, known=known)
+        new = fit_parts(
+            creatives,
+            tables,
+            seed=seed,
+            watch=watch,
+            shipped=shipped,
+            group_column=group_column,
+            known=known,
+            candidates=candidates,
+        )
     described = _describe(creatives, features, known.weights, provenance, seed)
     ood_scores, known_ads = _fit_ood_scores(creatives, features, known.fold, seed)
     effects = _measure_effects(creatives, features, tables[0], seed)

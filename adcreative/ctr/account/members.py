@@ -3,13 +3,15 @@
 mean rate; columns alone (effects of every categorical column, pooled partially); words alone and words and columns (capped
 logistic regression on n-grams); meaning and columns (the same on an encoder's vectors, for new groups); boosted trees on both;
 shipped model (the general predictor's score, rescaled to the account); mixed effects (all of these at once, with pictures and
-parts of the shipped model); the same without group columns; QIN, from the shipped network and from scratch.
+parts of the shipped model); the same without group columns; QIN, from the shipped network and from scratch; and, where they are
+asked for by name, networks of the registry.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -19,17 +21,19 @@ from adcreative.ctr.account.encoder import Encoded
 from adcreative.ctr.account.kernels import list_blocks
 from adcreative.ctr.account.linear import INVERSE_PENALTY, CappedLogistic, fit_capped_logistic
 from adcreative.ctr.account.mixed_model import MixedModel, fit_mixed_model
-from adcreative.ctr.account.network import NAME as QIN
-from adcreative.ctr.account.network import AccountNetwork, fit_network
+from adcreative.ctr.account.network import QIN, AccountNetwork, fit_network
 from adcreative.ctr.account.table import SHIPPED_BLOCKS
 from adcreative.ctr.account.trees import BoostedTrees, fit_trees
+from adcreative.ctr.networks import registry
 from adcreative.ctr.predictor import Predictor
+from adcreative.errors import ConfigError
 
 MEAN, COLUMNS, WORDS, BOTH, TREES = "mean rate", "columns alone", "words alone", "words and columns", "boosted trees"
 MEANING = "meaning and columns"
 SHIPPED, MIXED, UNGROUPED = "shipped model", "mixed effects", "mixed effects without groups"
 QIN_SHIPPED, QIN_OWN = "QIN from the shipped model", "QIN from nothing"
-NETWORKS = (QIN_SHIPPED, QIN_OWN)
+NAMED = {name: f"network {name}" for name, entry in registry.NETWORKS.items() if entry.is_for_creatives}
+NETWORKS = (QIN_SHIPPED, QIN_OWN)  # tried by themselves; those of NAMED where they are asked for
 BLIND = (MEAN, COLUMNS)  # read neither words nor pictures
 FLOORS = (MEAN, COLUMNS, WORDS, BOTH, TREES, MEANING)
 KNOWN_GROUPS = (MEAN, COLUMNS, WORDS, BOTH, TREES, SHIPPED, MIXED, *NETWORKS)  # members of the part for ads of known groups
@@ -153,11 +157,32 @@ def _fit_trees(job: Job) -> Member | None:
     return fit_trees(job.encoded, job.clicks, job.impressions, seed=job.seed) if has_input else None
 
 
-def _fit_network(job: Job, shipped: Predictor | None) -> Member | None:
+def _fit_network(job: Job, shipped: Predictor | None = None, name: str = "") -> Member | None:
     if job.encoded.ads is None or job.group is None:
         return None
-    ignored = (job.group_column,) if job.group_column else ()
-    return fit_network(job.encoded.ads, job.clicks, job.impressions, job.group, seed=job.seed, shipped=shipped, ignored=ignored)
+    return fit_network(
+        job.encoded.ads,
+        job.clicks,
+        job.impressions,
+        job.group,
+        seed=job.seed,
+        shipped=shipped,
+        ignored=(job.group_column,) if job.group_column else (),
+        name=name,
+    )
+
+
+def find_candidates(networks: Sequence[str]) -> tuple[str, ...]:
+    """Return the members of networks asked for by name.
+
+    Raises:
+        ConfigError: no such network, or one that needs what ads do not have.
+    """
+    for name in networks:
+        registry.find_network(name)
+        if name not in NAMED:
+            raise ConfigError(f"{name} is for impression logs (--schema); for creatives: {', '.join(NAMED)}")
+    return tuple(NAMED[name] for name in dict.fromkeys(networks))
 
 
 def _fit_from_shipped(job: Job) -> Member | None:
@@ -184,5 +209,6 @@ MEMBERS: Mapping[str, Kind] = {
     MIXED: Kind(lambda job: _fit_mixed(job, job.encoded, list_blocks(job.encoded)), MixedModel.from_state),
     UNGROUPED: Kind(_fit_ungrouped, MixedModel.from_state),
     QIN_SHIPPED: Kind(_fit_from_shipped, AccountNetwork.from_state),
-    QIN_OWN: Kind(lambda job: _fit_network(job, None), AccountNetwork.from_state),
+    QIN_OWN: Kind(_fit_network, AccountNetwork.from_state),
+    **{member: Kind(partial(_fit_network, name=name), AccountNetwork.from_state) for name, member in NAMED.items()},
 }

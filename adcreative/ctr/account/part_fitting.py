@@ -25,6 +25,8 @@ from adcreative.ctr.account.members import (
     MEAN,
     MEMBERS,
     MIXED,
+    NAMED,
+    NETWORKS,
     NEW_GROUPS,
     SHARED,
     UNGROUPED,
@@ -124,6 +126,7 @@ def fit_parts(
     shipped: Sequence[Predictor | None] = (None, None, None),
     group_column: str = "",
     known: FittedParts | None = None,
+    candidates: Sequence[str] = (),
 ) -> FittedParts:
     """Fit the same part of several models, from the same ads read with different shipped models.
 
@@ -135,8 +138,9 @@ def fit_parts(
         shipped: one per model: the general predictor from which networks start.
         group_column: for the part for ads of new values there; "" for the other part.
         known: the other part, fitted to the same ads: its encoders, and members without group effects, are reused.
+        candidates: further members, of `members.NAMED`.
     """
-    names = NEW_GROUPS if group_column else KNOWN_GROUPS
+    names = (*(NEW_GROUPS if group_column else KNOWN_GROUPS), *candidates)
     if known is None:
         encoders = [AccountEncoder.fit(table, seed=seed) for table in tables]
     else:
@@ -243,19 +247,7 @@ def _learn(
 ) -> _Learnt:
     names, clicks, impressions = list(fitted), table.clicks, table.impressions
     stacked = [np.stack([version[name] for name in names], axis=1) for version in unseen.versions]
-    is_capped = bool(group_column) and len(names) > 1
-    upper = np.array([MAX_MEAN if name == MEAN and is_capped else 1.0 for name in names])
-    even = _even_weights(names, len(np.unique(table.group))) if is_capped else None
-    raw = fit_weights(stacked[0], clicks, impressions, upper, even)
-    raw = np.where(raw >= MIN_WEIGHT, raw, 0.0)
-    raw = raw / raw.sum()
-    held_out = cross_fitted(stacked[0], clicks, impressions, unseen.fold, upper, even)
-    floors = [name for name in names if name in FLOORS]
-    best = min(floors, key=lambda name: float(losses(unseen.versions[0][name], clicks, impressions).sum()))
-    own, floor = (losses(one, clicks, impressions).sum() for one in (held_out, unseen.versions[0][best]))
-    if own > floor and not is_capped:
-        raw = np.array([float(name == best) for name in names])  # too few ads to weigh members: the best floor alone
-        held_out = unseen.versions[0][best]
+    raw, held_out = _weigh(unseen.versions[0], table, unseen.fold, group_column)
     shift = fit_shift(stacked[0] @ raw, clicks, impressions)
     if group_column:
         num_groups = len(np.unique(table.group))
@@ -291,7 +283,35 @@ def _learn(
         "is_skilled": bool(comparisons[MEAN].low > 0),
         PEERS: np.quantile(special.expit(held_out), np.linspace(0, 1, NUM_STEPS + 1)).tolist(),
     }
+    rest = {name: one for name, one in members.items() if name not in (*NETWORKS, *NAMED.values())}
+    if len(rest) < len(members):
+        _, without = _weigh(rest, table, unseen.fold, group_column)
+        gain = compare(held_out, {"": without}, clicks, impressions, table.group, seed=seed)[""]
+        notes["gain_of_networks"] = [gain.gain, gain.low, gain.high]
     return _Learnt(weights, shift, spread, changes, spread_by, notes)
+
+
+def _weigh(
+    members: Mapping[str, np.ndarray], table: AccountTable, fold: np.ndarray, group_column: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weight of each member, and the log-odds [N] of the stack with weights fitted without an ad's fold.
+
+    members: name -> out-of-fold log-odds [N].
+    """
+    names, clicks, impressions = list(members), table.clicks, table.impressions
+    predictions = np.stack(list(members.values()), axis=1)
+    is_capped = bool(group_column) and len(names) > 1
+    upper = np.array([MAX_MEAN if name == MEAN and is_capped else 1.0 for name in names])
+    even = _even_weights(names, len(np.unique(table.group))) if is_capped else None
+    raw = fit_weights(predictions, clicks, impressions, upper, even)
+    raw = np.where(raw >= MIN_WEIGHT, raw, 0.0)
+    held_out = cross_fitted(predictions, clicks, impressions, fold, upper, even)
+    floors = [name for name in names if name in FLOORS]
+    best = min(floors, key=lambda name: float(losses(members[name], clicks, impressions).sum()))
+    own, floor = (losses(one, clicks, impressions).sum() for one in (held_out, members[best]))
+    if own > floor and not is_capped:
+        return np.array([float(name == best) for name in names]), members[best]  # too few ads to weigh members
+    return raw / raw.sum(), held_out
 
 
 def _even_weights(names: Sequence[str], num_groups: int) -> Even:

@@ -35,11 +35,15 @@ NUM_ROUNDS, NUM_STARTS, NUM_LLOYD = 3, 10, 10
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptDHMConfig:
-    """num_clusters: K, when no domains are given. momentum: beta."""
+    """num_clusters: K, when no domains are given. momentum: beta.
+
+    starts_at_zero: the last layer is initially zero, for a network that is added to a linear path.
+    """
 
     num_clusters: int = 3
     momentum: float = 0.9
     hidden_dims: tuple[int, ...] = (256, 128, 64)
+    starts_at_zero: bool = False
 
     def __post_init__(self) -> None:
         check_sizes(self)
@@ -156,6 +160,9 @@ class AdaptDHM(Network):
         self.layers = nn.ModuleList(
             SharedAndOwn(a, b, num_clusters, generator=generator) for a, b in itertools.pairwise(widths)
         )
+        if config.starts_at_zero:
+            for weight in self.layers[-1].shared.parameters():  # type: ignore[union-attr]
+                nn.init.zeros_(weight)
 
     def output_bias(self) -> nn.Parameter | None:
         found: nn.Parameter = self.layers[-1].shared.bias  # type: ignore[assignment, union-attr]

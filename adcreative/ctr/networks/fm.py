@@ -19,7 +19,12 @@ FIRST_ORDER = "first_order"
 
 @dataclass(frozen=True, kw_only=True)
 class FMConfig:
-    """No settings besides the width of the fields."""
+    """No settings besides the width of the fields.
+
+    starts_at_zero: the pairs alone, times a factor that starts at zero, for a network that is added to a linear path.
+    """
+
+    starts_at_zero: bool = False
 
 
 class FM(Network):
@@ -27,10 +32,14 @@ class FM(Network):
 
     def __init__(self, shape: InputShape, config: FMConfig, *, generator: torch.Generator) -> None:
         super().__init__()
-        self.bias = nn.Parameter(torch.zeros(()))
+        self.bias = None if config.starts_at_zero else nn.Parameter(torch.zeros(()))
+        self.factor = nn.Parameter(torch.zeros(1)) if config.starts_at_zero else None
 
     def forward(self, inputs: NetworkInputs) -> Tensor:
         """Return logits [B]."""
         total, squares = inputs.fields.sum(dim=1), inputs.fields.square().sum(dim=1)
         pairs = 0.5 * (total.square() - squares).sum(dim=1)
+        if self.factor is not None:
+            return self.factor * pairs
+        assert self.bias is not None
         return self.bias + inputs.views[FIRST_ORDER].flatten(1).sum(dim=1) + pairs

@@ -32,6 +32,10 @@ def _no_views(config: Any, dim: int, spec: InputSpec) -> dict[str, View]:
     return {}
 
 
+def _first_order(config: FMConfig, dim: int, spec: InputSpec) -> dict[str, View]:
+    return {} if config.starts_at_zero else {FIRST_ORDER: View(dim=1)}
+
+
 def _contexts(config: FinalMLPConfig, dim: int, spec: InputSpec) -> dict[str, View]:
     named = dict(zip(CONTEXTS, (config.context_1, config.context_2), strict=True))
     return {name: View(dim=dim, fields=fields) for name, fields in named.items() if fields and config.gated}
@@ -75,7 +79,7 @@ class NetworkEntry:
 
 NETWORKS: Mapping[str, NetworkEntry] = {
     "linear": NetworkEntry(build=Linear, config=LinearConfig, embedding_dim=1),
-    "fm": NetworkEntry(build=FM, config=FMConfig, views=lambda config, dim, spec: {FIRST_ORDER: View(dim=1)}),
+    "fm": NetworkEntry(build=FM, config=FMConfig, views=_first_order),
     "dnn": NetworkEntry(build=DNN, config=DNNConfig),
     "autoint": NetworkEntry(
         build=AutoInt,
