@@ -1,7 +1,8 @@
 """Networks for impression logs twice: ours, and those of FuxiCTR 2.3.10 and deepctr-torch 0.3.0 with the same weights.
 
 FuxiCTR: FinalMLP's gates, towers and fusion on its embedding and training step (Frappe), SDIM and DIN (Amazon Beauty), the
-classes that its wheel holds. deepctr-torch: AutoInt (Frappe) and ESMM (planted funnel); its step is that of its `fit`.
+classes that its wheel holds; a linear model, FM and DNN of its layers (Frappe). deepctr-torch: AutoInt (Frappe) and ESMM
+(planted funnel); its step is that of its `fit`.
 
 Beauty as a log: each of a user's later events is a click; a drawn item that the user never had is none. The last event and its
 negative are the test rows.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,11 @@ from adcreative.ctr.inputs.log_encoding import LogRows
 from adcreative.ctr.log_network import LogNetwork, build_log_network
 from adcreative.ctr.networks.autoint import AutoIntConfig
 from adcreative.ctr.networks.din import DINConfig
+from adcreative.ctr.networks.dnn import DNNConfig
 from adcreative.ctr.networks.esmm import ESMMConfig
 from adcreative.ctr.networks.finalmlp import FinalMLPConfig
+from adcreative.ctr.networks.fm import FMConfig
+from adcreative.ctr.networks.linear import LinearConfig
 from adcreative.ctr.networks.sdim import SDIMConfig
 from adcreative.ctr.training.streamed import add_penalty_gradient
 
@@ -218,7 +223,10 @@ def build_finalmlp(logs: Path, folder: Path, seed: int) -> tuple[Pair, Rows]:
     found["network.fusion.second.weight"] = state["fusion_module.w_y.weight"]
     found["network.fusion.bilinear"] = state["fusion_module.w_xy"].view(5, 80, 20)
     load(ours, found)
+    return _fuxictr_pair(ours, theirs, folder), rows
 
+
+def _fuxictr_pair(ours: LogNetwork, theirs: Any, folder: Path) -> Pair:
     def read(rows: LogRows) -> Iterator[Any]:
         from fuxictr.pytorch.dataloaders.npz_dataloader import NpzDataLoader
 
@@ -228,7 +236,55 @@ def build_finalmlp(logs: Path, folder: Path, seed: int) -> tuple[Pair, Rows]:
             NpzDataLoader(theirs.feature_map, str(folder / "frappe.npz"), batch_size=BATCH, shuffle=True, num_workers=0)
         )
 
-    return Pair(ours, theirs, theirs.train_step, _columns, lambda one: (theirs(one), theirs.logit)[1], read, penalty=0.01), rows
+    return Pair(ours, theirs, theirs.train_step, _columns, lambda one: (theirs(one), theirs.logit)[1], read, penalty=0.01)
+
+
+def build_layers(kind: str, logs: Path, folder: Path, seed: int) -> tuple[Pair, Rows]:
+    """A linear model, "fm" or "dnn" of FuxiCTR's layers, with its training step; its wheel holds no class of these networks."""
+    from fuxictr.pytorch.layers import FactorizationMachine, FeatureEmbedding, LogisticRegression, MLP_Block
+    from fuxictr.pytorch.models import BaseModel
+
+    rows, spec = read_frappe(logs)
+    torch.manual_seed(seed)
+
+    class Layers(BaseModel):  # type: ignore[misc]
+        def __init__(self, feature_map: Any) -> None:
+            super().__init__(feature_map, **fuxictr_settings(folder, 0.01))
+            self.embedding_layer: Any = None if kind == "linear" else FeatureEmbedding(feature_map, DIM)
+            if kind == "dnn":
+                self.part = MLP_Block(DIM * len(FIELDS), [400, 400], output_dim=1, batch_norm=True)
+            else:
+                self.part = (FactorizationMachine if kind == "fm" else LogisticRegression)(feature_map)
+            self.compile("adam", "binary_crossentropy", RATE)
+            self.reset_parameters()
+
+        def forward(self, inputs: Any) -> dict[str, Tensor]:
+            X = self.get_inputs(inputs)
+            if kind == "dnn":
+                self.logit = self.part(self.embedding_layer(X, flatten_emb=True))
+            else:
+                self.logit = self.part(X, self.embedding_layer(X)) if kind == "fm" else self.part(X)
+            return {"y_pred": self.output_activation(self.logit)}
+
+    theirs = Layers(fuxictr_map(spec, folder))
+    theirs._max_gradient_norm = 10.0
+    config = {"linear": LinearConfig(), "fm": FMConfig(), "dnn": DNNConfig(hidden_dims=(400, 400), batch_norm=True)}[kind]
+    ours, state = build_ours(kind, spec, config), theirs.state_dict()
+    table = "{}embedding_layer.embedding_layer.embedding_layers.{}.weight"
+    own = "part." if kind == "linear" else ""
+    found = {f"inputs.tables.tables.by_field.f_{name}.weight": state[table.format(own, name)] for name in FIELDS}
+    if kind == "fm":
+        views = "inputs.views.first_order.tables.by_field.f_{}.weight"
+        found |= {views.format(name): state[table.format("part.lr_layer.", name)] for name in FIELDS}
+    if kind == "dnn":
+        places = {"tower.linears.0": "0", "tower.norms.0": "1", "tower.linears.1": "3", "tower.norms.1": "4", "head": "6"}
+        for place, number in places.items():
+            of_it = {key.rpartition(".")[2]: one for key, one in state.items() if key.startswith(f"part.mlp.{number}.")}
+            found |= {f"network.{place}.{name}": one for name, one in of_it.items()}
+    else:
+        found["network.bias"] = state["part.bias" if kind == "linear" else "part.lr_layer.bias"].view(())
+    load(ours, found)
+    return _fuxictr_pair(ours, theirs, folder), rows
 
 
 def _columns(rows: LogRows) -> dict[str, Tensor]:
@@ -440,6 +496,7 @@ def _sequence_pair(ours: LogNetwork, theirs: Any, folder: Path) -> Pair:
 
 
 PAIRS = {
+    **{f"{kind}_fuxictr": partial(build_layers, kind) for kind in ("linear", "fm", "dnn")},
     "finalmlp_fuxictr": build_finalmlp,
     "sdim_fuxictr": build_sdim,
     "din_fuxictr": build_din,
