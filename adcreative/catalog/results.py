@@ -114,7 +114,7 @@ def _describe_unknown(header: tuple[str, ...], name: str) -> str:
     found = ", ".join(f'"{column.strip()[:40]}"' for column in header[:12] if column.strip())
     return (
         f"{name}: no columns for impressions, clicks and the name of the ad were found among {found}. "
-        "Say which they are in a mapping file (--columns)."
+        "Rename them, or say which they are in a mapping file, where the command takes --columns."
     )
 
 

@@ -34,7 +34,7 @@ def check_repeated(
             named = f'the column "{column}" {1 + len(same)} times' if same else _list(source, (first, *others))
             raise CatalogError(
                 f"{name} has {named}, with different cells (row {row}). Rename or remove those that are not meant"
-                f"{'' if same else ', or say which is meant in a mapping file (--columns)'}."
+                f"{'' if same else ', or say which is meant in a mapping file, where the command takes --columns'}."
             )
         if same:
             notes.append(f'the column "{column}" stands {1 + len(same)} times; the first is read.')
