@@ -29,7 +29,7 @@ from adcreative.ctr.card import LOG_KIND
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
-from adcreative.runs.outputs import check_outputs
+from adcreative.runs.outputs import check_not_read, check_outputs
 
 if TYPE_CHECKING:
     from adcreative.ctr.training.log_training import InputsConfig
@@ -118,7 +118,9 @@ def train_log(
     if (out / MANIFEST).exists() and not restart:
         raise CatalogError(f"{out} holds a model; choose another place, or train it anew with --restart")
     check_replaceable(out, LOG_KIND)
-    check_outputs((out / MANIFEST,), (*list_log_files(log), schema, settings), restart=restart)
+    taken = (*list_log_files(log), schema, settings)
+    check_outputs((out / MANIFEST,), taken, restart=restart)
+    check_not_read(tuple(out.glob("model-*.safetensors")), taken)  # earlier weights, which are removed
     _list_state(out / STATE_DIR)
     from adcreative.ctr.networks.registry import find_network
     from adcreative.ctr.training.log_training import (

@@ -44,6 +44,7 @@ def place(trained: Path, tmp_path: Path) -> Path:
     manifest = {"kind": "log model", "file": f"model-{16 * '0'}.safetensors"}
     (tmp_path / "described").mkdir()
     (tmp_path / "described" / "manifest.json").write_text(json.dumps(manifest))  # read as FuxiCTR's feature_map.json
+    (tmp_path / "described" / manifest["file"]).write_text(QUICK)
     os.symlink(trained / "model", tmp_path / "model")
     for name in ("mine.csv", "mine.json", "small/compression.json", "chosen/optinter.toml", "why/explanation.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -76,6 +77,14 @@ VERBS: dict[str, Verb] = {
     "evaluate over its log": _with_model(pipeline.evaluate_log, "log.parquet", "log.parquet", restart=True),
     "evaluate, foreign": _with_model(pipeline.evaluate_log, "log.parquet", "mine.json"),
     "explain, foreign": _with_model(pipeline.explain_log, "log.parquet", "why"),
+    "train over its settings, named as weights are": lambda at: pipeline.train_log(
+        at / "log.parquet",
+        at / "described",
+        schema=at / "schema.toml",
+        network="linear",
+        settings=at / "described" / f"model-{16 * '0'}.safetensors",
+        restart=True,
+    ),
     "train over its schema": lambda at: pipeline.train_log(
         at / "log.parquet", at / "described", schema=at / "described" / "manifest.json", network="linear", restart=True
     ),
