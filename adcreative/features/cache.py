@@ -88,9 +88,18 @@ class FeatureCache:
             return None
 
     def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Save `arrays` under `key`; the last of two writers wins, both with the same content."""
+        """Save `arrays` under `key`; the last of two writers wins, both with the same content. Nothing is saved when closed."""
+        if self.owners.is_closed:
+            return
         packed = pack_tensors({name: np.asarray(array, order="C") for name, array in arrays.items()})
         write_atomically(self._path(key), hashlib.sha256(packed).digest() + packed, is_durable=False, is_private=True)
+        if self.owners.is_closed:  # in the meantime
+            self._path(key).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Remove every entry and owner record, and save nothing from now on: work that still runs leaves nothing behind."""
+        self.owners.is_closed = True
+        self.purge()
 
     def purge(self) -> int:
         """Remove every entry and owner record, and nothing else in the folder; return the number of entries."""

@@ -20,16 +20,18 @@ class FeatureOwners:
     """A folder that records the pictures seen with each consent id; created by the first `note`."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder)
+        self.folder, self.is_closed = Path(folder), False
 
     def note(self, consent_ids: Iterable[str], names: Iterable[str]) -> None:
-        """Record that each of the pictures `names` (hexadecimal) was seen with each of the consent ids."""
+        """Record that each of the pictures `names` (hexadecimal) was seen with each of the consent ids; nothing when closed."""
         pictures = list(names)
-        for consent_id in consent_ids:
+        for consent_id in () if self.is_closed else consent_ids:
             place = self._place(consent_id)
             make_private_dir(place)
             for name in pictures:
                 (place / name).touch(mode=0o600)
+        if self.is_closed:  # in the meantime
+            self.forget()
 
     def names(self, consent_id: str) -> list[str]:
         """Return the pictures seen with this consent id."""

@@ -76,6 +76,7 @@ class Loaded:
     def _begin(self) -> None:
         self._lock = RLock()
         self._tools: Tools | None = None
+        self._is_closed = False
         self._faces = LatestAnswers(self._look_for_faces, MAX_PICTURES)
 
     @property
@@ -99,6 +100,8 @@ class Loaded:
                 from adcreative.verbs.loading import load_tools
 
                 self._tools = load_tools(features=self.features_dir)
+                if self._is_closed:
+                    _close(self._tools)
             return self._tools
 
     def tools_with(self, copywriter: Copywriter) -> Tools:
@@ -144,20 +147,27 @@ class Loaded:
         with self._lock:
             self._features_dir, self._tools = folder, None
 
-    def forget_features(self) -> None:
-        """Remove the feature cache of this folder, and the cached faces and words in pictures.
+    def forget_features(self, *, for_good: bool = False) -> None:
+        """Remove the feature cache of this folder, and the cached faces and words in pictures. for_good: store no more, either.
 
         The blocks of words of the latest few pictures (`lettering.reading.words`) are cached for the whole process: all of
         them are removed, and found again in stored features.
         """
         with self._lock:
-            tools = self._tools
+            tools, self._is_closed = self._tools, self._is_closed or for_good
         self._faces.forget()
         self.prepared.forget()
         forget_words()
         if tools is not None:
             tools.analyzer.forget()
+            if for_good:
+                _close(tools)
         FeatureCache(self.features_dir).purge_entries()
+
+
+def _close(tools: Tools) -> None:
+    if isinstance(tools.extractor.cache, FeatureCache):
+        tools.extractor.cache.close()
 
 
 def draw_first_look() -> np.ndarray:

@@ -184,10 +184,10 @@ class Studio:
         other._loaded = self._loaded.with_features_in(folder)
         return other
 
-    def forget_features(self) -> None:
+    def forget_features(self, *, for_good: bool = False) -> None:
         """Remove cached features: the folder of `keep_features_in` or `with_features_in`, else the user's cache, which commands
-        share."""
-        self._loaded.forget_features()
+        share. for_good: this studio stores none from now on, not even of what it works on now."""
+        self._loaded.forget_features(for_good=for_good)
 
     @property
     def direction_names(self) -> tuple[str, ...]:

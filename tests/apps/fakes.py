@@ -183,7 +183,7 @@ class FakeStudio:
         """Itself, which keeps nothing of a picture: `test_features_of_visitors` has the real studio."""
         return self
 
-    def forget_features(self) -> None:
+    def forget_features(self, *, for_good: bool = False) -> None:
         """Nothing is kept."""
 
     def with_consents(self, consent: Path) -> Consenting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image
 from adcreative.features.cache import SUFFIX
 from adcreative.verbs.loading import load_tools
 from adcreative.verbs.studio import Studio
+from apps.studio.handlers.many_ads import Folders
 from apps.studio.handlers.one_ad import Handlers
 
 
@@ -79,6 +81,38 @@ def test_the_same_picture_stays_with_who_still_has_it(handlers: Handlers, seen: 
     seen.clear()
     handlers.score("bert", **yours)
     assert seen == []
+
+
+@pytest.mark.parametrize("asked", ["an ad", "a folder"])
+def test_who_deletes_while_scores_are_worked_out_leaves_nothing(
+    asked: str, handlers: Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, is_read, is_deleted = load_tools().clip, threading.Event(), threading.Event()
+    encode = clip.encode_images
+
+    def read_slowly(images_u8: Any) -> Any:
+        is_read.set()
+        assert is_deleted.wait(60)
+        return encode(images_u8)
+
+    monkeypatch.setattr(clip, "encode_images", read_slowly)
+    form, folders = upload(handlers, "anna", 20), Folders(handlers=handlers)
+
+    def score() -> object:
+        return handlers.score("anna", **form) if asked == "an ad" else list(folders.score("anna", [form["image_path"]]))
+
+    scoring = threading.Thread(target=score)
+    scoring.start()
+    assert is_read.wait(60)
+    handlers.forget("anna")
+    is_deleted.set()
+    scoring.join()
+    places, deadline_s = (handlers.result_dir.with_name("features"), handlers.result_dir), time.monotonic() + 20
+    while left := [path for place in places for path in place.rglob("*") if path.is_file()]:
+        assert time.monotonic() < deadline_s, left  # what a job leaves is removed after its last screen
+        time.sleep(0.02)
+    handlers.score("anna", **upload(handlers, "anna2", 90))  # who comes back is kept again
+    assert set(kept(handlers)) == {"anna"}
 
 
 def test_a_page_that_closes_takes_its_own_features_only(handlers: Handlers) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -75,17 +74,18 @@ class Choices:
         """Return whether features of the owner's pictures may be stored."""
         return owner in self.general
 
-    def forget_features(self, owner: str) -> Callable[[], None]:
-        """Delete the owner's features only; return a function that deletes them again, for use after running work has ended."""
+    def forget_features(self, owner: str) -> None:
+        """Delete the owner's features only; a request that is being answered stores no more of them."""
         studios = [one for one in (self.general.pop(owner, None), self.own.get(owner)) if one is not None]
+        if owner in self.own:
+            self.own[owner] = self.own[owner].with_features_in(self.features_of(owner))
+        for studio in studios:
+            studio.forget_features(for_good=True)
+        self.drop_features(owner)
 
-        def drop() -> None:
-            for studio in studios:
-                studio.forget_features()
-            shutil.rmtree(self.features_of(owner), ignore_errors=True)
-
-        drop()
-        return drop
+    def drop_features(self, owner: str) -> None:
+        """Delete the owner's folder of features, such as after long work that stored some has ended."""
+        shutil.rmtree(self.features_of(owner), ignore_errors=True)
 
     def features_of(self, owner: str) -> Path:
         """Return the folder of the features of the owner's pictures."""

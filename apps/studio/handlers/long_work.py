@@ -43,7 +43,7 @@ class LongWork(Generic[Screen]):
     board: JobBoard[Job[Screen]] = field(default_factory=lambda: JobBoard(home_of))
 
     def __post_init__(self) -> None:
-        self.handlers.also_forget.append(self.board.take_down)
+        self.handlers.also_forget.append(self._take_down)
 
     def start(self, owner: str, work: Callable[[Progress, ShouldStop], Screen]) -> Job[Screen]:
         """Start the owner's job in a thread; an exception becomes a screen."""
@@ -66,6 +66,16 @@ class LongWork(Generic[Screen]):
         job: Job[Screen] = Job(work=guarded)
         self.board.post(owner, job, job)
         return job.start()
+
+    def _take_down(self, owner: str) -> None:
+        job = self.board.find(owner)
+        self.board.take_down(owner)
+        if job is not None:
+            job.then(lambda: None if self.is_running(owner) else self.clear_up(owner))
+
+    def clear_up(self, owner: str) -> None:
+        """Delete what the owner's deleted job wrote until it ended."""
+        self.handlers.choices.drop_features(owner)
 
     def watch(self, job: Job[Screen]) -> Iterator[Screen]:
         """Yield a screen at each change, and the last screen."""

@@ -60,7 +60,7 @@ class Folders(LongWork[FolderScreen]):
         self, owner: str, uploads: Sequence[str | Path] | None, written: Mapping[str, str | None] | None = None
     ) -> Iterator[FolderScreen]:
         """Score the uploads; yield a screen at each change. written: the format of the table, as in a mapping file."""
-        directory = self.handlers.owner_dir(owner) / "folder"
+        directory = self._folder(owner)
         self.bring(owner, uploads)
         if self.is_running(owner):
             yield FolderScreen(shown=fragments.note("Your ads are being scored already. Stop that first."))
@@ -88,6 +88,13 @@ class Folders(LongWork[FolderScreen]):
             return self.stopped() if found is None else self._show(found, left_out)
 
         yield from self.watch(self.start(owner, work))
+
+    def clear_up(self, owner: str) -> None:
+        super().clear_up(owner)
+        shutil.rmtree(self._folder(owner), ignore_errors=True)
+
+    def _folder(self, owner: str) -> Path:
+        return self.handlers.owner_dir(owner) / "folder"
 
     def take(self, owner: str, name: str | None) -> dict[str, Any]:
         """Return the form of an ad, named as in FORM_FIELDS; the ad's picture counts as an upload.

@@ -293,15 +293,10 @@ class Handlers:
             forget(owner)
         self.desk.clear(owner)
         self.belongings.erase(owner)
-        drop_features = self.choices.forget_features(owner)
+        self.choices.forget_features(owner)
         self.was_read -= {one for one in self.was_read if one[0] == owner}
         if search is not None:  # the search may be writing its last pictures
-            search.job.then(lambda: self._clear_up(search, drop_features))
-
-    def _clear_up(self, search: Search, drop_features: Callable[[], None]) -> None:
-        """Delete the files that a deleted search wrote after everything else was deleted."""
-        self._drop(search)
-        drop_features()
+            search.job.then(lambda: self._drop(search))
 
     def _drop(self, search: Search | None, owner: str = "") -> None:
         """Delete the files of an owner's earlier search, which is no longer reachable."""
