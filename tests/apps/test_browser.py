@@ -66,6 +66,8 @@ def test_picture_left_out_or_refused_is_said(visit: Visit, tmp_path: Path) -> No
     path.write_bytes(b"\x89PNG broken")
     visit.page.locator("#picture input[type=file]").set_input_files(path)
     expect(visit.page.locator("#picture-note [role=alert]")).to_contain_text("That did not work yet")
+    expect(visit.page.locator("#ad-bar")).to_contain_text("broken.png")
+    expect(visit.page.get_by_role("button", name="Improve it", exact=True)).to_be_hidden()
 
 
 def test_stop_really_stops_and_the_page_is_ready_again(visit: Visit, studio: FakeStudio) -> None:

@@ -104,6 +104,22 @@ def test_an_ad_that_was_kept_as_it_is_is_not_said_to_have_versions(library: Libr
     assert "1 version" not in shown
 
 
+def test_a_search_of_an_ad_that_left_the_page_leads_to_its_versions(library: Library, tmp_path: Path, image_path: Path) -> None:
+    screens = library.handlers.improve(ANNA, form(image_path), SEARCH_REQUEST)
+    next(screens)
+    library.handlers.look(ANNA, form(image_path, "Boots"), "")
+    library.handlers.score(ANNA, **form(image_path, "Boots"))
+    (ad,) = {search.ad for search in library.handlers.board.find_all()}
+    assert f'data-open-ad="{ad[:16]}"' in list(screens)[-1].progress
+    library.open(BERT, ad[:16])
+    assert library.handlers.find_screen(BERT) is not None
+    assert library.show()[0].count("Boots") >= 1, "a search that ends drops no other wording"
+    again = start(tmp_path).handlers.find_brought(ANNA)
+    assert again is not None
+    assert again.creative is not None
+    assert again.creative.headline == "Boots"
+
+
 def test_two_tabs_have_two_ads_before_and_after_a_restart(library: Library, tmp_path: Path, image_path: Path) -> None:
     library.handlers.score(ANNA, **form(image_path, "Coats"))
     library.handlers.score(BERT, **form(image_path, "Boots"))

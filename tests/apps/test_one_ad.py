@@ -246,6 +246,14 @@ def test_a_changed_ad_loses_its_result_and_gets_it_back_unchanged(handlers: Hand
     Approvals(handlers=handlers).check_shown("me", found.shown)
 
 
+def test_a_refused_picture_opens_no_next_step(handlers: Handlers, image_path: Path) -> None:
+    for headline, is_readable in (("Coats", True), ("Boats", False)):
+        found = handlers.look("me", {"image_path": str(image_path), "headline": headline}, "")
+        assert found is not None
+        assert found.is_readable == is_readable
+        image_path.write_bytes(image_path.read_bytes()[:300])
+
+
 def test_a_picture_of_the_same_name_is_another_ad(handlers: Handlers, image_path: Path) -> None:
     *_, found = handlers.improve("me", {"image_path": str(image_path)}, LEAVE)
     assert found.run is not None

@@ -101,11 +101,13 @@ class Library:
             "score": score,
             "mockups": state.mockups,
         }
-        screen = self.handlers.find_screen(owner) if self.handlers.desk.find(owner).ad == state.ad else None
+        search = self.handlers.board.find(owner)  # its ad may have left the page
+        screen = search.screen if search is not None and search.ad == state.ad else None
         consent_id = screen.creative.consent_id if screen is not None and screen.creative is not None else creative.consent_id
         self.workspace.put("ad", state.ad, data, consent_id=consent_id, paths=paths)
-        self._drop_draft(owner, state.ad, paths)
-        self.workspace.put("setting", f"tab/{owner}", {"ad": state.ad})
+        if self.handlers.desk.find(owner).ad == state.ad:
+            self._drop_draft(owner, state.ad, paths)
+            self.workspace.put("setting", f"tab/{owner}", {"ad": state.ad})
         if screen is None or not screen.key:
             return
         version = ("version", screen.key)

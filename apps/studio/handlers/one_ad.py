@@ -138,7 +138,8 @@ class Handlers:
         if state.ad == page_ad:
             return None
         screen, mockups = self.find_screen(owner) or Screen(), state.mockups if state.score else ""
-        return Look(ad=state.ad, score=state.score, why=state.why, mockups=mockups, screen=screen)
+        is_readable = state.creative is None or not state.creative.has_image or state.label[1] is not None
+        return Look(ad=state.ad, score=state.score, why=state.why, mockups=mockups, screen=screen, is_readable=is_readable)
 
     def inspect(self, image_path: str | None, owner: str = "") -> tuple[str, list[str], bool]:
         """Return the size and faces of an uploaded picture as a fragment, or why the picture cannot be used.
@@ -337,7 +338,8 @@ class Handlers:
             state = search.job.state
             screen = Screen(progress=fragments.stopped(state), record={"status": "stopped", "rounds": state.done})
         elif search.ad != self.desk.find(owner).ad:
-            screen = Screen(progress=fragments.note(SEARCH_OF_OTHER_AD), record={"status": "other ad"})
+            address = search.ad[:ADDRESS_CHARS] if is_kept(owner) else ""
+            screen = Screen(progress=fragments.other_search(SEARCH_OF_OTHER_AD, address), record={"status": "other ad"})
         yield screen
 
     def choose(self, owner: str, choice: str | None) -> Screen:

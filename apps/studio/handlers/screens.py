@@ -54,13 +54,14 @@ class Screen:
 @dataclass(frozen=True, kw_only=True)
 class Look:
     """The data of an ad on a page: its id, score (fragment and record) and explanation (fragment and file), None before their
-    first request, mock-ups and screen."""
+    first request, mock-ups and screen. is_readable: whether it can be improved; False for an ad with a refused picture."""
 
     ad: str
     score: tuple[str, dict[str, Any]] | None
     screen: Screen
     why: tuple[str, Path | None] | None = None
     mockups: str = ""
+    is_readable: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

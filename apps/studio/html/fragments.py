@@ -74,6 +74,11 @@ def note(text: str) -> str:
     return _render("note", text=text)
 
 
+def other_search(text: str, address: str) -> str:
+    """Say that a search of another ad has ended. address: that ad's own, as /ads/ADDRESS; "" for an ad that is not kept."""
+    return _render("other_search", text=text, address=address)
+
+
 def good(text: str) -> str:
     """Confirm a success or a good state."""
     return _render("good", text=text)

@@ -199,7 +199,7 @@ class AdEvents:
             found.ad,
             self.handlers.bar(owner),
             gr.update(visible=not has_ad),
-            gr.update(visible=has_ad),
+            gr.update(visible=has_ad and found.is_readable),
             shown,
             record,
             why,

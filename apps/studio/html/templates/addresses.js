@@ -63,6 +63,8 @@
       guess.parentElement.hidden = true;
       return void setTimeout(() => document.querySelector('#score-button').click(), 100);
     }
+    const ad = target.closest('[data-open-ad]')?.dataset.openAd;
+    if (ad) return void location.assign(`${before}ads/${ad}`);
     const place = target.closest('[data-go]')?.dataset.go;
     const field = ['brief', 'headline'].includes(place) && document.querySelector(`#${place} textarea`);
     const fold = (field || target.closest('.ac-unfold'))?.closest?.('#step-ad, #improve-box');
