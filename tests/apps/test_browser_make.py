@@ -29,6 +29,7 @@ def test_a_photo_and_lines_become_a_wall_an_ad_is_changed_and_all_are_packed(
     expect(page.locator("#make-lines select")).to_have_count(6)
     expect(page.get_by_label("What line 4 is")).to_have_value("subline")
     make = page.get_by_role("button", name="Make the ads")
+    expect(make).to_be_in_viewport()
     make.click()
     expect(page.locator("[data-make]")).to_have_count(3)
     expect(page.locator("#make-wall")).to_contain_text("untested")
