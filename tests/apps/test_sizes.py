@@ -69,6 +69,16 @@ def test_whoever_waits_for_shapes_sees_how_many_are_there(handlers: Handlers) ->
     assert len(told[-1][1]["sizes"]) == 2  # type: ignore[index]
 
 
+@pytest.mark.parametrize("status", ["edited", "kept"])
+def test_who_deletes_while_shapes_are_laid_out_leaves_none(status: str, handlers: Handlers, image_path: Path) -> None:
+    handlers.studio.status = status  # type: ignore[attr-defined]
+    list(handlers.improve("me", {"image_path": str(image_path), "headline": "Boats"}, SEARCH_REQUEST))
+    sizes = Sizes(handlers=handlers)
+    lay_out = sizes.lay_out if status == "edited" else sizes.lay_out_kept
+    lay_out("me", ["1:1", "9:16"], lambda done, _: handlers.forget("me") if done == 1 else None)
+    assert not [path for path in handlers.result_dir.rglob("*") if path.is_file()]
+
+
 def test_shapes_that_were_not_approved_leave_no_pack(handlers: Handlers) -> None:
     steps, sizes = Steps(handlers=handlers), Sizes(handlers=handlers)
     sizes.lay_out("me", ["1:1"])

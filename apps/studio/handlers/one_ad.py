@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,6 +84,7 @@ class Handlers:
     aside: Callable[..., Any] = run_here  # runs long work outside the app; `run_aside` in a process of its own
     open_kept: Callable[[str, str], object] | None = None  # opens an ad of a workspace in a tab, by its address
     find_kept: Callable[[str], object] | None = None  # reopens a tab's last ad from a workspace
+    num_forgotten: Counter[str] = field(default_factory=Counter)  # how often an owner's data were deleted
     was_read: set[tuple[str, Path | None]] = field(default_factory=set)  # owner and picture
     belongings: Belongings = field(init=False)
     away: Departures = field(init=False)
@@ -288,6 +291,7 @@ class Handlers:
     def forget(self, owner: str) -> None:
         """Stop the owner's work and delete all its data: uploads, results, copies, and features of pictures."""
         self.come_back(owner)
+        self.num_forgotten[owner] += 1
         search = self.board.find(owner)
         self.board.take_down(owner)
         for forget in self.also_forget:
@@ -298,6 +302,16 @@ class Handlers:
         self.was_read -= {one for one in self.was_read if one[0] == owner}
         if search is not None:  # the search may be writing its last pictures
             search.job.then(lambda: self._drop(search))
+
+    @contextmanager
+    def writing_into(self, folder: Path, owner: str) -> Iterator[None]:
+        """Delete `folder` at the end of the block if the owner's data were deleted during it."""
+        before = self.num_forgotten[owner]
+        try:
+            yield
+        finally:
+            if self.num_forgotten[owner] != before:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _drop(self, search: Search | None, owner: str = "") -> None:
         """Delete the files of an owner's earlier search, which is no longer reachable."""

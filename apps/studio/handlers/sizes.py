@@ -67,7 +67,7 @@ class Sizes:
             if opened is None:
                 raise AdCreativeError(GONE)
             stem = screen.download.stem  # such as "ad.edited", so that the shapes are packed like the picture
-            with self._while_laid_out(owner, screen):
+            with self._while_laid_out(owner, screen), self.handlers.writing_into(run, owner):
                 _forget_sizes(run)
                 with self.handlers.model_queue.quick():
                     studio = self.handlers.choices.studio_of(owner)
@@ -120,7 +120,7 @@ class Sizes:
             folder = self.handlers.owner_dir(owner) / KEPT
             shutil.rmtree(folder, ignore_errors=True)
             stem = safe_stem(outcome.result.as_dict())
-            with self.handlers.model_queue.quick():
+            with self.handlers.model_queue.quick(), self.handlers.writing_into(folder, owner):
                 studio = self.handlers.choices.studio_of(owner)
                 rows = studio.size_one(creative, outcome, wanted, folder, stem=stem, tell=tell)
             files.extend(folder / row["image"] for row in rows)
