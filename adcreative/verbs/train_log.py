@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Collection
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -126,6 +126,7 @@ def train_log(
     from adcreative.ctr.training.log_training import (
         LARGE_LOG,
         OF_SMALL_LOGS,
+        SMALL_LOG_NETWORKS,
         Settings,
         check_fits,
         encode_log,
@@ -135,7 +136,7 @@ def train_log(
     )
 
     entry, roles = find_network(network), read_schema(schema)
-    network_config, training, inputs, named = _read_settings(settings, entry.config)
+    network_config, training, inputs, named, given = _read_settings(settings, entry.config)
     check_columns(roles, log_columns(log), str(log))
     check_fits(roles, network, str(schema))
     leaks = find_post_click(read_sample(log), roles.label, roles.inputs, conversion=roles.conversion)
@@ -146,6 +147,8 @@ def train_log(
     warned += _forget_other_log(out / STATE_DIR, log, digest)
     if encoded.num_rows["train"] < LARGE_LOG:
         training = replace(training, **{name: value for name, value in OF_SMALL_LOGS.items() if name not in named})
+        of_small = SMALL_LOG_NETWORKS.get(network, {})
+        network_config = network_config if given & of_small.keys() else replace(network_config, **of_small)
     chosen = Settings(name=network, network=network_config, training=training, inputs=inputs, seed=seed)
     trained = train_network(encoded, chosen, out / STATE_DIR, progress=progress, should_stop=should_stop)
     if trained is None:
@@ -214,8 +217,8 @@ def _remove_state(folder: Path) -> None:
         path.rmdir() if path.is_dir() else path.unlink()
 
 
-def _read_settings(path: Path | None, network_config: type[Any]) -> tuple[Any, TrainConfig, InputsConfig, Collection[str]]:
-    """Return the settings of network, training and inputs, and the names of the training settings in the file.
+def _read_settings(path: Path | None, network_config: type[Any]) -> tuple[Any, TrainConfig, InputsConfig, Set[str], Set[str]]:
+    """Return the settings of network, training and inputs, and the names of those of training and of network in the file.
 
     Raises:
         ConfigError: an unknown section or key, or an invalid value.
@@ -232,4 +235,4 @@ def _read_settings(path: Path | None, network_config: type[Any]) -> tuple[Any, T
         TrainConfig, path, {name: value for name, value in defaults.items() if name not in chosen}, section="training"
     )
     network, inputs = load_config(network_config, path, section="network"), load_config(InputsConfig, path, section="inputs")
-    return network, training, inputs, chosen.keys()
+    return network, training, inputs, chosen.keys(), sections.get("network", {}).keys()

@@ -19,6 +19,7 @@ from adcreative.ctr.inputs.log_encoding import LogEncoding, fit_encoding
 from adcreative.ctr.log_network import LogModel
 from adcreative.ctr.networks.registry import NETWORKS
 from adcreative.errors import ArtifactError, CatalogError, ConfigError, TrainingError
+from adcreative.verbs import use_log
 
 QUICK = """
 [inputs]
@@ -374,8 +375,27 @@ def test_a_log_is_scored_and_measured_by_the_kind_of_model(network: str, folder:
     assert 'has no column "bid", which the model reads' in " ".join(less.output.split())
 
 
-def test_rates_of_a_log_carry_its_ads_into_rotate_and_forecast(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("given", "widths"), [("", (400,)), ("[network]\nnum_heads = 2\n", (64, 64, 64))])
+def test_a_small_log_gets_towers_of_its_own_unless_the_settings_name_some(
+    given: str, widths: tuple[int, ...], folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "settings.toml").write_text("[training]\nmax_epochs = 1\n" + given)
+    pipeline.train_log(
+        folder / "log.parquet",
+        tmp_path / "model",
+        schema=folder / "schema.toml",
+        network="finalmlp",
+        settings=tmp_path / "settings.toml",
+    )
+    config = LogModel.load(tmp_path / "model").config
+    assert (config.hidden_dims_1, config.batch_norm) == (widths, not given)
+
+
+def test_rates_of_a_log_carry_its_ads_into_rotate_and_forecast(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One row an ad, or an ad and day: mean rates of its rows, under names that the commands after launch read."""
+    monkeypatch.setattr(use_log, "part_rows_of", lambda schema: 150)  # an ad stands in several parts of the log
     train(folder, tmp_path / "model", "dnn")
     log = make_log(600, seed=5).drop(columns=["conversion", "user_id"])
     log["time"] = [f"2026-11-{1 + number // 30:02d} 08:00" for number in range(600)]
