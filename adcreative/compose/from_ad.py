@@ -47,6 +47,8 @@ SHOWS = 0.03  # minimum salient share of a panel without words that is a photogr
 CALM = 9.0  # 0..255: maximum residual of a ground for erasing letters and for cutting out a logo
 MAX_ERASED = 0.15  # maximum share of a photograph on which erased words stood: more leaves an empty middle
 STILL_THERE = 0.3  # maximum share of a detected line in the photograph on erased words
+ON_THING, MIN_BESIDE = 0.3, 4  # minimum mean saliency of words printed on a product; minimum number of others that are the ad's
+CUT_WORDS = (0.1, 0.9)  # share of a block inside a photograph that cuts it
 LETTER, CLEAN = 24.0, 4.0  # 0..255: minimum change by erasing a letter; maximum difference of the ground where letters were
 SHAPES_PX, MAX_SHAPE = 256, 0.2  # longer side of the copy in which shapes behind words are found; maximum share of the ad
 MIN_FILL, MIN_CORNER_FILL = 0.5, 0.8  # minimum share of its box filled by such a shape; by one in a corner of the ad
@@ -57,6 +59,7 @@ MIN_LOGO_PX = 30  # height: a lower one is blurred in an ad of 1080 px
 MARK_REACH, MARK_GAP = 3.0, 0.5  # of the brand's height: how far its mark is looked for; maximum gap between parts of a logo
 BULLET_REACH, BULLET_NEAR = (0.15, 2.2), 0.3  # of a line's height: where its bullet stands; maximum spread of their distances
 MAX_BULLET = 1.2  # of a line's height
+MAX_HAZE = 0.1  # maximum share of a logo's pixels
 MAX_BOX = 0.3  # maximum drawn share of a logo's edge: more is its ground
 SAME_COLOUR = 0.08  # OKLab
 TAKEN_FILES = (NAME, "photo.png", "logo.png")
@@ -83,7 +86,7 @@ class Taken:
     def is_enough(self) -> bool:
         """Whether ads can be made: of type alone only if the brand can be recognized, or more is said than one line."""
         is_known = bool(self.brand) or self.logo is not None
-        says_more = len(self.messages) > 1 and any(role in self.messages for role in ("offer", "price", "button"))
+        says_more = len(self.messages) > (1 if {"offer", "price", "button"} & set(self.messages) else 2)
         return "headline" in self.messages and (self.photo is not None or (bool(self.colours) and (is_known or says_more)))
 
 
@@ -209,11 +212,20 @@ def _brand(
     if np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]]).mean() > 255 * MAX_BOX:
         missing["brand.logo"] = "its ground cannot be told from it"
         return block.text, None
+    if _haze(alpha) > MAX_HAZE:
+        missing["brand.logo"] = "shades of its ground stay around it"
+        return block.text, None
     if logo.height < MIN_LOGO_PX:
         missing["brand.logo"] = f"it is {logo.height} px high, too small to be set anew"
         return block.text, None
     sure["brand.logo"] = block.confidence
     return block.text, logo
+
+
+def _haze(alpha: np.ndarray) -> float:
+    """Return the share of a logo's visible pixels [H, W] 0..255 that are translucent beyond the width of an edge."""
+    near = cv2.dilate((alpha > 180).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return float(((alpha > 24) & ~near).sum() / max(1, (alpha > 24).sum()))
 
 
 def _logo_box(image_u8: np.ndarray, words: Words, block: TextBlock) -> tuple[int, int, int, int]:
@@ -283,8 +295,10 @@ def _photo(
     Words on smooth ground are erased first, and a rectangle is taken where no traces of them are detected.
     """
     missing["photos"] = "no part of the ad without words is a photograph that is large enough"
-    prints = [block for block in words.with_role("product_print") if block.is_sure]
-    for view in _views(image_u8, words, segment, find_lines):
+    seen = None if segment is None else segment(image_u8)
+    said = _drawn_words(words, seen)
+    prints = [block for block in words.blocks if block not in said]
+    for view in _views(image_u8, words, said, seen, segment, find_lines):
         for box in view.boxes():
             x0, y0, x1, y1 = box
             crop = np.ascontiguousarray(view.picture[y0:y1, x0:x1])
@@ -292,6 +306,9 @@ def _photo(
                 missing["photos"] = "words cover too much of what its photograph shows"
                 continue
             if view.gone and find_lines is not None and _are_seen(find_lines(crop), view.gone, (x0, y0)):
+                continue
+            if any(CUT_WORDS[0] < _share_in(one.box, box) < CUT_WORDS[1] for one in words.blocks if one not in view.gone):
+                missing["photos"] = "words are cut by the part with its photograph"
                 continue
             if prints and not any(_meet(box, one.box) for one in prints):
                 missing["photos"] = "the part without words does not show the product, on which words are printed"
@@ -305,11 +322,17 @@ def _photo(
     return None
 
 
-def _views(image_u8: np.ndarray, words: Words, segment: Segmenter | None, find_lines: FindLines | None) -> Iterator[_View]:
+def _views(
+    image_u8: np.ndarray,
+    words: Words,
+    said: Sequence[TextBlock],
+    standing_out: np.ndarray | None,
+    segment: Segmenter | None,
+    find_lines: FindLines | None,
+) -> Iterator[_View]:
     """Yield where a photograph is looked for: panels without words, the ad with words erased, the ad, its other panels."""
     height, width = image_u8.shape[:2]
     whole = (0, 0, width, height)
-    said = [block for block in words.blocks if block.role != "product_print" or not block.is_sure]
     behind = {block: _shape_behind(image_u8, block) for block in said}
     unread = [tuple(map(round, line.box_xyxy_px)) for line in words.unread]
     drawn = [*behind.values(), *unread]
@@ -328,10 +351,23 @@ def _views(image_u8: np.ndarray, words: Words, segment: Segmenter | None, find_l
         gone = [*flat, *(block for block in calm if is_clean(image_u8, erased, block))]
         left = [*(behind[block] for block in said if block not in gone), *unread]
         yield _view(erased, left, gone, whole, segment)
-    yield _view(image_u8, drawn, [], whole, segment)
+    yield _View(image_u8, drawn, [], whole, standing_out)
     for box in panels:
         if box not in free:
             yield _view(image_u8, drawn, [], box, segment)
+
+
+def _drawn_words(words: Words, standing_out: np.ndarray | None) -> list[TextBlock]:
+    """Return the blocks that belong to the ad, not to what it shows: several "prints" beside what stands out are the ad's."""
+    prints = [block for block in words.with_role("product_print") if block.is_sure]
+    beside = [] if standing_out is None else [one for one in prints if _part(standing_out, one.box).mean() < ON_THING]
+    printed = [one for one in prints if one not in beside or len(beside) < MIN_BESIDE]
+    return [block for block in words.blocks if block not in printed]
+
+
+def _part(picture: np.ndarray, box: Sequence[int]) -> np.ndarray:
+    x0, y0, x1, y1 = (max(0, side) for side in box)
+    return picture[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
 
 
 def _view(
@@ -348,6 +384,12 @@ def _view(
     standing_out = np.zeros(picture.shape[:2], np.float32)
     standing_out[y0:y1, x0:x1] = segment(np.ascontiguousarray(picture[y0:y1, x0:x1]))
     return _View(picture, drawn, gone, frame, standing_out)
+
+
+def _share_in(box: Sequence[int], outer: Sequence[int]) -> float:
+    """Return the share of a box inside another one."""
+    wide, high = min(box[2], outer[2]) - max(box[0], outer[0]), min(box[3], outer[3]) - max(box[1], outer[1])
+    return max(0, wide) * max(0, high) / max(1, _area(box))
 
 
 def _area(box: Sequence[int]) -> int:

@@ -57,6 +57,7 @@ QUOTES = ("“", "„", "«", "»", "「", "『", "‹", '"')  # opening quotati
 PILL = (0.62, 1.25)  # padding of a button or badge in em of its type: vertical, horizontal
 BULLET = 1.55  # em for a bullet next to a proof
 PROOF_GAP = 0.75  # em between proofs
+LOGO = 6.5  # steps of the grid: side of a square logo
 ROOMY = 1.6  # factor of type and gaps in ads without a photo
 GIVES_WAY, GROWS = 0.18, 0.26  # of the parent's size: maximum change of a photo box's width, and height, from its layout
 NO_ROOM = 1e5  # px of excess for a word wider than its box
@@ -365,7 +366,7 @@ class Arranger:
 
     def logo_size(self, node: Node, width: float) -> tuple[float, float]:
         """Return width and height of the logo in px: logos of equal area look equally large, whatever their form."""
-        side = (node.size or 5.0) * self.unit * (1.0 if self.content.photos else ROOMY)
+        side = (node.size or LOGO) * self.unit * (1.0 if self.content.photos else ROOMY)
         height = min(1.6 * side, side * (3.0 / self.content.logo) ** 0.5)
         height = min(height, 0.9 * width / self.content.logo)
         return height * self.content.logo, height

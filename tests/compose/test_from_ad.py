@@ -243,3 +243,37 @@ def test_what_a_person_confirmed_is_taken_beside_words_that_cannot_be_read() -> 
         not in take_parts(drawn_ad(), replace(hidden, blocks=(replace(hidden.blocks[0], chance=0.95),)), None).messages
     )
     assert take_parts(drawn_ad(), hidden, None).messages["headline"] == ("Taste July",)
+
+
+@pytest.mark.parametrize("num", [3, 4])
+def test_many_words_beside_what_stands_out_are_no_prints_on_a_product(num: int) -> None:
+    ad = patterned(8, 600, 600)
+    boxes = [(20, 40 + 140 * row, 120, 60 + 140 * row) for row in range(num)]
+    prints = [
+        TextBlock(
+            lines=(BlockLine(text="2019", box=box, confidence=0.99),),
+            colour=(0, 0, 0),
+            ground=(9, 9, 9),
+            residual=30.0,
+            role="product_print",
+        )
+        for box in boxes
+    ]
+
+    def segment(image_u8: np.ndarray) -> np.ndarray:
+        seen = np.zeros(image_u8.shape[:2], np.float32)
+        seen[200:500, 300:500] = 1.0
+        return seen
+
+    photo = take_parts(ad, Words(blocks=tuple(prints), size=(600, 600)), segment).photo
+    assert photo is not None
+    assert (photo.width == 600) == (num == 3), "the photograph leaves out what is no print"
+
+
+def test_a_logo_with_shades_of_its_ground_is_set_as_a_name() -> None:
+    ad = drawn_ad()
+    assert take_parts(ad, said(role="brand"), None).logo is not None
+    shaded = ad.copy()
+    shaded[70:126, 80:340] = np.minimum(shaded[70:126, 80:340], 215)
+    taken = take_parts(shaded, said(role="brand"), None)
+    assert (taken.brand, taken.logo) == ("Taste July", None)
