@@ -64,9 +64,9 @@ def take_ad(image_u8: np.ndarray, words: Words, ad: Creative) -> NewLayouts:
     if ad.brand and not taken.brand:
         missing = {part: why for part, why in taken.missing.items() if part != "brand.name"}
         taken = replace(taken, brand=ad.brand, missing=missing)
-    missing = {part: why for part, why in taken.missing.items() if part.startswith(NEEDED)} or (
-        {} if taken.is_enough else taken.missing
-    )
+    missing = {part: why for part, why in taken.missing.items() if part.startswith(NEEDED)}
+    if not missing and not taken.is_enough:
+        missing = dict(taken.missing)
     if missing:
         return NewLayouts(None, missing)
     with TemporaryDirectory() as folder:

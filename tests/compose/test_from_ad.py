@@ -177,7 +177,7 @@ def patterned(seed: int, height: int, width: int) -> np.ndarray:
 def test_a_panel_without_words_is_taken_whole() -> None:
     ad = np.full((400, 960, 3), (10, 20, 80), np.uint8)
     blurred = Image.fromarray(np.random.default_rng(5).integers(120, 255, (20, 20, 3), np.uint8)).resize((400, 400))
-    ad[:, 560:] = blurred  # a photograph from side to side, beside a panel for words
+    ad[:, 560:] = np.asarray(blurred)  # a photograph from side to side, beside a panel for words
     assert find_panels(ad) == [(0, 0, 559, 400), (561, 0, 960, 400)]  # without the blended line
 
     def segment(image_u8: np.ndarray) -> np.ndarray:
