@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from adcreative.verbs.loading import load_tools
 from adcreative.verbs.studio import Studio
 from apps.studio.handlers.many_ads import Folders
 from apps.studio.handlers.one_ad import Handlers
+from apps.studio.handlers.why import Why
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_the_same_picture_stays_with_who_still_has_it(handlers: Handlers, seen: 
     assert seen == []
 
 
-@pytest.mark.parametrize("asked", ["an ad", "a folder"])
+@pytest.mark.parametrize("asked", ["an ad", "a folder", "why"])
 def test_who_deletes_while_scores_are_worked_out_leaves_nothing(
     asked: str, handlers: Handlers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,12 +98,13 @@ def test_who_deletes_while_scores_are_worked_out_leaves_nothing(
         return encode(images_u8)
 
     monkeypatch.setattr(clip, "encode_images", read_slowly)
-    form, folders = upload(handlers, "anna", 20), Folders(handlers=handlers)
-
-    def score() -> object:
-        return handlers.score("anna", **form) if asked == "an ad" else list(folders.score("anna", [form["image_path"]]))
-
-    scoring = threading.Thread(target=score)
+    form, folders, why = upload(handlers, "anna", 20), Folders(handlers=handlers), Why(handlers=handlers)
+    works: dict[str, Callable[[], object]] = {
+        "an ad": lambda: handlers.score("anna", **form),
+        "a folder": lambda: list(folders.score("anna", [form["image_path"]])),
+        "why": lambda: list(why.explain("anna", form)),
+    }
+    scoring = threading.Thread(target=works[asked])
     scoring.start()
     assert is_read.wait(60)
     handlers.forget("anna")

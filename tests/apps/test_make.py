@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -206,6 +207,25 @@ def test_nobody_sees_the_ads_of_another_and_they_go_with_their_owner(makes: Make
     makes.handlers.forget("me")
     assert not makes.handlers.owner_dir("me").exists()
     assert not makes.has_ads("me")
+
+
+def test_a_set_that_is_deleted_while_it_is_made_goes(makes: Makes, form: MakeForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    features = makes.handlers.choices.features_of("me")
+    compose = FakeStudio.compose
+
+    def compose_meanwhile(studio: FakeStudio, *given: Any, **named: Any) -> Any:
+        makes.handlers.forget("me")
+        features.mkdir(parents=True)
+        (features / "one.entry").write_text("of a photo")
+        return compose(studio, *given, **named)
+
+    monkeypatch.setattr(FakeStudio, "compose", compose_meanwhile)
+    list(makes.make("me", form))
+    deadline_s = time.monotonic() + 20
+    places = (features, makes.handlers.result_dir)
+    while left := [path for place in places for path in place.rglob("*") if path.is_file()]:
+        assert time.monotonic() < deadline_s, left
+        time.sleep(0.02)
 
 
 def test_samples_are_briefs_with_photos_and_each_makes_a_brief(makes: Makes, tmp_path: Path) -> None:

@@ -391,6 +391,7 @@ class Makes(LongWork[MakeScreen]):
         self.board.take_down(owner)
         if making is not None and making.job is not None:  # the job may be writing files at this moment
             making.job.then(lambda: shutil.rmtree(folder, ignore_errors=True))
+            making.job.then(lambda: self.handlers.choices.drop_features(owner))
 
 
 def list_samples() -> list[str]:

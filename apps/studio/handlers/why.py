@@ -139,6 +139,7 @@ class Why:
         self.board.take_down(owner)
         for job in filter(None, jobs):
             job.then(lambda: shutil.rmtree(self._folder(owner), ignore_errors=True))
+            job.then(lambda: self.handlers.choices.drop_features(owner))
 
 
 def _counting(report: Rounds) -> Progress:
