@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ from PIL import Image
 from adcreative.catalog.images import read_image
 from adcreative.errors import AdCreativeError, ArtifactError
 from tests.apps.fakes import FakeStudio
+from tests.docs.source_recipes import blocks
 
 gradio = pytest.importorskip("gradio")
 gradio_client = pytest.importorskip("gradio_client")
@@ -309,6 +311,18 @@ def test_score_over_the_api(client: Any, image_path: Path) -> None:
     shown, record = client.predict(image_path=gradio_client.handle_file(image_path), headline="Coats", api_name="/score")
     assert "Can’t be told from a usual ad" in shown
     assert record["change"] == 0.1
+
+
+def test_the_script_in_the_docs_scores_and_makes_ads(
+    served: Served, image_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (script,) = (text for language, text in blocks("how-to-make-in-the-app.md") if language == "python")
+    shutil.copy(image_path, image_path.with_name("ad.jpg"))
+    monkeypatch.chdir(image_path.parent)
+    exec(compile(script.replace("http://127.0.0.1:7860", served.url), "how-to", "exec"), {})
+    said = capsys.readouterr().out
+    assert "against a usual ad" in said
+    assert said.count("Slow mornings, properly made") >= 1
 
 
 def test_improve_over_the_api_hands_out_every_pixel(client: Any, image_path: Path) -> None:
