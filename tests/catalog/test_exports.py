@@ -249,8 +249,20 @@ def test_lines_below_the_table_are_no_ads(tmp_path: Path) -> None:
             "amazon",
             ("B00X", 1000, 10, 500.0, "INR", 90.0),
         ),
+        (
+            "Date,Campaign Name,Ad Group Name,Advertised ASIN,Impressions,Clicks,Click-Thru Rate (CTR),Cost Per Click (CPC),"
+            "Spend\n2026-11-01,A,B,B00X,1000,10,1%,50,500\n",
+            "amazon",
+            ("B00X", 1000, 10, 500.0, "", None),
+        ),
+        (
+            "Campaign Name,Ad Group Name,Ad Name,Placement,Date,Impressions,Clicks,CTR,Gross Spend,Billable Spend,CPM,CPC,"
+            "Total Conversions\nA,B,Beach,FEED,2026-07-01,1000,10,1%,5,4,5,0.5,2\n",
+            "nextdoor",
+            ("Beach", 1000, 10, 5.0, "", None),
+        ),
     ],
-    ids=["snap", "reddit", "yahoo japan", "line", "naver", "amazon"],
+    ids=["snap", "reddit", "yahoo japan", "line", "naver", "amazon", "amazon without currency", "nextdoor"],
 )
 def test_exports_of_further_platforms(tmp_path: Path, text: str, platform: str, expected: tuple[Any, ...]) -> None:
     (row,) = read_results(write(tmp_path / "export.csv", text)).rows
