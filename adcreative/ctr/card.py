@@ -14,6 +14,7 @@ KIND, FORMAT = "predictor", 4
 ACCOUNT_KIND, ACCOUNT_FORMAT = "account_model", 1  # of ctr.account.model.AccountModel
 LOG_KIND, LOG_FORMAT = "log model", 1  # of ctr.log_network.LogModel
 _FORMATS = {KIND: FORMAT, ACCOUNT_KIND: ACCOUNT_FORMAT}  # of models of creatives
+SEARCHED_SHARE = "searched_share"  # key in the notes: as in `ctr.changes`; absent in general predictors and earlier models
 _HELD_OUT = "a test split by group that no fitting step has seen"
 _WORDS = {  # kind -> subject of the predicted rate, what the model does not know, data of the measurements
     KIND: (

@@ -39,7 +39,10 @@ def ledger(path: Path, out: Path, *, share: Path | None = None, restart: bool = 
     lines = [f"{found.num} tested versions had a prediction; {found.num_gains} of them gained and were predicted to"]
     if found.num:
         reach = f"{found.share_low:.2f} to {found.share_high:.2f}"
-        lines.append(f"of a predicted change {found.share:.2f} comes true (nine times in ten {reach})")
+        lines.append(
+            f"of a change that the models predict {found.share:.2f} comes true (nine times in ten {reach}); "
+            f"{found.stated_share:.2f} was stated, and train --ledger {path.name} states what comes true"
+        )
         if found.num < LEAST:
             lines.append(f"that is mostly what was measured elsewhere: {LEAST} tests and more tell it for this account")
     if found.covered is not None:

@@ -17,6 +17,7 @@ from adcreative.catalog.tables import failures_path, write_failures
 from adcreative.copywriter.brand_kit import BrandKit, read_brand_kit
 from adcreative.copywriter.fresh_lines import Wording
 from adcreative.creative import Creative, EditResult, FailedCreative
+from adcreative.ctr.card import SEARCHED_SHARE
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.features.word_readings import find_reader
 from adcreative.options import takes
@@ -175,6 +176,7 @@ def _plan_batch(job: OptimizeJob, out: Path, survey: Survey, notes: Notes) -> Ba
         **({"dates": asked.dates} if asked.dates else {}),
         **({"brand_kit": asdict(job.brand_kit)} if job.brand_kit is not None else {}),
         **({} if asked.model else {"base_rate": asked.base_rate}),
+        **{name: value for name, value in manifests["predictor"].notes.items() if name == SEARCHED_SHARE},
         **({"sizes": list(job.ratios)} if job.ratios else {}),
         **({} if asked.alternatives == OptimizeSettings.alternatives else {"alternatives": asked.alternatives}),
         **({"own_words": list(job.own_words)} if any(job.own_words) else {}),

@@ -230,6 +230,9 @@ class TrainSettings:
             help="Network of a log (default finalmlp), or candidates beside the members on creatives, as din,finalmlp."
         ),
     ] = ""
+    ledger: Annotated[
+        Path | None, typer.Option(help="Ledger of read-out: what came true in your tests says how much of a change is stated.")
+    ] = None
     features: Path | None = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,7 +100,8 @@ def train(
     as in `score`. `text_encoder` names a further encoder of words, such as "multilingual-e5-small": a named weight, a folder,
     an installed package or a hub id, needed again to score. By default that encoder is used where most ads are in other
     languages than English; "none" uses no further encoder. `network` names networks of the registry that become members
-    too; the card states their weight, and the gain over the rest.
+    too; the card states their weight, and the gain over the rest. With `ledger`, the share of a searched change that is stated
+    is what came true in the user's own tests, as far as they tell (`concepts.ledger`).
 
     Args:
         settings: training data and options; fields may be given as keywords.
@@ -113,6 +114,8 @@ def train(
     data, out, text_encoder = Path(data), Path(out), settings.text_encoder
     networks = [name.strip() for name in settings.network.split(",") if name.strip()]
     inputs = (data, settings.columns, settings.images, settings.words, *((Path(text_encoder),) if text_encoder else ()))
+    shares = None if settings.ledger is None else _read_shares(settings.ledger)
+    inputs += () if settings.ledger is None else (settings.ledger,)
     outputs = _check_place(out, inputs, restart)
     from adcreative.ctr.account.fitting import fit_account
     from adcreative.ctr.account.members import find_candidates
@@ -161,12 +164,22 @@ def train(
     if learnt is None:
         return RunSummary(path=out, done=0, failed=0, stopped=True)
     creatives, failed, fitted = learnt
+    for model in fitted if shares is not None else ():
+        model.state_share(shares(model.searched_share))
     failures = [*catalog.failures, *failed]
     with locked(out / TOGETHER), own_outputs(outputs, inputs, restart=restart):  # prevents a mix of models of two trainings
         note_models(out, {role: model.save(out / role) for role, model in zip(ROLES, fitted, strict=True)})
         _write_card(fitted[0].card("predictor"), out)
         write_failures(failures_path(out / "training"), failures)
     return RunSummary(path=out, done=len(creatives), failed=len(failures), warnings=tuple(warnings))
+
+
+def _read_shares(path: Path) -> Callable[[float], float]:
+    """Return share known before the tests of a ledger -> share with them, both 0..1 (`ctr.search_shrinkage`)."""
+    from adcreative.concepts.ledger import calibrate, read
+
+    tests = read(path)
+    return lambda prior: min(max(calibrate(tests, prior).share, 0.0), 1.0)
 
 
 def _bring_words(creatives: Sequence[Creative]) -> bool:

@@ -13,9 +13,10 @@ from adcreative.errors import CatalogError, ConfigError
 from adcreative.pipeline import ledger, read_out
 
 
-def told(number: int, predicted: float, realised: float, shown: int = 400_000) -> dict[str, Any]:
-    """Return the row of a test of so many impressions an arm at a rate of two percent."""
+def told(number: int, predicted: float, realised: float, shown: int = 400_000, share: float = 1.0) -> dict[str, Any]:
+    """Return the row of a test of so many impressions an arm at a rate of two percent. share: then in force."""
     plan = {
+        "searched_share": share,
         "run_hash": "r",
         "campaign": "spring",
         "tests": [
@@ -52,6 +53,26 @@ def test_the_share_that_comes_true_is_learnt_from_the_tests(tmp_path: Path) -> N
     assert found.share_low < found.share < found.share_high < 0.58
     assert found.num_gains == 20
     assert found.covered == 0.0  # 0.06 lies below 0.2
+
+
+def test_a_share_that_was_right_stays_however_often_the_model_is_trained_again(tmp_path: Path) -> None:
+    """What is stated holds the share in force, so tests that come out as stated confirm it."""
+    path = tmp_path / "ledger.parquet"
+    append(path, [told(number, 0.1, 0.1, share=0.4) for number in range(40)])
+    found = calibrate(read(path))
+    assert found.share == pytest.approx(0.4, abs=0.03)
+    assert found.stated_share == pytest.approx(0.4)
+    append(path, [told(number, 0.05, 0.05, share=0.2) for number in range(100, 140)])
+    assert 0.2 < calibrate(read(path), prior=0.3).share < 0.4
+
+
+def test_a_ledger_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.parquet"
+    append(path, [told(1, 0.3, 0.06)])
+    pd.read_parquet(path).drop(columns="share").to_parquet(path)
+    append(path, [told(2, 0.3, 0.06)])
+    assert read(path)["share"].tolist()[1] == 1.0
+    assert calibrate(read(path)).stated_share == pytest.approx((0.58 + 1) / 2)
 
 
 def test_a_later_look_replaces_the_earlier(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from adcreative import pipeline
+from adcreative.concepts.ledger import COLUMNS, append
 from adcreative.creative import Creative
 from adcreative.ctr.account import fitting
 from adcreative.encoders.text_encoder import E5
@@ -24,14 +25,29 @@ from adcreative.verbs import train as verb
 
 
 class Fitted:
+    searched_share = 0.58
+
     def __init__(self, parts: set[str]) -> None:
         self.rate_parts = parts
+
+    def state_share(self, share: float) -> None:
+        self.searched_share = share
 
     def save(self, folder: Path) -> str:
         return folder.name
 
     def card(self, name: str) -> dict[str, Any]:
         return {}
+
+
+# a test of a version: as many more clicks as half of the change that was stated
+TESTED = dict.fromkeys(COLUMNS) | {
+    "predicted": 0.21,
+    "impressions": 10**6,
+    "clicks": 22_000,
+    "control_impressions": 10**6,
+    "control_clicks": 20_000,
+}
 
 
 @pytest.mark.parametrize(
@@ -47,6 +63,7 @@ def test_words_in_pictures_are_read_where_words_can_tell(
 ) -> None:
     read: list[Creative] = []
     fits: list[int] = []
+    models: list[Fitted] = []
 
     def fill(creatives: Iterable[Creative], reader: Any) -> Iterator[Creative]:
         for one in creatives:
@@ -55,7 +72,8 @@ def test_words_in_pictures_are_read_where_words_can_tell(
 
     def fit(creatives: Any, features: Any, **_: Any) -> tuple[Fitted, ...]:
         fits.append(len(creatives))
-        return (Fitted(parts),) * 3
+        models.extend(Fitted(parts) for _ in range(3))
+        return tuple(models[-3:])
 
     extractor = SimpleNamespace(extract=lambda ones: [CreativeFeatures() for _ in ones], hashes={}, cache=None)
     monkeypatch.setattr(loading, "load_tools", lambda **_: SimpleNamespace(extractor=extractor))
@@ -69,6 +87,10 @@ def test_words_in_pictures_are_read_where_words_can_tell(
     (tmp_path / "ads.csv").write_text("\n".join(lines))
     done = pipeline.train(tmp_path / "ads.csv", tmp_path / "model", from_scratch=True)
     assert (len(read), fits) == (num_read, [80] * num_fits)
+    assert models[0].searched_share == 0.58
+    append(tmp_path / "ledger.parquet", [TESTED | {"variant_id": str(number)} for number in range(20)])
+    pipeline.train(tmp_path / "ads.csv", tmp_path / "taught", from_scratch=True, ledger=tmp_path / "ledger.parquet")
+    assert models[-1].searched_share == pytest.approx(0.29, abs=0.03)  # half of what was stated came true
     assert any("words in pictures were not read" in one for one in done.warnings) == (num_read == 0)
 
 

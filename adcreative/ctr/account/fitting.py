@@ -16,6 +16,7 @@ from adcreative.ctr.account.part_fitting import NUM_FOLDS, FittedParts, Watch, f
 from adcreative.ctr.account.seen_effects import count_pictures, measure_seen_effects
 from adcreative.ctr.account.table import AccountTable, EncodesTexts, find_group_column, number_groups, read_table
 from adcreative.ctr.account.word_effects import measure_word_effects
+from adcreative.ctr.card import SEARCHED_SHARE
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.evidence import KNOWN, OODScore, describe_known, fit_ood_score, parse_provenance
 from adcreative.ctr.predictor import Predictor
@@ -101,8 +102,8 @@ def fit_account(
     watch.finish()
     models = []
     for number, general in enumerate(shipped):
-        own = {**notes, "seed": seed + SEED_STEP * number}
         halves = known.parts[number], None if new is None else new.parts[number]
+        own = {**notes, "seed": seed + SEED_STEP * number, SEARCHED_SHARE: halves[0].changes.searched_share}
         models.append(AccountModel(*halves, group_column=group_column, ood_scores=ood_scores, notes=own, shipped=general))
         models[-1].text_encoder = text_encoder
     return models[0], models[1], models[2]

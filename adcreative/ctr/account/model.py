@@ -21,6 +21,7 @@ from adcreative.ctr.account.part import Part
 from adcreative.ctr.account.table import PARTS, WHOLE_TEXT, AccountTable, EncodesTexts, read_table
 from adcreative.ctr.card import ACCOUNT_FORMAT as FORMAT
 from adcreative.ctr.card import ACCOUNT_KIND as KIND
+from adcreative.ctr.card import SEARCHED_SHARE
 from adcreative.ctr.click_model import ClickModel, Creatives, Features, HeldOutRates, read_ood_scores
 from adcreative.ctr.evidence import OODScore, render_reasons
 from adcreative.ctr.predictor import History, Predictor
@@ -68,6 +69,12 @@ class AccountModel(ClickModel):
         """
         self.known, self.new, self.group_column, self.changes = known, new, group_column, known.changes
         self.ood_scores, self.notes, self.shipped = dict(ood_scores), dict(notes), shipped
+
+    def state_share(self, share: float) -> None:
+        """Set the share (0..1) of a searched change that is stated (`ctr.search_shrinkage`), learnt from tests."""
+        changes = replace(self.changes, searched_share=share)
+        self.known, self.changes = replace(self.known, changes=changes), changes
+        self.notes[SEARCHED_SHARE] = share
 
     def predict(self, creatives: Creatives, features: Features, history: History = ()) -> list[Prediction]:
         predictions: list[Prediction] = []

@@ -81,7 +81,8 @@ class PlannedArm:
 class TestPlan:
     """The plan of all tests of a run in one campaign.
 
-    num_in_time: number of tests, shortest first, that finish within `max_days` if only these tests run.
+    num_in_time: number of tests, shortest first, that finish within `max_days` if only these tests run. searched_share: of the
+    models' change that the predictions state (`ctr.search_shrinkage`); None where the first run does not tell.
     """
 
     __test__ = False  # pytest: not a test class
@@ -92,12 +93,14 @@ class TestPlan:
     arms: tuple[PlannedArm, ...]
     warnings: tuple[Problem, ...]
     num_in_time: int
+    searched_share: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON types with everything the read-out needs."""
         return {
             "campaign": self.campaign,
             "run_hash": self.run_hash,
+            "searched_share": self.searched_share,
             "settings": asdict(self.settings),
             **_say(self.warnings),
             "num_in_time": self.num_in_time,
@@ -164,6 +167,7 @@ def plan_test(variants: Sequence[Variant], settings: PlanSettings) -> TestPlan:
     return TestPlan(
         campaign=first.campaign,
         run_hash=first.run_hash,
+        searched_share=first.searched_share,
         settings=settings,
         arms=tuple(arms),
         warnings=tuple(warnings),

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,8 @@ class Variant:
 
     creative: content of the ad, file_name relative to `run_dir`; ctr: predicted click rate (0..1), None in a run without rates
     (EditResult.is_untested); uplift_low, uplift_high: 90 % interval of the predicted change against the control (0.1: ten
-    percent more), None in runs of versions without an interval; test is equal for the arms of one test.
+    percent more), None in runs of versions without an interval; test is equal for the arms of one test. shapes: pictures of the
+    edit in further shapes. searched_share: as in `plan.TestPlan`.
     """
 
     variant_id: str
@@ -50,6 +51,8 @@ class Variant:
     uplift_high: float | None = None
     is_untested: bool = False
     edits: tuple[str, ...] = ()
+    shapes: tuple[Path, ...] = ()
+    searched_share: float | None = None
 
     @property
     def is_control(self) -> bool:
@@ -115,7 +118,8 @@ def read_variants(run_dir: Path, campaign: str) -> tuple[Variant, ...]:
         raise CatalogError(
             f"none of the {len(results)} creatives in {run_dir} was edited, so there is nothing to test or deliver"
         )
-    return tuple(variants)
+    share = settings.get("searched_share")
+    return tuple(replace(one, searched_share=share) for one in variants) if isinstance(share, float) else tuple(variants)
 
 
 def _read_originals(settings: dict[str, Any], run_dir: Path) -> dict[int, Creative]:
@@ -183,6 +187,7 @@ def _build_arms(
                 uplift_low=result.get("uplift_low") if is_edit else None,
                 uplift_high=result.get("uplift_high") if is_edit else None,
                 edits=edits if is_edit else (),
+                shapes=_find_shapes(result, run_dir) if is_edit else (),
             )
         )
     return arms[0], arms[1]
@@ -197,6 +202,12 @@ def _number(value: Any) -> float:
 def _find_picture(name: str | None, run_dir: Path) -> Path | None:
     """Return the path of a run's picture; a missing picture keeps its path, so that its row can report the error."""
     return (find_member(run_dir, name) or run_dir / name) if name else None
+
+
+def _find_shapes(result: dict[str, Any], run_dir: Path) -> tuple[Path, ...]:
+    """Return the pictures in further shapes; the shape of the delivered picture itself is none."""
+    found = (_find_picture(one["image"], run_dir) for one in result.get("sizes") or () if one.get("made") != "as it is")
+    return tuple(path for path in found if path is not None)
 
 
 _CONTEXT = ("primary_text", "cta", "brand", "category", "platform", "placement", "audience", "currency", "consent_id")

@@ -96,6 +96,16 @@ def test_saved_and_loaded_it_says_the_same_to_the_bit(models: Models, account: P
     assert not list((tmp_path / "model").glob("*.pkl"))
 
 
+def test_a_share_learnt_from_tests_is_saved_and_noted(models: Models, tmp_path: Path) -> None:
+    models[0].save(tmp_path / "model")
+    loaded = AccountModel.load(tmp_path / "model")
+    loaded.state_share(0.2)
+    saved = loaded.save(tmp_path / "taught")
+    again = AccountModel.load(tmp_path / "taught")
+    assert (again.searched_share, again.notes["searched_share"], again.content_hash) == (0.2, 0.2, saved)
+    assert again.searched_share != models[0].searched_share == models[0].notes["searched_share"]
+
+
 @pytest.mark.slow
 def test_same_seed_same_model_and_rows_do_not_influence_each_other(account: PlantedAccount, models: Models) -> None:
     again, _, _ = fit_account(account.creatives[:300], account.features[:300], seed=0)
