@@ -40,7 +40,7 @@ def plan_test(
 def export(
     run: Run,
     out: Annotated[Path, typer.Option("--out", help="File to write; pictures go into a folder beside it.")],
-    format: Annotated[str, typer.Option(help="google-editor, meta-bulk, microsoft-bulk, pinterest-bulk or adcp.")],
+    format: Annotated[str, typer.Option(help="google-editor, meta-bulk, microsoft-bulk, pinterest-bulk, tiktok-bulk or adcp.")],
     campaign: Campaign,
     settings: ExportSettings,
     approved_by: Annotated[

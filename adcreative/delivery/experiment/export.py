@@ -1,5 +1,9 @@
 """Write the variants of a run for a platform: Google Ads Editor CSV, bulk sheets, AdCP creative manifests.
 
+An AdCP creative holds its ad in every shape that the run made, with the standing lines as further texts; as a carousel the
+originals are the cards of one creative, and the edits those of another. A sheet's row takes one picture; its other shapes are
+copied beside it.
+
 Every ad is written paused and carries its variant id (ad name, label or creative_id), by which results are joined. Texts are
 never cut: an ad that exceeds a platform's limit is left out and listed with a remedy. CSV cells are escaped so that no
 spreadsheet executes them (see `catalog.tables`); JSON holds the texts unchanged.
@@ -27,13 +31,14 @@ from adcreative.delivery.experiment.export_pictures import (
     Leave,
     PictureLimits,
     copy_picture,
+    copy_shapes,
     let_leave,
     list_picture_files,
     picture_dir,
 )
 from adcreative.delivery.experiment.settings import ExportSettings
-from adcreative.delivery.experiment.sheets import FIELDS, read_template, sheets
-from adcreative.delivery.experiment.variants import Variant
+from adcreative.delivery.experiment.sheets import FIELDS, read_template, refusals, sheets
+from adcreative.delivery.experiment.variants import CALLED, CONTROL, EDITED, Variant, build_variant_id
 from adcreative.errors import CatalogError, ConfigError, CreativeError
 from adcreative.progress import track
 
@@ -64,6 +69,7 @@ META_COLUMNS = (
 )
 _RSA_HEADLINE, _RSA_DESCRIPTION, _RSA_HEADLINES, _RSA_DESCRIPTIONS = 30, 90, (3, 15), (2, 4)
 _META_TITLE, _META_BODY = 255, 2200
+_CARDS = (2, 10)  # of AdCP's image_carousel
 _META_SHOWN = {"Title": 40, "Body": 125}
 _META_CALLS = frozenset(
     (
@@ -116,6 +122,10 @@ def export_variants(
         ConfigError: unknown format. CatalogError: every variant was left out, or the file cannot be written.
     """
     check_format(format)
+    if settings.is_carousel and format != "adcp":
+        raise ConfigError(
+            "only adcp takes --carousel; Meta's sheet wants cards by the hash of pictures that lie in the account"
+        )
     out = Path(out)
     build, write = FORMATS[format]
     if format in sheets():
@@ -133,12 +143,16 @@ def export_variants(
     write_failures(failures_path(out), failures)
     if not rows:
         raise CatalogError(f"none of the {len(variants)} variants fits {format}: {failures[0].problem} {failures[0].remedy}")
+    if settings.is_carousel:
+        rows = _as_carousels(variants, rows)
     write(out, rows, settings)
     return Export(path=out, done=len(rows), failures=tuple(failures), warnings=tuple(warnings))
 
 
 def check_format(format: str) -> None:
     """Raise ConfigError unless `format` is one of FORMATS."""
+    if format in refusals():
+        raise ConfigError(refusals()[format])
     if format not in FORMATS:
         raise ConfigError(f'there is no export format "{format}"; known: {", ".join(FORMATS)}')
 
@@ -196,7 +210,7 @@ def _build_sheet(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return one row of a bulk sheet of `sheets.yaml`."""
     sheet, creative = sheets()[format], variant.creative
-    group = read_template(sheet, settings.template).group
+    template = read_template(sheet, settings.template)
     values = dict.fromkeys(FIELDS, "") | {
         "name": variant.name,
         "campaign": variant.campaign,
@@ -213,9 +227,10 @@ def _build_sheet(
     elif creative.image_path is None:
         raise CreativeError("it has no picture.", "This platform's ads need one; export words with google-editor.")
     else:
-        sheet.fill(values, group)  # what is too long is found before the picture is copied
+        sheet.fill(values, template)  # what is too long is found before the picture is copied
         values["picture"], notes = copy_picture(variant, out, limits_of(settings, format), leave)
-    row = sheet.fill(values, group)
+        notes = notes + copy_shapes(variant, out, limits_of(settings, format), leave)
+    row = sheet.fill(values, template)
     return row, notes + _note_escapes(row)
 
 
@@ -255,7 +270,9 @@ def _build_meta(
             raise CreativeError(f"the {kind} has {len(text):,} letters, Meta allows {limit:,}.", f"Shorten the {kind}.")
     if creative.image_path is None:
         raise CreativeError("it has no picture.", "Meta's link ads need one; export words with google-editor.")
-    picture, notes = copy_picture(variant, out, limits_of(settings, "meta-bulk"), leave)
+    limits = limits_of(settings, "meta-bulk")
+    picture, notes = copy_picture(variant, out, limits, leave)
+    notes = notes + copy_shapes(variant, out, limits, leave)
     call = re.sub(r"\W+", "_", creative.cta.strip()).upper()
     row = {
         "Campaign Name": variant.campaign,
@@ -286,23 +303,20 @@ def _build_adcp(
     """Return one AdCP creative: a canonical-format manifest with provenance, and our ids under ext."""
     creative = variant.creative
     assets: dict[str, Any] = {"landing_page_url": {"asset_type": "url", "url": settings.url}}
-    for slot, text in (("headlines", creative.headline), ("descriptions", creative.description or creative.primary_text)):
+    for slot, text, more, most in (
+        ("headlines", creative.headline, settings.extra_headlines, 15),
+        ("descriptions", creative.description or creative.primary_text, settings.extra_descriptions, 5),
+    ):
         if text:
-            assets[slot] = [{"asset_type": "text", "content": text}]
+            lines = list(dict.fromkeys((text, *more)))[:most]
+            assets[slot] = [{"asset_type": "text", "content": line} for line in lines]
     notes: list[str] = []
-    if creative.image_path is not None:
-        from PIL import Image
-
-        name, notes = copy_picture(variant, out, limits_of(settings, "adcp"), leave)
-        with Image.open(creative.image_path) as image:
-            width_px, height_px = image.size
-        shape = "landscape" if width_px > 1.1 * height_px else "portrait" if height_px > 1.1 * width_px else "square"
-        url = f"{settings.image_url.rstrip('/')}/{name}" if settings.image_url else f"{picture_dir(out).name}/{name}"
-        kind = Path(name).suffix.lstrip(".").replace("jpg", "jpeg")
-        asset = {"asset_type": "image", "url": url, "width": width_px, "height": height_px, "format": kind}
-        assets[f"images_{shape}"] = [asset]
-        if not settings.image_url:
-            notes.append("its image address is a file beside the export; upload it and give --image-url")
+    for source in filter(None, (creative.image_path, *variant.shapes)):
+        slot, asset, said = _adcp_image(variant, source, settings, out, leave)
+        assets.setdefault(slot, []).append(asset)
+        notes += said
+    if creative.image_path is not None and not settings.image_url:
+        notes.append("its image address is a file beside the export; upload it and give --image-url")
     manifest: dict[str, Any] = {"format_kind": "responsive_creative", "assets": assets}
     if variant.edits:
         is_face = any(not edit.startswith(_WORD_EDITS) for edit in variant.edits)
@@ -322,6 +336,84 @@ def _build_adcp(
     }
     manifest["ext"] = {"adcreative": ours}
     return {"creative_id": variant.variant_id, "name": variant.name, "manifest": manifest}, notes
+
+
+def _adcp_image(
+    variant: Variant, source: Path, settings: ExportSettings, out: Path, leave: Leave
+) -> tuple[str, dict[str, Any], list[str]]:
+    """Copy a picture, and return AdCP's slot for its shape, the asset, and notes."""
+    from PIL import Image
+
+    name, notes = copy_picture(variant, out, limits_of(settings, "adcp"), leave, source=source)
+    with Image.open(source) as image:
+        width_px, height_px = image.size
+    shape = "landscape" if width_px > 1.1 * height_px else "vertical" if height_px > 1.1 * width_px else "square"
+    url = f"{settings.image_url.rstrip('/')}/{name}" if settings.image_url else f"{picture_dir(out).name}/{name}"
+    kind = Path(name).suffix.lstrip(".").replace("jpg", "jpeg")
+    asset = {"asset_type": "image", "url": url, "width": width_px, "height": height_px, "format": kind}
+    return f"images_{shape}", asset, notes
+
+
+def _as_carousels(variants: Sequence[Variant], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return two AdCP carousels: the originals of the tests as cards, and in the same order the edits; all of one shape.
+
+    Raises:
+        CatalogError: fewer or more cards than _CARDS, or no picture shape that all have.
+    """
+    row_of = {row["creative_id"]: row for row in rows}
+    tests = [test for test in dict.fromkeys(one.test for one in variants) if _is_whole(test, variants, row_of)]
+    least, most = _CARDS
+    if not least <= len(tests) <= most:
+        raise CatalogError(
+            f"a carousel has {least} to {most} cards; with a picture for original and edit there are {len(tests)}"
+        )
+    chosen = [one for one in variants if one.test in tests]
+    pictures = [{key: value[0] for key, value in _assets(row_of[one.variant_id]).items() if "images_" in key} for one in chosen]
+    shape = next((key for key in pictures[0] if all(key in other for other in pictures)), "")
+    if not shape:
+        raise CatalogError("the cards of a carousel have one shape; these pictures have no shape in common")
+    found = []
+    for arm in (CONTROL, EDITED):
+        cards = [
+            (one, row_of[one.variant_id], held[shape]) for one, held in zip(chosen, pictures, strict=True) if one.arm == arm
+        ]
+        first = cards[0][0]
+        ours = {
+            "arm": arm,
+            "campaign": first.campaign,
+            "cards": [one.variant_id for one, _, _ in cards],
+            "run_hash": first.run_hash,
+        }
+        manifest = {
+            "format_kind": "image_carousel",
+            "assets": {
+                "cards": [_card(one, row["manifest"], media) for one, row, media in cards],
+                "landing_page_url": _assets(cards[0][1])["landing_page_url"],
+            },
+            "ext": {"adcreative": ours},
+        }
+        creative_id = build_variant_id(first.run_hash, first.campaign, "\0".join(("carousel", *ours["cards"])))
+        found.append({"creative_id": creative_id, "name": f"carousel_{CALLED[arm]}_{creative_id}", "manifest": manifest})
+    return found
+
+
+def _is_whole(test: str, variants: Sequence[Variant], row_of: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether both arms of a test were built and have a picture."""
+    arms = [one for one in variants if one.test == test]
+    return len(arms) > 1 and all(one.variant_id in row_of and one.creative.image_path is not None for one in arms)
+
+
+def _assets(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    assets: Mapping[str, Any] = row["manifest"]["assets"]
+    return assets
+
+
+def _card(variant: Variant, manifest: Mapping[str, Any], media: Mapping[str, Any]) -> dict[str, Any]:
+    creative, assets = variant.creative, manifest["assets"]
+    told = {"headline": creative.headline, "description": creative.description or creative.primary_text, "cta": creative.cta}
+    card = {"asset_type": "card", "media": media, "landing_page_url": assets["landing_page_url"]}
+    more = {"provenance": manifest["provenance"]} if "provenance" in manifest else {}
+    return card | {name: text for name, text in told.items() if text} | more
 
 
 def list_pictures(variants: Sequence[Variant], out: Path, *, format: str, settings: ExportSettings) -> list[Path]:

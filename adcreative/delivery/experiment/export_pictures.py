@@ -54,26 +54,41 @@ def list_picture_files(variants: Sequence[Variant], out: Path, limits: PictureLi
     """Return the files that `copy_picture` may write: pictures with every possible suffix, and their sidecars."""
     names = []
     for one in variants:
-        if one.creative.image_path is not None:
-            own = one.creative.image_path.suffix.lower()
-            names += [f"{one.name}{suffix}" for suffix in dict.fromkeys((own, *(SUFFIXES[name] for name in limits.formats)))]
+        for source in filter(None, (one.creative.image_path, *one.shapes)):
+            suffixes = dict.fromkeys((source.suffix.lower(), *(SUFFIXES[name] for name in limits.formats)))
+            names += [f"{_stem(one, source)}{suffix}" for suffix in suffixes]
     pictures = [picture_dir(out) / name for name in dict.fromkeys(names)]
     return [path for picture in pictures for path in (picture, sidecar_path(picture))]
 
 
-def copy_picture(variant: Variant, out: Path, limits: PictureLimits, leave: Leave = let_leave) -> tuple[str, list[str]]:
-    """Copy a variant's picture into the folder next to the export.
+def _stem(variant: Variant, source: Path) -> str:
+    """Return the file name stem of a variant's picture: the ad's name, with the shape ("9x16") of one of its shapes."""
+    return variant.name if source == variant.creative.image_path else f"{variant.name}_{source.stem.rpartition('.')[2]}"
+
+
+def copy_shapes(variant: Variant, out: Path, limits: PictureLimits, leave: Leave) -> list[str]:
+    """Copy a variant's further shapes next to its picture, and return notes; for sheets, whose rows take one picture."""
+    names = [copy_picture(variant, out, limits, leave, source=source)[0] for source in variant.shapes]
+    return [f"the sheet takes one picture; choose {', '.join(names)} for their placements by hand"] if names else []
+
+
+def copy_picture(
+    variant: Variant, out: Path, limits: PictureLimits, leave: Leave = let_leave, *, source: Path | None = None
+) -> tuple[str, list[str]]:
+    """Copy a picture of a variant into the folder next to the export.
 
     Args:
-        leave: called with the picture before it is written; raises if the picture must not be exported.
+        leave: called with the picture before it is written; raises if the picture must not be exported. source: one of the
+            variant's shapes; without it its own picture.
     Returns:
         the picture's file name, and notes for the user.
     Raises:
         CreativeError: the picture is missing in the run, or cannot be made small enough. CatalogError: it cannot be written.
     """
-    source = variant.creative.image_path
+    source = source or variant.creative.image_path
     assert source is not None
-    target = picture_dir(out) / f"{variant.name}{source.suffix.lower()}"
+    stem = _stem(variant, source)
+    target = picture_dir(out) / f"{stem}{source.suffix.lower()}"
     try:
         make_private_dir(target.parent)
         limit = limits.max_bytes or _platform_limit(source, limits.platform)
@@ -85,13 +100,13 @@ def copy_picture(variant: Variant, out: Path, limits: PictureLimits, leave: Leav
             copy_sidecar(source, target)
             return target.name, []
         fitted = _fit(source, limit, limits.formats)
-        target = target.with_name(f"{variant.name}{SUFFIXES[fitted.file_format]}")
+        target = target.with_name(f"{stem}{SUFFIXES[fitted.file_format]}")
         leave(variant, source, hash_file(source), hashlib.sha256(fitted.content).hexdigest())  # hash of the version just read
         write_whole(target, fitted.content)
         _adapt_sidecar(source, target, fitted)
     except FileNotFoundError as error:
         remedy = "Run optimize again, or restore the run's images."
-        raise CreativeError(f"its picture {variant.creative.file_name} is missing in the run.", remedy) from error
+        raise CreativeError(f"its picture {source.parent.name}/{source.name} is missing in the run.", remedy) from error
     except OSError as error:
         raise CatalogError(f"{target.parent} cannot be written ({error.strerror or error}). Choose another place.") from error
     return target.name, _say(source, fitted)

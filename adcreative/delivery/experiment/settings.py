@@ -63,7 +63,7 @@ class PlanSettings:
 class ExportSettings:
     """What an export needs beside the run.
 
-    extra_headlines and extra_descriptions are added to the variant's own line in Google's ads, which need three and two;
+    extra_headlines and extra_descriptions join the variant's own line in ads of several texts (Google's need 3 and 2);
     image_url is the future address of the pictures; human_oversight is one of AdCP's five words.
     template: the platform's own sheet, where a format fills it. max_bytes: limit per picture; 0: the platform's limit.
     picture_formats: formats for re-encoding larger pictures.
@@ -72,16 +72,20 @@ class ExportSettings:
     url: Annotated[str, typer.Option(help="Landing page, https://...")]
     ad_group: Annotated[str, typer.Option(help="Ad group or ad set.")] = "adcreative test"
     extra_headlines: Annotated[
-        Sequence[str], typer.Option("--extra-headline", help="Standing headline for Google; repeat.")
+        Sequence[str], typer.Option("--extra-headline", help="Standing headline for Google, Microsoft, adcp; repeat.")
     ] = ()
     extra_descriptions: Annotated[
-        Sequence[str], typer.Option("--extra-description", help="Standing description for Google; repeat.")
+        Sequence[str], typer.Option("--extra-description", help="Standing description, likewise; repeat.")
     ] = ()
     image_url: Annotated[str, typer.Option(help="For adcp: address the pictures will lie under.")] = ""
     human_oversight: Annotated[str, typer.Option(help="For adcp: none, prompt_only, selected, edited, directed.")] = "selected"
     template: Annotated[
-        Path | None, typer.Option(help="For pinterest-bulk: the sheet as Pinterest gives it, best with one ad of the ad group.")
+        Path | None,
+        typer.Option(help="For pinterest-bulk, tiktok-bulk: the platform's sheet as CSV, best with one ad of the ad group."),
     ] = None
+    is_carousel: Annotated[
+        bool, typer.Option("--carousel", help="For adcp: the edits are the cards of one ad, the originals of another.")
+    ] = False
     max_bytes: Annotated[
         int, typer.Option(help="Heaviest picture; a heavier one is written anew as well as fits. 0: what the platform takes.")
     ] = 0

@@ -30,17 +30,19 @@ class Sheet:
     columns: Sequence[str] = ()
     first: Mapping[str, str] = field(default_factory=dict)
     of_group: Mapping[str, str] = field(default_factory=dict)
+    if_there: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
     is_search: bool = False
 
-    def fill(self, values: Mapping[str, str], group: Mapping[str, str] | None) -> dict[str, str]:
-        """Return the row of one ad. values: the FIELDS; group: the template's filled row.
+    def fill(self, values: Mapping[str, str], template: Template) -> dict[str, str]:
+        """Return the row of one ad in the columns of a template. values: the FIELDS.
 
         Raises:
             CreativeError: a cell exceeds the platform's limit.
         """
-        cells = {**(self.of_group if group is None else {}), **self.cells}
-        row = {**(group or {}), **{column: text.format_map(values) for column, text in cells.items()}}
+        there = {column: text for column, text in self.if_there.items() if column in template.columns}
+        cells = {**(self.of_group if template.group is None else {}), **there, **self.cells}
+        row = {**(template.group or {}), **{column: text.format_map(values) for column, text in cells.items()}}
         for column, limit in self.limits.items():
             if len(row[column]) > limit:
                 problem = f'the cell "{column}" has {len(row[column]):,} letters, {self.title} allows {limit:,}.'
@@ -61,7 +63,15 @@ class Template:
 def sheets() -> Mapping[str, Sheet]:
     """Return format -> sheet."""
     content: Mapping[str, Any] = read_packaged_yaml(files(__package__) / "sheets.yaml")
-    return {name: Sheet(**told) for name, told in content.items()}
+    return {name: Sheet(**told) for name, told in content["sheets"].items()}
+
+
+@cache
+def refusals() -> Mapping[str, str]:
+    """Return the sheets that cannot be written -> why, and what to do."""
+    content: Mapping[str, Any] = read_packaged_yaml(files(__package__) / "sheets.yaml")
+    refused: Mapping[str, str] = content["refusals"]
+    return refused
 
 
 def read_template(sheet: Sheet, path: Path | None) -> Template:

@@ -8,15 +8,24 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from adcreative.catalog.formats.csv import CsvSource
 from adcreative.catalog.tables import escape_cell, unescape_cell, write_rows
-from adcreative.delivery.experiment.export import FORMATS, META_COLUMNS, RSA_COLUMNS, count_letters, export_variants
+from adcreative.delivery.experiment.export import (
+    FORMATS,
+    META_COLUMNS,
+    RSA_COLUMNS,
+    count_letters,
+    export_variants,
+    list_pictures,
+)
 from adcreative.delivery.experiment.settings import ExportSettings
 from adcreative.delivery.experiment.sheets import sheets
 from adcreative.delivery.experiment.variants import find_variant_id, read_variants
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.provenance.sidecar import export_picture, sidecar_path
 from tests.delivery.conftest import HOSTILE, result_row
 
 SETTINGS = ExportSettings(
@@ -165,11 +174,105 @@ def test_adcp_manifests(make_run: Callable[..., Path], tmp_path: Path) -> None:
     assert "give --image-url" in beside.warnings[0]
 
 
+@pytest.fixture
+def sized_run(make_run: Callable[..., Path]) -> Path:
+    """Return a run of three edits, each with a story (9:16) beside its landscape picture."""
+    rows = [result_row(number) for number in (1, 2, 3)]
+    for row in rows:
+        name = f"images/{row['row']}.9x16.png"
+        row["sizes"] = [
+            {"ratio": "5:4", "image": row["edited_image"], "made": "as it is"},
+            {"ratio": "9:16", "image": name, "made": "padded"},
+        ]
+    run = make_run(rows)
+    for row in rows:
+        export_picture(run / row["sizes"][1]["image"], np.full((96, 54, 3), row["row"], np.uint8), is_edited=True, result=row)
+    return run
+
+
+def test_an_ad_goes_out_in_all_its_shapes_and_texts(sized_run: Path, tmp_path: Path) -> None:
+    variants = read_variants(sized_run, "Spring")
+    result = export_variants(variants, tmp_path / "ads.json", format="adcp", settings=SETTINGS)
+    control, edited = (one["manifest"]["assets"] for one in json.loads(result.path.read_text())["creatives"][:2])
+    assert "images_vertical" not in control
+    (wide,), (story,) = edited["images_landscape"], edited["images_vertical"]
+    assert (story["width"], story["height"], wide["width"]) == (54, 96, 80)
+    assert story["url"] == f"ads-images/{variants[1].name}_9x16.png"
+    assert (tmp_path / story["url"]).read_bytes() == (sized_run / "images/1.9x16.png").read_bytes()
+    assert [line["content"] for line in edited["headlines"]] == ["New line 1", "Sleep well", "Free returns", "x" * 31]
+    listed = list_pictures(variants, tmp_path / "ads.json", format="adcp", settings=SETTINGS)
+    assert set((tmp_path / "ads-images").iterdir()) <= set(listed)
+    sheet = export_variants(variants, tmp_path / "meta.csv", format="meta-bulk", settings=SETTINGS)
+    assert (tmp_path / "meta-images" / f"{variants[1].name}_9x16.png").exists()
+    assert any(f"choose {variants[1].name}_9x16.png" in note for note in sheet.warnings)
+
+
+def test_a_carousel_is_one_ad_of_originals_and_one_of_edits(sized_run: Path, tmp_path: Path) -> None:
+    variants = read_variants(sized_run, "Spring")
+    settings = replace(SETTINGS, is_carousel=True)
+    found = export_variants(variants, tmp_path / "c.json", format="adcp", settings=settings)
+    control, edited = json.loads(found.path.read_text())["creatives"]
+    assert control["manifest"]["format_kind"] == "image_carousel"
+    assert control["manifest"]["ext"]["adcreative"]["cards"] == [one.variant_id for one in variants if one.is_control]
+    cards = edited["manifest"]["assets"]["cards"]
+    assert [card["headline"] for card in cards] == ["New line 1", "New line 2", "New line 3"]
+    assert {card["asset_type"] for card in cards} == {"card"}
+    assert {card["media"]["width"] for card in cards} == {80}
+    assert all(card["landing_page_url"]["url"] == SETTINGS.url and "provenance" in card for card in cards)
+    assert find_variant_id(edited["name"]) == edited["creative_id"] != control["creative_id"]
+    with pytest.raises(ConfigError, match="only adcp takes --carousel"):
+        export_variants(variants, tmp_path / "m.csv", format="meta-bulk", settings=settings)
+    with pytest.raises(CatalogError, match="2 to 10 cards; with a picture for original and edit there are 1"):
+        export_variants(variants[:3], tmp_path / "d.json", format="adcp", settings=settings)
+
+
+def test_cards_of_different_shapes_are_no_carousel(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    run = make_run([result_row(1), result_row(2)])
+    for kind in ("original", "edited"):
+        path = run / f"images/2.{kind}.png"
+        sidecar_path(path).unlink(missing_ok=True)
+        export_picture(path, np.zeros((96, 54, 3), np.uint8), is_edited=kind == "edited", result=result_row(2))
+    settings = replace(SETTINGS, is_carousel=True)
+    with pytest.raises(CatalogError, match="no shape in common"):
+        export_variants(read_variants(run, "s"), tmp_path / "c.json", format="adcp", settings=settings)
+
+
+TIKTOK = [*sheets()["tiktok-bulk"].of_group, "Ad Group Budget Amount", *sheets()["tiktok-bulk"].cells, "Call to Action"]
+
+
+@pytest.mark.parametrize("more", [(), ("Ad format", "Post ID")])
+def test_tiktok_ads_fill_the_account_s_own_template(
+    more: tuple[str, ...], make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    template, header = tmp_path / "template.csv", [*TIKTOK, *more]
+    ran = {"Campaign Name": "Beds", "Ad Group Budget Amount": "20", "Ad ID": "id:1", "Video Name": "old.mp4"}
+    write_rows(template, [{**ran, "Call to Action": "Shop now", **dict.fromkeys(more, "of a video")}], header)
+    settings = replace(SETTINGS, template=template)
+    variants = read_variants(make_run([result_row(1), result_row(2, headline_edited="x" * 101)]), "Spring")
+    found = export_variants(variants, tmp_path / "out" / "t.csv", format="tiktok-bulk", settings=settings)
+    rows = read_cells(found.path)
+    assert list(rows[0]) == header
+    edited = rows[1]
+    assert (edited["Campaign Name"], edited["Ad Group Budget Amount"], edited["Call to Action"]) == ("Beds", "20", "Shop now")
+    assert (edited["Ad ID"], edited["Video Name"], edited["Ad Status"], edited["Text"]) == ("", "", "Off", "New line 1")
+    assert edited.get("Ad format", "Single image") == "Single image"
+    assert (tmp_path / "out" / "t-images" / edited["Image Name"]).exists()
+    assert "101 letters, TikTok's bulk import template in English allows 100" in found.failures[0].problem
+    template.write_text(",".join(TIKTOK[1:]) + "\n")
+    with pytest.raises(CatalogError, match=r'template.csv is not TikTok.* it has no column "Campaign Name"'):
+        export_variants(variants, tmp_path / "t.csv", format="tiktok-bulk", settings=settings)
+
+
+def test_linkedin_s_sheet_is_refused_by_its_name(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="LinkedIn's bulk templates make campaigns and ad sets, no ads"):
+        export_variants(read_variants(make_run(), "s"), tmp_path / "l.csv", format="linkedin-bulk", settings=SETTINGS)
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_is_deterministic(make_run: Callable[..., Path], tmp_path: Path, format: str) -> None:
     variants = read_variants(make_run(), "Spring")
     template = tmp_path / "template.csv"
-    template.write_text(",".join(PINTEREST) + "\n")
+    template.write_text(",".join(dict.fromkeys((*PINTEREST, *TIKTOK))) + "\n")
     settings = replace(SETTINGS, template=template)
     first, second = (
         export_variants(variants, tmp_path / name / "out", format=format, settings=settings).path.read_bytes() for name in "ab"
