@@ -2,8 +2,8 @@
 
 Concepts are compared with each other, with an ad and its near-duplicates as one observation; attributes are compared with ads
 without them, with the concepts as a random effect, so that an attribute does not get the credit of its concept. An effect is
-reliable if it is at least LEAST in its direction, is among the most certain effects that keep the expected share of false ones
-at FALSE_SHARE (Storey 2003, "The positive false discovery rate: a Bayesian interpretation"), and has a 90 % interval without 0.
+reliable if its 90 % interval lies beyond LEAST: it is then wrong in at most one of twenty cases, and so are at most 5 % of
+the reliable effects (Efron 2008, "Microarrays, empirical Bayes and the two-groups model": local false discovery rates).
 
 Clicks are one of MEASURES. The model takes the others as counts of trials too: conversions of impressions; value of impressions
 as conversions of the mean value, the fewer the more the values differ; cost as conversions (clicks where none are told) of the
@@ -20,11 +20,11 @@ import numpy as np
 from adcreative.creative import Creative
 from adcreative.ctr.account.effects import TAILS, TEXTS, Worth, draw_contrasts, find_telling
 from adcreative.ctr.account.seen_effects import SeenFeature
-from adcreative.ctr.account.sparse_effects import DENSE, WIDE
+from adcreative.ctr.account.sparse_effects import DENSE, MOSTLY_NONE, WIDE
 from adcreative.ctr.account.table import AccountTable, Ads, read_columns
 from adcreative.features.outcomes import fold
 
-LEAST, FALSE_SHARE = 0.01, 0.05  # log-odds: a change of the click rate by 1 %, which is irrelevant in practice
+LEAST = 0.01  # log-odds: a change of the click rate by 1 %, which is irrelevant in practice
 MAX_CONCEPTS = 80  # number of compared concepts, those with the most clicks
 TWINS, CONCEPTS = "twins", "concepts"
 MAX_ROWS = 1_000  # rows of the mixed model, those with the most informative counts: 2,000 ads take a minute of one core
@@ -157,7 +157,13 @@ def weigh_attributes(results: Results, features: Sequence[SeenFeature], *, seed:
     texts = [fold(one.headline or one.text) for one in results.creatives]
     keys = {TWINS: twins, CONCEPTS: [str(one) for one in results.concept], TEXTS: texts}
     draws, spread = draw_contrasts(
-        results.table(), seen, keys, seed=seed, column_of=[one.column for one in kept], max_rows=MAX_ROWS
+        results.table(),
+        seen,
+        keys,
+        seed=seed,
+        column_of=[one.column for one in kept],
+        max_rows=MAX_ROWS,
+        prior=MOSTLY_NONE,
     )
     return kept, _tell([(one.kind, one.label) for one in kept], seen, draws, spread, results)
 
@@ -195,12 +201,8 @@ def find_sure(draws: np.ndarray) -> np.ndarray:
     if not draws.shape[1]:
         return np.zeros(0, bool)
     lows, highs = np.quantile(draws, TAILS, axis=0)
-    wrong = np.minimum((draws < LEAST).mean(axis=0), (draws > -LEAST).mean(axis=0))
-    order = np.argsort(wrong, kind="stable")
-    expected = np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
-    sure = np.zeros(len(order), bool)
-    sure[order[expected <= FALSE_SHARE]] = True
-    return sure & ((lows > 0) | (highs < 0))
+    sure: np.ndarray = (lows >= LEAST) | (highs <= -LEAST)
+    return sure
 
 
 def _missing(std: float, spread: float, typical: float, rate: float) -> str:

@@ -258,6 +258,7 @@ class Planted:
     worth: np.ndarray
 
 
+FRESH = 3000  # first seed of accounts that nothing was fitted to
 ATTRIBUTES, ASTRAY = 8, 0.05  # the second: share of ads in another's concept, as an adjusted Rand index of 0.9 has it
 
 
@@ -479,10 +480,10 @@ def halves_figures(creatives: Sequence[Creative], num: int = 8) -> dict[str, Any
     }
 
 
-def concept_figures(num_groupings: int = 12, num_accounts: int = 40, largest: int = 600) -> dict[str, Any]:
+def concept_figures(num_groupings: int = 12, num_accounts: int = 100, largest: int = 2000) -> dict[str, Any]:
     """Return all figures of planted accounts, on seeds that nothing was fitted to."""
     found = grouping_figures(range(500, 500 + num_groupings))
-    return found | worth_figures(range(900, 900 + num_accounts), min(200, largest // 2), largest)
+    return found | worth_figures(range(FRESH, FRESH + num_accounts), min(200, largest // 2), largest)
 
 
 def main() -> None:
@@ -490,12 +491,12 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="folder of photographs")
     parser.add_argument("--export", type=Path, help="a real account's ads with results: halves of it")
     parser.add_argument("--groupings", type=int, default=12)
-    parser.add_argument("--accounts", type=int, default=40)
-    parser.add_argument("--largest", type=int, default=600, help="ads of an account")
+    parser.add_argument("--accounts", type=int, default=100)
+    parser.add_argument("--largest", type=int, default=2000, help="ads of an account")
     parser.add_argument("--outcomes", action="store_true", help="conversions, value and cost of the accounts alone")
     arguments = parser.parse_args()
     if arguments.outcomes:
-        accounts = range(900, 900 + arguments.accounts)
+        accounts = range(FRESH, FRESH + arguments.accounts)
         print(json.dumps(outcome_figures(accounts, min(200, arguments.largest // 2), arguments.largest), indent=1))
         return
     if arguments.export:

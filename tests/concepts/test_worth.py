@@ -11,6 +11,7 @@ from adcreative.concepts.attributes import find_attributes, find_name_pattern, s
 from adcreative.concepts.briefs import Budget, NextBrief, rank_briefs, write_brief
 from adcreative.concepts.worth import Results, find_sure, measure, weigh_attributes, weigh_concepts
 from adcreative.creative import Creative
+from adcreative.ctr.account.sparse_effects import MOSTLY_NONE, SPARSE, draw_effects
 from adcreative.features.batch import CreativeFeatures
 
 EFFECTS = (0.5, 0.0, -0.5)
@@ -57,6 +58,23 @@ def test_what_chance_shows_is_not_called_sure() -> None:
     assert not find_sure(np.random.default_rng(0).normal(0.05, 0.1, (2000, 50))).any()
     mixed = np.concatenate([np.random.default_rng(0).normal(0.05, 0.05, (2000, 50)), np.full((2000, 1), 0.4)], axis=1)
     assert np.flatnonzero(find_sure(mixed)).tolist() == [50]
+
+
+def test_an_effect_is_sure_by_itself_whatever_else_is_sure() -> None:
+    """Nine effects without doubt do not carry a tenth that is below LEAST in one of ten draws."""
+    doubtful = np.random.default_rng(0).normal(0.03, 0.015, (2000, 1))
+    assert find_sure(np.concatenate([np.full((2000, 9), 0.4), doubtful], axis=1)).tolist() == [True] * 9 + [False]
+
+
+def test_of_eight_attributes_of_a_large_account_one_two_deviations_off_is_no_finding() -> None:
+    error = 0.013
+    found = np.array([0.25, -0.2, 0.035, 0.01, -0.015, 0.0, 0.02, -0.01])
+    told = {
+        name: find_sure(draw_effects(found / error**2, np.eye(8) / error**2, seed=0, prior=prior))
+        for name, prior in (("sparse", SPARSE), ("mostly none", MOSTLY_NONE))
+    }
+    assert told["mostly none"].tolist() == [True, True] + [False] * 6
+    assert told["sparse"][2]
 
 
 def test_attributes_are_held_against_ads_without_them_beside_the_concepts(results: Results) -> None:
