@@ -164,8 +164,9 @@ def train(
     if learnt is None:
         return RunSummary(path=out, done=0, failed=0, stopped=True)
     creatives, failed, fitted = learnt
-    for model in fitted if shares is not None else ():
-        model.state_share(shares(model.searched_share))
+    if shares is not None:
+        for model in fitted:
+            model.state_share(shares(model.searched_share))
     failures = [*catalog.failures, *failed]
     with locked(out / TOGETHER), own_outputs(outputs, inputs, restart=restart):  # prevents a mix of models of two trainings
         note_models(out, {role: model.save(out / role) for role, model in zip(ROLES, fitted, strict=True)})
