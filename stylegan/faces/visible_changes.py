@@ -25,7 +25,7 @@ import numpy as np
 VISIBLE_CHANGES: Mapping[str, float] = {  # the least visible change, in the units of `attributes.py`; judged blind
     "smile": 0.09,
     "mouth_open": 0.05,
-    "eyes_open": 0.05,
+    "eyes_open": 0.08,
     "gaze_x": 0.1,
     "gaze_y": 0.1,
     "head_yaw": 5.0,
@@ -42,10 +42,20 @@ SHOWN_UNITS: Mapping[str, float] = {
     "head_yaw": 1.0,
     "head_pitch": 1.0,
 }
+# side of a direction -> measure -> least and largest value of the unedited face at which an edit looks natural, judged by eye:
+# behind closed lips is nothing to show, a mouth at rest is pursed by less smile, teeth do not shrink with a mouth, and the far
+# half of a turned mouth would move too far
+FACING = (-20.0, 20.0)
+NATURAL_FROM: Mapping[tuple[str, int], Mapping[str, tuple[float, float]]] = {
+    ("smile", -1): {"smile": (0.55, np.inf), "mouth_open": (-np.inf, 0.1), "head_yaw": FACING},
+    ("smile", 1): {"head_yaw": FACING},
+    ("mouth_open", -1): {"mouth_open": (0.1, np.inf), "head_yaw": FACING},
+    ("mouth_open", 1): {"mouth_open": (0.1, np.inf), "head_yaw": FACING},
+}
 MIN_STRENGTH = 0.2  # a weaker change of a face or of the picture is invisible, and is left out
 STRONG_STRENGTH = 2.0  # the end of a direction's range, called "strong"
 STRONG_STEPS = 2.0  # least visible changes intended for "strong": corners of a mouth 5 to 6 mm
-MAX_GAIN = 3.0  # judged by eye: a mouth moved three times as far as in the render still looks real
+MAX_GAIN = 4.0  # judged by eye: a mouth moved four times as far as in the render still looks real, moved evenly
 MAX_BONES = 0.04  # maximum change of the skull, eye distances: another face 0.056, the encoder's own render 0.029
 SEEN_LEVELS = 24  # of 0..255, by which SEEN_SHARE of a face or picture must change to be visible at the ad's size
 SEEN_SHARE = 0.01
@@ -83,6 +93,7 @@ def measure_reach(
     visible: Mapping[str, float],
     seen: np.ndarray | None = None,
     bones: np.ndarray | None = None,
+    before: np.ndarray | None = None,
 ) -> FaceReach:
     """Measure which edits are visible, from one composed probe per side.
 
@@ -91,7 +102,8 @@ def measure_reach(
             names: [K] of the directions. visible: direction -> least visible change of the attribute of that name; a direction
             without one has gain 1 and is visible from MIN_STRENGTH on. seen: [S, K, F], the change of each face's pixels in
             levels (`measure_seen`); an edit below SEEN_LEVELS is invisible, too.
-            bones: [S, K, F], the change in head shape.
+            bones: [S, K, F], the change in head shape. before: [F, A], measured attributes of the unedited faces; sides
+            that look unnatural from there on (NATURAL_FROM) are not offered.
     """
     from stylegan.faces.attributes import ATTRIBUTES  # torch
 
@@ -110,10 +122,24 @@ def measure_reach(
             gains[:, :, k] = np.clip(wanted, 1.0, most[:, k])
             steps = np.where(shown > 0.0, visible[name] / (shown * gains[:, :, k]), np.inf)
         least[:, :, k] = np.maximum(steps, MIN_STRENGTH)
+        if before is not None:
+            least[:, :, k] = np.where(_looks_natural(before, name), least[:, :, k], np.inf)
     if seen is not None:
         levels, needed = seen.swapaxes(1, 2) * gains, SEEN_LEVELS * np.broadcast_to(np.abs(probes)[:, None, :], least.shape)
         least = np.maximum(least, np.divide(needed, levels, out=np.full(least.shape, np.inf), where=levels > 0.0))
     return FaceReach(gains=gains, least=least)
+
+
+def _looks_natural(before: np.ndarray, name: str) -> np.ndarray:
+    """Return on which faces [F, A] each side of a direction looks natural (NATURAL_FROM), [2, F] bool."""
+    from stylegan.faces.attributes import ATTRIBUTES  # torch
+
+    natural = np.ones((2, len(before)), bool)
+    for s, side in enumerate((-1, 1)):
+        for measure, (low, high) in NATURAL_FROM.get((name, side), {}).items():
+            start = before[:, ATTRIBUTES.index(measure)]
+            natural[s] &= ~((start < low) | (start > high))
+    return natural
 
 
 def edit_strength(

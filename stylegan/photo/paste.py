@@ -23,7 +23,8 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.ndimage import gaussian_filter
 
 from stylegan.faces.alignment import Alignment, Box, sample
-from stylegan.faces.mesh import FACE_OVAL, LEFT_EYE, LIPS, RIGHT_EYE, SKULL
+from stylegan.faces.mesh import FACE_OVAL, LEFT_EYE, LIPS, NUM_POINTS, RIGHT_EYE, SKULL
+from stylegan.faces.mirror import MIRROR
 
 FIELD_SIZE = 128
 MASK_SIZE = 256
@@ -66,7 +67,9 @@ class FaceRegion:
 class FaceChange:
     """The generator's change of the aligned crop [S, S, 3] uint8: its renders, as inverted and as edited, of the same size, and
     their traced points [N, 2], in the order of the region's. reach: moves of the picture's points relative to the render's, for
-    all or [N]: the shape can be moved further than the generator renders well."""
+    all or [N]: the shape can be moved further than the generator renders well. part: share of move and light, 0..1, for all or
+    [N]: a direction changes its own part of the face, and the rest stays the picture's. is_even: both halves of the face move
+    alike: a smile of the render is often crooked, and the mesh finds the halves with different errors."""
 
     crop_u8: np.ndarray
     inverted_u8: np.ndarray
@@ -74,6 +77,8 @@ class FaceChange:
     inverted_points: np.ndarray
     edited_points: np.ndarray
     reach: float | np.ndarray = 1.0
+    part: float | np.ndarray = 1.0
+    is_even: bool = False
 
 
 def open_region(points: np.ndarray, alignment: Alignment, height: int, width: int) -> FaceRegion:
@@ -134,9 +139,16 @@ def _without_drift(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 def _carried(change: FaceChange) -> np.ndarray:
     """Return the moves of the picture's points [N, 2], smoothly limited to less than MAX_MOVE of the side."""
-    moved = np.reshape(change.reach, (-1, 1)) * _without_drift(change.inverted_points, change.edited_points)
+    moved = _without_drift(change.inverted_points, change.edited_points)
+    moved = np.reshape(change.reach, (-1, 1)) * np.reshape(change.part, (-1, 1)) * (_even(moved) if change.is_even else moved)
     length = np.linalg.norm(moved, axis=1, keepdims=True)
     return moved * (MAX_MOVE * np.tanh(length / MAX_MOVE) / np.maximum(length, 1e-9))
+
+
+def _even(moved: np.ndarray) -> np.ndarray:
+    """Return moves [478, 2] with both halves of the face moved alike: mirrored, and irises in parallel."""
+    side = np.where(np.arange(len(moved)) < NUM_POINTS, -1.0, 1.0)
+    return (moved + moved[MIRROR] * np.stack([side, np.ones_like(side)], axis=1)) / 2.0
 
 
 def _light(region: FaceRegion, change: FaceChange, move: np.ndarray) -> np.ndarray:
@@ -145,7 +157,7 @@ def _light(region: FaceRegion, change: FaceChange, move: np.ndarray) -> np.ndarr
         light = weight * local(edited - moved inverted)
 
     local(x) subtracts a wide average; weight, for brightness and colour separately, is the region's, moved along, times the
-    agreement of inversion and picture.
+    agreement of inversion and picture and the part changed by the edit.
     """
     size = change.edited_u8.shape[0]
     grid = _frame_grid(size)
@@ -156,6 +168,8 @@ def _light(region: FaceRegion, change: FaceChange, move: np.ndarray) -> np.ndarr
     seen = sample(inverted, grid - sample(shift, grid))  # the inversion, on the picture's features
     area = sample(region.light, grid)
     weight = area * _agreement(change.crop_u8.astype(np.float32), seen, area[:, :, :1])
+    if np.ndim(change.part):
+        weight = weight * sample(_field(region.points, np.reshape(change.part, (-1, 1)), region.ring), grid)
     steps = sample(move, grid)
     weight = np.clip(sample(weight, grid - steps), 0.0, 1.0)
     moved_points = region.points + _carried(change)

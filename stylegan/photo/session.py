@@ -21,6 +21,8 @@ EYES = (*LEFT_EYE, *RIGHT_EYE, *range(NUM_POINTS, NUM_POINTS + 10))  # with both
 # part of the face changed by a direction: gains move that part further and leave side effects (a smile opens the eyes a little)
 PARTS = {"smile": LIPS, "mouth_open": LIPS, "eyes_open": EYES, "gaze_x": EYES, "gaze_y": EYES}
 PART_SIZE = 0.08  # of the square, at which a gain has fallen to 37 %: half a mouth's width, so that cheeks move along
+PART_REACH = 0.14  # of the square, at which the change itself has fallen to 37 %: the cheeks follow, nose and brows hardly
+ODD = ("head_yaw", "light_side")  # directions that change both halves of the face differently
 MIN_FACE_PX, MAX_TURN = 96, 30  # chin to brow; degrees: on smaller faces no edit was visible in real ads
 CHIN, BROW = 152, 9  # points of the mesh
 LEAST_SCORE = 0.86  # of the detector: in real ads a statue had 0.71, emoji 0.47 to 0.77, a finger before a mouth 0.84, adults
@@ -131,13 +133,18 @@ class FaceEditSession:
 
         1 + sum over k of share of k in the edit * (gain of k - 1) * closeness to the part changed by k
         """
-        gains, shares = np.where(strengths < 0.0, self._gains[0, row], self._gains[1, row]), np.abs(strengths)
-        points, reach = self._regions[row].points, np.ones(len(self._regions[row].points))
+        gains = np.where(strengths < 0.0, self._gains[0, row], self._gains[1, row])
+        return 1.0 + self._spread(row, strengths, gains - 1.0, PART_SIZE)
+
+    def _spread(self, row: int, strengths: np.ndarray, values: np.ndarray, size: float) -> np.ndarray:
+        """Return the sum over k of share of k in the edit * values [K] * closeness to k's part, for each point, [N]."""
+        points, shares = self._regions[row].points, np.abs(strengths) / np.abs(strengths).sum()
+        found = np.zeros(len(points))
         for k in np.flatnonzero(strengths):
             part = points[list(PARTS.get(self._directions.names[k], range(len(points))))]
             apart = np.linalg.norm(points[:, None] - part[None], axis=2).min(axis=1)
-            reach += shares[k] / shares.sum() * (gains[k] - 1.0) * np.exp(-((apart / PART_SIZE) ** 2))
-        return reach
+            found += shares[k] * values[k] * np.exp(-((apart / size) ** 2))
+        return found
 
     def compose(self, strengths: np.ndarray, *, is_draft: bool = False) -> np.ndarray:
         """Return the picture [H, W, 3] uint8 with strengths [F, K] applied.
@@ -167,8 +174,16 @@ class FaceEditSession:
         for row, edited_u8 in zip(edited_rows, renders, strict=True):
             face = unedited[row]
             after = self._points(edited_u8, otherwise=face.points)
-            reach = self._reach(row, strengths[row])
-            change = FaceChange(face.crop_u8, face.inverted_u8, edited_u8, face.points, after, reach)
+            change = FaceChange(
+                face.crop_u8,
+                face.inverted_u8,
+                edited_u8,
+                face.points,
+                after,
+                reach=self._reach(row, strengths[row]),
+                part=self._spread(row, strengths[row], np.ones(len(strengths[row])), PART_REACH),
+                is_even=not any(strengths[row, self._directions.index(name)] for name in ODD if name in self._directions.names),
+            )
             paste_change(picture_f32, self._regions[row], change)
         return picture_f32.round().astype(np.uint8)
 

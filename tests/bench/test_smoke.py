@@ -139,9 +139,10 @@ def test_pairs_for_a_blind_look_are_drawn_and_guesses_compared(
         assert sheet.width > 2 * 256
     (answer,) = json.loads((tmp_path / "pairs" / "answers.json").read_text())
     for guess in "LR":
-        monkeypatch.setattr(sys, "argv", [*arguments, "--guesses", guess])
+        monkeypatch.setattr(sys, "argv", [*arguments, "--guesses", guess, "--told", guess])
         visible_edits.main()
-        assert json.loads(capsys.readouterr().out)["right"] == int(guess == answer["more"])
+        compared = json.loads(capsys.readouterr().out)
+        assert (compared["right"], compared["told"]) == (int(guess == answer["more"]), int(guess == answer["edited"]))
     monkeypatch.setattr(sys, "argv", [*arguments, "--any"])
     visible_edits.main()
     assert json.loads(capsys.readouterr().out)["pairs"] == 1

@@ -1,12 +1,13 @@
 """Do the face edits that are offered show? Pairs of a face and its edit, in an order that nobody knows until guesses are in.
 
     python -m tests.bench.visible_edits FACES --out pairs/ [--num 30] [--seed 8]
-    python -m tests.bench.visible_edits FACES --out pairs/ --guesses "L R L ..."
+    python -m tests.bench.visible_edits FACES --out pairs/ --guesses "L R L ..." [--told "R R L ..."]
 
-Each face is probed as the editor does (`measure_reach`); one of the edits that it is then offered is drawn at
-the end of its range, if the realism floor allows it. The sheets ask which of the two has more of something; the answers lie in
-`answers.json` until `--guesses` compares. `--any` draws any direction at a random strength of 0.8 to 2 instead, whether it
-shows or not, for comparison. The answers say what is seen of each edit and how far dlib's face distance says the face moved.
+Each face is probed as the editor does (`measure_reach`); one of the edits that it is then offered is drawn at the end of its
+range, if the realism floor allows it. The sheets ask which of the two has more of something; which was edited is asked beside.
+The answers lie in `answers.json` until `--guesses` and `--told` compare. `--any` draws any direction at a random strength of
+0.8 to 2 instead, whether it shows or not, for comparison. The answers say what is seen of each edit, how far its part of the
+face moved, and how far dlib's face distance says the face moved.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from adcreative.editor.scoring.first_order import PROBE_SHARE
 from adcreative.editor.settings import EditorConfig
 from adcreative.encoders.faces import load_face_analyzer
 from adcreative.encoders.weights import embedded_dir
+from adcreative.verbs.directions import FACE_DIRECTIONS
 from data.make.face_folder import split_faces
 from data.make.identity import FaceRecognizer
 from stylegan.faces.analysis import FaceAnalyzer
@@ -44,8 +46,6 @@ QUESTIONS = {
     "eyes_open": "open eyes",
     "gaze_x": "gaze to the picture's right",
     "gaze_y": "gaze up",
-    "head_yaw": "head turned to the picture's right",
-    "head_pitch": "chin up",
 }
 
 
@@ -65,7 +65,7 @@ class Models:
 
 def load_models() -> Models:
     codec = FaceCodec(load_face_model(embedded_dir("faces")))
-    return Models(load_face_analyzer(), codec, DirectionSet.load(embedded_dir("directions")).select(tuple(QUESTIONS)))
+    return Models(load_face_analyzer(), codec, DirectionSet.load(embedded_dir("directions")).select(FACE_DIRECTIONS))
 
 
 def probe(session: FaceEditSession, before: np.ndarray, models: Models, box: Sequence[float]) -> FaceReach:
@@ -80,7 +80,7 @@ def probe(session: FaceEditSession, before: np.ndarray, models: Models, box: Seq
         after = models.attributes(picture)
         changes[side, k, 0] = 0.0 if after is None else after - before
         seen[side, k, 0], bones[side, k] = measure_seen(session.image_u8, picture, box), session.bones(picture)
-    return measure_reach(probes, changes, directions.names, VISIBLE_CHANGES, seen, bones)
+    return measure_reach(probes, changes, directions.names, VISIBLE_CHANGES, seen, bones, before[None])
 
 
 def draw_edit(
@@ -116,11 +116,31 @@ def draw_edit(
         "direction": name,
         "strength": float(strengths.sum()),
         "moved": float(after[own] - before[own]),
+        "of_width": part_moved(models.analyzer.trace_aligned(before_crop), models.analyzer.trace_aligned(after_crop), name),
         "bones": bones,
         "face_distance": apart,
         "shown": measure_shown(before[None], after[None], [name])[name][0],
         "offered": sorted({names[k] for _, k in np.argwhere(ends != 0.0)}),
     }
+
+
+def part_moved(before: np.ndarray | None, after: np.ndarray | None, name: str) -> float | None:
+    """Return how far an edit's own part moved between two traced crops [478, 2], as a share of the face's width; None for a
+    lost face: the corners of a smile, the gap of lips or lids, the irises between the corners of the eyes."""
+    if before is None or after is None:
+        return None
+
+    def part(points: np.ndarray) -> np.ndarray:
+        if name == "mouth_open":
+            return points[[13]] - points[[14]]
+        if name == "eyes_open":
+            return points[[159, 386]] - points[[145, 374]]
+        if name.startswith("gaze"):
+            return points[[468, 473]] - (points[[33, 362]] + points[[133, 263]]) / 2
+        return points[[61, 291]] - points[[4]]
+
+    width = np.linalg.norm(before[454] - before[234])
+    return float(np.linalg.norm(part(after) - part(before), axis=1).mean() / width)
 
 
 def draw_pairs(face_paths: list[Path], out: Path, num: int, seed: int, *, is_any: bool = False) -> int:
@@ -133,7 +153,9 @@ def draw_pairs(face_paths: list[Path], out: Path, num: int, seed: int, *, is_any
         if drawn is not None:
             is_left = bool(order.integers(2))
             tiles.append(np.concatenate([drawn[0], image_u8] if is_left else [image_u8, drawn[0]], axis=1))
-            answers.append({**drawn[1], "more": "L" if is_left == (drawn[1]["strength"] > 0) else "R"})
+            answers.append(
+                {**drawn[1], "edited": "L" if is_left else "R", "more": "L" if is_left == (drawn[1]["strength"] > 0) else "R"}
+            )
         if len(tiles) == num:
             break
     out.mkdir(parents=True, exist_ok=True)
@@ -155,8 +177,8 @@ def save_sheet(tiles: list[np.ndarray], answers: list[dict[str, Any]], start: in
     sheet.save(path)
 
 
-def compare(out: Path, guesses: list[str]) -> dict[str, Any]:
-    """Return how many guesses are right, in all and by direction, as right and asked."""
+def compare(out: Path, guesses: list[str], told: list[str]) -> dict[str, Any]:
+    """Return how many guesses are right, in all and by direction, as right and asked, and how often the edited one was told."""
     answers = json.loads((out / "answers.json").read_text())
     right = [guess == answer["more"] for guess, answer in zip(guesses, answers, strict=True)]
     by_direction = {
@@ -168,6 +190,7 @@ def compare(out: Path, guesses: list[str]) -> dict[str, Any]:
         "pairs": len(right),
         "right": sum(right),
         "by_direction": by_direction,
+        "told": sum(one == answer["edited"] for one, answer in zip(told, answers, strict=False)),
         "largest_face_distance": max(apart, default=None),
     }
 
@@ -180,10 +203,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=8)
     parser.add_argument("--any", action="store_true", help="draw any direction, whether it shows or not")
     parser.add_argument("--guesses", help="L or R for each pair, with spaces: compare instead of drawing")
+    parser.add_argument("--told", default="", help="with --guesses, L or R for each pair: the one that was edited")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.guesses:
-        print(json.dumps(compare(arguments.out, arguments.guesses.split())))
+        print(json.dumps(compare(arguments.out, arguments.guesses.split(), arguments.told.split())))
         return
     train_paths, held_out_paths = split_faces(list(arguments.faces.glob("*.jpg")))
     num = draw_pairs([*train_paths, *held_out_paths], arguments.out, arguments.num, arguments.seed, is_any=arguments.any)

@@ -44,7 +44,9 @@ def measure_space(
     adjustment_low, adjustment_high, least = np.zeros(0), np.zeros(0), None
     faces = measure_faces(opened, extractor, low, high)
     if opened.session is not None and faces is not None:
-        reach = measure_reach(faces.probes, faces.attributes, opened.directions.names, visible_changes, faces.seen, faces.bones)
+        before = opened.features.face_attributes[list(opened.face_rows)]
+        names, seen = opened.directions.names, (faces.seen, faces.bones, before)
+        reach = measure_reach(faces.probes, faces.attributes, names, visible_changes, *seen)
         opened.session.set_gains(reach.gains)
         faces = replace(faces, gains=reach.gains)
         low, high = reach.limits(*faces.limits(low, high))

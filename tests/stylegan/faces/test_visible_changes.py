@@ -43,7 +43,8 @@ def test_a_face_on_which_a_smile_shows_less_is_moved_further() -> None:
 
 
 def test_a_side_that_shows_nothing_is_not_offered() -> None:
-    low, high = measure_reach(*probed(0.015), NAMED, VISIBLE).limits(LOW, HIGH)  # at most 0.015 * 2 * 3, of 0.1
+    too_little = 0.9 * VISIBLE["smile"] / (STRONG_STRENGTH * MAX_GAIN)
+    low, high = measure_reach(*probed(too_little), NAMED, VISIBLE).limits(LOW, HIGH)
     assert (low.tolist(), high.tolist()) == ([[0.0, 0.0]], [[0.0, 2.0]])
     _, high = measure_reach(*probed(-0.2), NAMED, VISIBLE).limits(LOW, HIGH)
     assert high[0, 0] == 0.0, "a smile that turns into a frown is none"
@@ -101,3 +102,23 @@ def test_a_head_that_would_be_built_differently_is_moved_less_far() -> None:
     free = measure_reach(probes, changes, NAMED, VISIBLE).gains[1, 0, 0]
     bones = np.full((2, 2, 1), MAX_BONES * 1.2 / STRONG_STRENGTH / 2.0)  # at strength 2, half of what is allowed
     assert (free, measure_reach(probes, changes, NAMED, VISIBLE, bones=bones).gains[1, 0, 0]) == (MAX_GAIN, pytest.approx(2.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "smile", "mouth_open", "offered"),
+    [
+        ("mouth_open", 0.5, 0.02, (False, False)),  # closed lips: nothing lies behind them
+        ("mouth_open", 0.5, 0.2, (True, True)),
+        ("smile", 0.45, 0.02, (False, True)),  # a mouth at rest would be pursed
+        ("smile", 0.7, 0.02, (True, True)),
+        ("smile", 0.9, 0.2, (False, True)),  # teeth would shrink with the mouth
+    ],
+)
+def test_an_edit_starts_from_a_face_on_which_it_looks_natural(
+    name: str, smile: float, mouth_open: float, offered: tuple[bool, bool]
+) -> None:
+    before, changes = np.zeros((1, len(ATTRIBUTES))), np.zeros((2, 1, 1, len(ATTRIBUTES)))
+    before[0, ATTRIBUTES.index("smile")], before[0, ATTRIBUTES.index("mouth_open")] = smile, mouth_open
+    changes[:, 0, 0, ATTRIBUTES.index(name)] = [-1.0, 1.0]
+    reach = measure_reach(np.array([[-1.2], [1.2]]), changes, (name,), VISIBLE_CHANGES, before=before)
+    assert tuple(np.isfinite(reach.least[:, 0, 0])) == offered

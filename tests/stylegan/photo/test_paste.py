@@ -13,7 +13,8 @@ from adcreative.encoders.weights import embedded_dir
 from data.make.face_model.growth import grow_face_model
 from stylegan.errors import DirectionError, InversionError, ShapeError
 from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture
-from stylegan.faces.mesh import LEFT_EYE, LIPS
+from stylegan.faces.mesh import FACE_OVAL, LEFT_EYE, LIPS, MOUTH_CORNERS, NUM_POINTS, RIGHT_EYE
+from stylegan.faces.mirror import MIRROR
 from stylegan.latents.codec import FaceCodec
 from stylegan.latents.directions.labelled import DirectionSet
 from stylegan.networks.checkpoints import load_face_model
@@ -255,6 +256,43 @@ def test_a_reach_carries_points_further(portrait: np.ndarray, region: FaceRegion
     assert np.linalg.norm(twice[LIPS[0]]) == pytest.approx(2 * np.linalg.norm(once[LIPS[0]]), rel=0.02)
     far = _carried(FaceChange(crop, crop, crop, region.points, moved, 1000.0))
     assert np.linalg.norm(far, axis=1).max() <= MAX_MOVE
+
+
+def test_an_even_change_moves_both_halves_alike(portrait: np.ndarray, region: FaceRegion) -> None:
+    crop, moved = region.alignment.crop(portrait, 64), region.points.copy()
+    left, right = MOUTH_CORNERS
+    moved[left] += [-0.02, -0.01]  # half a smile
+    moved[NUM_POINTS : NUM_POINTS + 5] += [0.01, 0.0]  # one iris
+    crooked = _carried(FaceChange(crop, crop, crop, region.points, moved))
+    even = _carried(FaceChange(crop, crop, crop, region.points, moved, is_even=True))
+    assert np.abs(crooked[right]).max() < 0.001
+    assert even[left] == pytest.approx(even[right] * [-1.0, 1.0])
+    assert even[left] == pytest.approx((crooked[left] + crooked[right] * [-1.0, 1.0]) / 2.0, rel=0.05)
+    assert even[NUM_POINTS] == pytest.approx(even[NUM_POINTS + 5]), "eyes look in one direction"
+
+
+def test_mirror_images_are_those_of_a_face(region: FaceRegion) -> None:
+    assert (MIRROR[MIRROR] == np.arange(NUM_POINTS + 10)).all()
+    assert MIRROR[list(MOUTH_CORNERS)].tolist() == list(reversed(MOUTH_CORNERS))
+    assert set(MIRROR[list(LEFT_EYE)]) == set(RIGHT_EYE)
+    assert set(MIRROR[list(FACE_OVAL)]) == set(FACE_OVAL)
+
+
+def test_a_part_takes_move_and_light_to_itself(portrait: np.ndarray, region: FaceRegion) -> None:
+    crop, moved = region.alignment.crop(portrait, 64), region.points + [0.0, 0.02] * (np.arange(478) % 7 == 0)[:, None]
+    brighter = np.clip(crop.astype(int) + 60 * (np.arange(64) % 8 < 4)[:, None, None], 0, 255).astype(np.uint8)
+    part = np.zeros(len(region.points))
+    part[list(LIPS)] = 1.0
+    change = FaceChange(crop, crop, brighter, region.points, moved, part=part)
+    assert not _carried(change)[list(LEFT_EYE)].any()
+    x0, y0, x1, y1 = region.box
+    changed = np.abs(applied(portrait, region, change) - portrait)[y0:y1, x0:x1].max(axis=2)
+    near = {
+        name: np.linalg.norm(region.grid - region.points[list(ids)].mean(axis=0), axis=2) < 0.03
+        for name, ids in (("lips", LIPS), ("eye", LEFT_EYE))
+    }
+    assert changed[near["lips"]].max() > 10.0
+    assert changed[near["eye"]].max() == 0.0
 
 
 def test_bones_of_an_expression_stay_and_a_narrower_head_has_others(session: FaceEditSession, portrait: np.ndarray) -> None:
