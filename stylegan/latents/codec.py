@@ -12,7 +12,6 @@ from typing import cast
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
 
 from stylegan.images import decode_image, encode_image
 from stylegan.latents.prior import GaussianPrior
@@ -38,9 +37,10 @@ class FaceCodec:
         self.code_dim = face_model.encoder.config.code_dim
         self._device = next(face_model.generator.parameters()).device
         self._block_size = 1 if self._device.type == "cpu" else ENCODE_BATCH
-        encoder = face_model.encoder
-        backbone = compile_network(fold_batch_norms(cast(nn.Module, encoder.backbone)))
-        self._encoder = cast(FaceEncoder, with_part(encoder, "backbone", backbone))
+        self._encoder = encoder = face_model.encoder
+        if isinstance(encoder, FaceEncoder):  # e4e has its batch norms before the convolutions: nothing to fold
+            backbone = compile_network(fold_batch_norms(encoder.backbone))
+            self._encoder = cast(FaceEncoder, with_part(encoder, "backbone", backbone))
         self._synthesize = InferenceSynthesis(face_model.generator.synthesis, torch.bfloat16)
 
     @torch.inference_mode()

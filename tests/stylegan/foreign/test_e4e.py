@@ -2,12 +2,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from skimage import data
 
 from stylegan.errors import CheckpointError
+from stylegan.faces.analysis import FaceAnalyzer
+from stylegan.foreign.direction_files import read_direction_file
 from stylegan.foreign.kinds import read_weights
+from stylegan.images import encode_image
+from stylegan.latents.codec import FaceCodec
 from stylegan.networks.checkpoints import load_face_model, save_face_model
+from stylegan.photo.session import FaceEditSession
 from tests.stylegan.foreign import original_e4e as e
 from tests.stylegan.foreign import originals as o
 
@@ -76,6 +83,23 @@ def test_saved_face_model_has_the_interface_of_the_embedded_one(tmp_path: Path) 
     assert code.shape == (2, e.NUM_ROWS * o.W_DIM)
     assert torch.equal(model.encoder.expand(code), model.encoder(IMAGES))
     assert [level.shape[2] for level in model.encoder.backbone(IMAGES)] == [64, 32, 16]
+
+
+def test_a_converted_model_edits_a_photograph(tmp_path: Path) -> None:
+    e.save_e4e(tmp_path / "e4e.pt", ENCODER, DECODER, torch.ones(o.W_DIM))
+    generator, encoder = read_weights(tmp_path / "e4e.pt").build()
+    save_face_model(tmp_path / "model", generator, encoder, dtype=torch.float32)
+    codec, analyzer = FaceCodec(load_face_model(tmp_path / "model")), FaceAnalyzer()
+    assert (codec.size, codec.render_size) == (256, e.SIZE)
+    torch.save(torch.ones(1, o.W_DIM), tmp_path / "smile.pt")
+    directions = read_direction_file(tmp_path / "smile.pt", num_rows=e.NUM_ROWS).as_set()
+    photo = np.ascontiguousarray(data.astronaut()[:300, 60:380])
+    session = FaceEditSession(photo, analyzer.analyze(photo), codec, directions, analyzer)
+    crop = session.faces[0].alignment.crop(photo, 256)
+    torch.testing.assert_close(torch.from_numpy(session.codes), codec.face_model.encoder.encode(encode_image([crop])))
+    edited = session.compose(session.strengths(smile=1.0))
+    assert not (edited != photo).any(axis=2)[~session.mask()].any()
+    assert (session.control() != photo).any(), "what it draws is seen where it is asked for"
 
 
 @pytest.mark.parametrize(
