@@ -297,7 +297,7 @@ def _photo(
     missing["photos"] = "no part of the ad without words is a photograph that is large enough"
     seen = None if segment is None else segment(image_u8)
     said = _drawn_words(words, seen)
-    prints = [block for block in words.blocks if block not in said]
+    prints = [one for one in words.blocks if one not in said and seen is not None and _part(seen, one.box).mean() > SEEN]
     for view in _views(image_u8, words, said, seen, segment, find_lines):
         for box in view.boxes():
             x0, y0, x1, y1 = box

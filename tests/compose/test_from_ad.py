@@ -277,3 +277,21 @@ def test_a_logo_with_shades_of_its_ground_is_set_as_a_name() -> None:
     shaded[70:126, 80:340] = np.minimum(shaded[70:126, 80:340], 215)
     taken = take_parts(shaded, said(role="brand"), None)
     assert (taken.brand, taken.logo) == ("Taste July", None)
+
+
+@pytest.mark.parametrize("is_on_it", [True, False])
+def test_a_photograph_shows_the_product_on_which_words_are_printed(is_on_it: bool) -> None:
+    ad = np.full((600, 900, 3), 255, np.uint8)
+    ad[:, :500] = patterned(9, 600, 504)[:, :500]
+    ad[200:400, 700:760] = patterned(10, 200, 64)[:, :60]  # a bottle, too small to be taken
+    place = (710, 250, 750, 270) if is_on_it else (800, 20, 880, 40)
+    line = BlockLine(text="Elixir", box=place, confidence=0.99)
+    block = TextBlock(lines=(line,), colour=(0, 0, 0), ground=(9, 9, 9), residual=30.0, role="product_print")
+
+    def segment(image_u8: np.ndarray) -> np.ndarray:
+        seen = np.zeros(image_u8.shape[:2], np.float32)
+        seen[200:400, 700:760] = seen[100:500, 100:400] = 1.0
+        return seen
+
+    between = replace(said().blocks[0], lines=(replace(said().blocks[0].lines[0], box=(540, 10, 640, 590)),), residual=30.0)
+    assert (take_parts(ad, Words(blocks=(between, block), size=(600, 900)), segment).photo is None) == is_on_it
