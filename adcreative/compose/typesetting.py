@@ -24,6 +24,7 @@ TALL = r"[\p{Arabic}\p{Thai}\p{Devanagari}\p{Bengali}\p{Tamil}\p{Lao}\p{Khmer}\p
 SPACELESS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"  # scripts written without spaces
 OTHER_SCRIPTS = r"[^\p{Latin}\p{Greek}\p{Cyrillic}\p{Common}\p{Inherited}]|\p{Extended_Pictographic}"
 IDEOGRAPHS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
+KATAKANA = r"(?<![ァ-ヺー])[ァ-ヺー]{2,5}(?![ァ-ヺー])"  # a loan word, which is not broken; a longer run is a compound
 NEVER_FIRST = r"[ーっゃゅょぁぃぅぇぉッャュョァィゥェォ々〜]"  # JIS X 4051: characters that may not begin a line
 INSIDE = 0.25  # cost of a break inside a phrase: equal to a line half as long as the others
 SHORT_WORD = 3  # letters; a line should not end with an article or preposition
@@ -126,12 +127,13 @@ def segments(text: str, kind: Type) -> tuple[Segment, ...]:
 def _pieces(word: str, kind: Type) -> list[str]:
     """Return ICU's units: a break is allowed if two adjacent letters at a very large size are separable."""
     cuts = [0]
+    whole = {at for run in regex.finditer(KATAKANA, word) for at in range(run.start() + 1, run.end())}
     for at in range(1, len(word)):
         pair = word[at - 1 : at + 1]
-        if regex.match(r"\X", pair).end() > 1 or regex.match(NEVER_FIRST, pair[1]):
+        if at in whole or regex.match(r"\X", pair).end() > 1 or regex.match(NEVER_FIRST, pair[1]):
             continue
-        whole = paragraph(kind, ((word[: at - 1], 1.0), (pair, 200.0), (word[at + 1 :], 1.0)))
-        if whole.MinIntrinsicWidth < 0.9 * paragraph(kind, ((pair, 200.0),)).MaxIntrinsicWidth:
+        laid = paragraph(kind, ((word[: at - 1], 1.0), (pair, 200.0), (word[at + 1 :], 1.0)))
+        if laid.MinIntrinsicWidth < 0.9 * paragraph(kind, ((pair, 200.0),)).MaxIntrinsicWidth:
             cuts.append(at)
     return [word[a:b] for a, b in zip(cuts, [*cuts[1:], len(word)], strict=True)]
 

@@ -142,3 +142,10 @@ def test_no_word_mixes_two_designs_where_one_pair_has_its_letters() -> None:
     names = {pair.display.stem for pair in pairs_for("WEB GELİŞTİRİCİLERİ")}
     assert "FredokaOne-Regular" not in names
     assert "Manrope-ExtraBold" in names
+
+
+def test_a_short_word_of_katakana_is_not_broken() -> None:
+    kind = setting("青春ポップス", "ja")
+    assert [part.text for part in segments("青春ポップス", kind)][-1] == "ポップス"
+    assert [part.text for part in segments("ミシック・クエスト", kind)] == ["ミシック・", "クエスト"]
+    assert len(segments("コンピューターシステム", kind)) > 1, "a compound is"
