@@ -38,6 +38,7 @@ KEPT = 0.8  # minimum share of each salient object inside the photograph
 MAX_CUT, MAX_CUT_BELOW = 0.15, 0.6  # maximum share of an inner side covered by an object: people are cropped at the waist
 SCRAP_REACH, SCRAP_STEP = 0.3, 40  # of a side: window of its ground, twice the largest scrap; minimum difference, 0..255
 SCRAPS = (0.004, 0.12)  # share of a side on scraps; more is a photograph's own texture
+NEAR_WORDS = 0.15  # of the ad's longer side: maximum distance of a scrap from words
 HOLDS = 0.25  # minimum share of textured cells in a photograph: less is a drawn bar or plate
 RIM, PLAIN, OTHER_COLOUR = 0.25, 3.0, 10.0  # a margin: maximum share of the side; spread, least step of a channel, 0..255
 STRAIGHT = 0.9  # minimum share of a margin's end at which the colour changes: less is a thing before a plain wall
@@ -553,7 +554,7 @@ def _wholeness(view: _View, box: Sequence[int]) -> float:
     """Return the share of the objects visible in a box that is inside it, without letters and plates."""
     assert view.standing_out is not None
     seen = _without_words(view.standing_out, view.drawn)
-    if _is_cut(seen, box, view.frame) or _has_scraps(view.picture, seen, box, view.frame):
+    if _is_cut(seen, box, view.frame) or _has_scraps(view, seen, box):
         return 0.0
     _, labels = cv2.connectedComponents(seen)
     x0, y0, x1, y1 = box
@@ -575,10 +576,15 @@ def _is_cut(seen: np.ndarray, box: Sequence[int], frame: Sequence[int]) -> bool:
     return any(is_inner and part.mean() > most for is_inner, part, most in sides)
 
 
-def _has_scraps(picture: np.ndarray, seen: np.ndarray, box: Sequence[int], frame: Sequence[int]) -> bool:
-    """Return whether small things end at a side of a box, such as an arrow or an icon of the ad; a textured side has none."""
+def _has_scraps(view: _View, seen: np.ndarray, box: Sequence[int]) -> bool:
+    """Return whether small things beside words end at a side of a box, such as an arrow; a textured side has none."""
+    frame, reach = view.frame, round(NEAR_WORDS * max(seen.shape))
+    near = np.zeros_like(seen)
+    for left, top, right, bottom in (*view.drawn, *(one.box for one in view.gone)):
+        near[max(0, top - reach) : max(0, bottom + reach), max(0, left - reach) : max(0, right + reach)] = 1
     x0, y0, x1, y1 = box
-    part, thing = picture[y0:y1, x0:x1].astype(np.float32), cv2.dilate(seen[y0:y1, x0:x1], np.ones((9, 9), np.uint8))
+    part = view.picture[y0:y1, x0:x1].astype(np.float32)
+    thing = cv2.dilate(seen[y0:y1, x0:x1], np.ones((9, 9), np.uint8)) | (1 - near[y0:y1, x0:x1])
     sides = (
         (y0 > frame[1], part[:3].mean(axis=0), thing[0]),
         (x0 > frame[0], part[:, :3].mean(axis=1), thing[:, 0]),

@@ -295,3 +295,22 @@ def test_a_photograph_shows_the_product_on_which_words_are_printed(is_on_it: boo
 
     between = replace(said().blocks[0], lines=(replace(said().blocks[0].lines[0], box=(540, 10, 640, 590)),), residual=30.0)
     assert (take_parts(ad, Words(blocks=(between, block), size=(600, 900)), segment).photo is None) == is_on_it
+
+
+@pytest.mark.parametrize("is_beside_words", [True, False])
+def test_an_arrow_of_the_ad_is_never_cut_by_the_photograph(is_beside_words: bool) -> None:
+    ad = np.full((600, 900, 3), 30, np.uint8)
+    ad[150:450, 500:800] = patterned(11, 304, 304)[:300, :300]
+    if is_beside_words:
+        ad[200:208, 370:500] = (250, 220, 0)  # an arrow from the words to the thing
+    else:
+        ad[450:, 700:708] = (250, 220, 0)  # what holds the thing
+    line = replace(said().blocks[0].lines[0], box=(60, 180, 360, 230))
+    words = Words(blocks=(replace(said().blocks[0], lines=(line,), residual=30.0),), size=(600, 900))
+
+    def segment(image_u8: np.ndarray) -> np.ndarray:
+        seen = np.zeros(image_u8.shape[:2], np.float32)
+        seen[150:450, 500:800] = 1.0
+        return seen
+
+    assert (take_parts(ad, words, segment).photo is None) == is_beside_words
