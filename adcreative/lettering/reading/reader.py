@@ -26,14 +26,22 @@ import numpy as np
 from PIL import Image
 
 from adcreative.artifacts import hash_bytes
+from adcreative.encoders.language import chance_of_languages
 from adcreative.errors import ConfigError, WeightsError
 from adcreative.lettering.reading.crops import HEIGHT_PX, cut_line, model_input, shape_line, stand_up
 from adcreative.lettering.reading.decoding import DecodedLine, decode_line
 from adcreative.lettering.reading.scripts import SCRIPTS, hash_scripts, load_scripts
-from adcreative.lettering.reading.tesseract import LANGUAGES, installed_languages, languages_for, read_crops
+from adcreative.lettering.reading.tesseract import (
+    LANGUAGES,
+    installed_languages,
+    languages_for,
+    read_crops,
+    with_accents,
+)
 
 MODEL_VARIABLE = "ADCREATIVE_OCR"
 NAMED_VERSION = "PP-OCRv5"  # of the models downloaded by the name of a script
+ACCENTED = {"vi": "Vietnamese"}  # languages with many Latin letters unknown to the model -> names in tesseract.LANGUAGES
 ALIKE = ("Cyrillic", "Greek")  # decorated Latin letters are mistaken for these scripts, so unreadable lines count as no words
 _RESAMPLING = Image.Resampling.BICUBIC
 NEEDS_PACKAGES = (
@@ -62,6 +70,8 @@ class Fitted:
     sure_other: float = 0.8  # probability, of tesseract or of the classifier, for a text in another script
     sure_latin: float = 0.97  # probability, of the recognition, against a classifier that is certain of a script in ALIKE
     least_of_weak: float = 0.75  # probability, of tesseract, for a line with an uncertain recognition
+    accented: float = 0.2  # minimum probability of a language of ACCENTED, which readings without accents hide
+    sure_accents: float = 0.95  # probability, of tesseract, for accents: the trials differ in them at less
     least_led: float = 4.0  # minimum line heights of a leading script
     share_led: float = 0.5  # minimum ratio of a leading script's line heights to those of ALIKE
 
@@ -94,16 +104,23 @@ def surer(first: DecodedLine, again: DecodedLine) -> DecodedLine:
 
 
 def read_other(
-    image_u8: np.ndarray, lines: Sequence[TextLine], found: Sequence[DecodedLine], script: str
+    image_u8: np.ndarray,
+    lines: Sequence[TextLine],
+    found: Sequence[DecodedLine],
+    script: str,
+    enough: float = FITTED.sure_other,
 ) -> list[tuple[str, float, str]]:
     """Return text, confidence and script of lines read by tesseract, the most confident of several trials.
 
     A line is read with each of FITTED.trials, since tesseract fails in some; in a script of ALIKE, also as the other script.
+
+    Args:
+        enough: confidence without further trials.
     """
     best = [("", 0.0, script)] * len(lines)
     for trial in (script, *(one for one in ALIKE if script in ALIKE and one != script)):
         for rim, line_px in FITTED.trials:
-            places = [place for place, (_, sure, _) in enumerate(best) if sure < FITTED.sure_other]
+            places = [place for place, (_, sure, _) in enumerate(best) if sure < enough]
             crops = [cut_line(image_u8, lines[place].quad_xy_px, rim) for place in places]
             blanks = [
                 [_within(share, crop, rim) for share in found[place].blanks] for place, crop in zip(places, crops, strict=True)
@@ -111,6 +128,23 @@ def read_other(
             for place, (text, sure) in zip(places, read_crops(crops, trial, blanks, line_px), strict=True):
                 best[place] = max(best[place], (text, sure, trial), key=lambda one: one[1])
     return best
+
+
+def add_accents(image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextLine]:
+    """Return the lines of a picture, those in Latin script with accents by tesseract if in a language of ACCENTED."""
+    latin = [line for line in lines if line.text and line.script == "Latin"]
+    text = " ".join(line.text for line in latin).casefold()  # capitals look like another language
+    named = (name for code, name in ACCENTED.items() if text and chance_of_languages(text, (code,)) >= FITTED.accented)
+    script = next(named, "")
+    if not languages_for(script):
+        return list(lines)
+    read = read_other(image_u8, latin, [DecodedLine()] * len(latin), script, FITTED.sure_accents)
+    texts = {
+        id(line): with_accents(line.text, text)
+        for line, (text, sure, _) in zip(latin, read, strict=True)
+        if sure >= FITTED.min_confidence
+    }
+    return [replace(line, text=texts.get(id(line), line.text)) for line in lines]
 
 
 def _within(share: float, crop_u8: np.ndarray, rim: float) -> float:
@@ -167,7 +201,7 @@ def _leading_script(masses: np.ndarray) -> str:
     "" without a clear one. Scripts of ALIKE, which decorated Latin letters resemble, are excluded.
     """
     of = dict(zip(SCRIPTS, masses.tolist(), strict=True))
-    best = max((script for script in LANGUAGES if script not in ALIKE), key=lambda script: of[script])
+    best = max((script for script in SCRIPTS if script in LANGUAGES and script not in ALIKE), key=lambda script: of[script])
     return best if of[best] >= max(FITTED.least_led, FITTED.share_led * sum(of[script] for script in ALIKE)) else ""
 
 
@@ -300,6 +334,7 @@ class PictureReader:
             for line in self._other_scripts(image_u8, lines, found)
             if not line.text or (line.confidence >= FITTED.min_confidence and not is_sign(line.text))
         ]
+        lines = add_accents(image_u8, lines) if self._is_installed else lines
         return sorted(lines, key=lambda line: (line.box_xyxy_px[1], line.box_xyxy_px[0]))
 
     def _find_quads(self, image_u8: np.ndarray, scale: float) -> np.ndarray:

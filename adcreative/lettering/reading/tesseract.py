@@ -11,15 +11,18 @@ import re
 import shutil
 import subprocess
 import tempfile
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-# script -> its languages in tesseract's names; the installed ones are used together
+# script, or language with letters unknown to the model in the wheel -> languages in tesseract's names; the installed ones
+# are used together
 LANGUAGES: Mapping[str, tuple[str, ...]] = {
     "Arabic": ("ara", "fas", "urd"),
     "Cyrillic": ("rus", "ukr", "bul", "srp"),
@@ -29,6 +32,7 @@ LANGUAGES: Mapping[str, tuple[str, ...]] = {
     "Bengali": ("ben",),
     "Thai": ("tha",),
     "Hangul": ("kor",),
+    "Vietnamese": ("vie",),
 }
 _SIGNS = re.compile(r"[\u0610-\u061a\u0640\u064b-\u0652\u0670]")  # Arabic vowel signs, which ads leave out and dirt resembles
 _EDGES = " |[]{}_~"  # misreadings of the edges of plates
@@ -42,6 +46,7 @@ class Fitted:
     rim_px: int = 12  # of uniform ground around the line
     blank: float = 0.25  # of a line's height: minimum gap between two words of Thai or Korean
     narrow: float = 0.6  # width of a digit or a mark relative to a syllable
+    same_letters: float = 0.7  # minimum similarity of two readings of a line, without accents, for the accents of the second
     timeout_s: float = 60.0  # for the lines of one picture in one script
     # chosen by hand from here on; the method was not recorded
     dark: int = 100  # 0..255: a darker ground is inverted
@@ -129,6 +134,35 @@ def part_words(read: ReadWords, blanks_px: Sequence[float]) -> str:
         text += (" " if text and any(last < blank < middle for blank in blanks_px) else "") + letter
         last = middle
     return text
+
+
+def with_accents(text: str, accented: str) -> str:
+    """Return a line's text with the accents of a second reading of it, in its own case; unchanged if the letters differ.
+
+    Letters without an accent and marks remain those of the first reading; accented letters that it lacks are added.
+    """
+    first, second = _without_accents(text), _without_accents(accented)
+    matcher = SequenceMatcher(None, first, second, autojunk=False)
+    if matcher.ratio() < FITTED.same_letters:
+        return text
+    found = ""
+    for change, start, end, since, to in matcher.get_opcodes():
+        if change == "equal":
+            pairs = zip(text[start:end], accented[since:to], strict=True)
+            found += "".join(other.upper() if own.isupper() else other.lower() for own, other in pairs)
+        elif change == "insert":
+            found += "".join(
+                char.upper() if text.isupper() else char for char in accented[since:to] if char.casefold() not in second
+            )
+        else:
+            found += text[start:end]
+    return found
+
+
+def _without_accents(text: str) -> str:
+    """Return a text's letters without accents, case folded, one for each."""
+    plain = str.maketrans("đĐ", "dd")
+    return "".join(unicodedata.normalize("NFD", char.translate(plain).casefold())[0] for char in text)
 
 
 def _prepare(crop_u8: np.ndarray, line_px: int) -> Image.Image:

@@ -157,6 +157,48 @@ def test_letters_that_come_apart_are_joined_and_words_are_not() -> None:
     assert tesseract.part_words(korean, []) == "카톡맺고"
 
 
+@pytest.mark.parametrize(
+    ("text", "accented", "expected"),
+    [
+        ("GII PHÁP H ST", "Giải pháp hạ sốt", "GIẢI PHÁP HẠ SỐT"),  # letters that the first reading left out
+        ("CUP QUC GIA", "CUP QUỐC 6IA", "CUP QUỐC GIA"),
+        ("26.000.000d", "26.000.000đ", "26.000.000đ"),
+        ("www.lich.vn", "'wWwwlich.vn", "www.lich.vn"),
+        ("JOGARBOLA", "J00A880LÂ", "JOGARBOLA"),  # another text
+    ],
+)
+def test_a_second_reading_gives_accents_and_no_other_letters(text: str, accented: str, expected: str) -> None:
+    assert tesseract.with_accents(text, accented) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "installed", "expected"),
+    [
+        (["CHÀO HÈ RC R", "Chương trinh khuyn māi"], ("vie",), ["CHÀO HÈ RỰC RỠ", "Chương trình khuyến mãi"]),
+        (["CHÀO HÈ RC R", "Chương trinh khuyn māi"], (), ["CHÀO HÈ RC R", "Chương trinh khuyn māi"]),
+        (["À LA CARTE TOUT L'ÉTÉ", "Réservez dès maintenant"], ("vie",), ["À LA CARTE TOUT L'ÉTÉ", "Réservez dès maintenant"]),
+    ],
+)
+def test_vietnamese_lines_have_their_accents_where_tesseract_is(
+    texts: list[str], installed: tuple[str, ...], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {1: "Chào hè rực rỡ", 2: "Chương trình khuyến mãi"}
+
+    def read(crops, script, blanks, line_px):
+        assert script == "Vietnamese"
+        return [(said[crop.shape[0]], 0.97) for crop in crops]
+
+    monkeypatch.setattr(tesseract, "installed_languages", lambda: frozenset(installed))
+    monkeypatch.setattr(reader_module, "read_crops", read)
+    monkeypatch.setattr(reader_module, "cut_line", lambda image_u8, quad, rim: np.zeros((round(quad[0, 0]), 9, 3), np.uint8))
+    lines = [
+        TextLine(text=text, quad_xy_px=np.full((4, 2), number, np.float32), confidence=0.9, script="Latin")
+        for number, text in enumerate(texts, start=1)
+    ]
+    found = reader_module.add_accents(np.zeros((9, 9, 3), np.uint8), lines)
+    assert [line.text for line in found] == expected
+
+
 def test_lines_keep_their_script_in_the_cache() -> None:
     quad = np.array([[0, 0], [9, 0], [9, 4], [0, 4]], np.float32)
     lines = [
