@@ -15,7 +15,7 @@ _BLANK = " "
 class Fitted:
     """Constants of this module, fitted on real ads of the working half (`tests/real`)."""
 
-    half_seen: float = 0.3  # minimum probability of an inserted space between two letters
+    half_seen: float = 0.18  # minimum probability of an inserted space between two letters
     guessed: float = 0.1  # minimum probability of a space in a line with letters unknown to the model
     letter_steps: int = 3  # width of a letter in steps
 

@@ -24,6 +24,7 @@ _ALIKE = (
     (re.compile(r"(?<![\u30a1-\u30fe])ャ"), "ヤ"),
     (re.compile(r"(?<=[\u3041-\u9fff])·(?=[\u3041-\u9fff])"), "・"),
     (re.compile(r"^· (?=\S)"), "• "),
+    (re.compile(r"\bRS(?=\s?\d[\d.]*,\d\d\b)"), "R$"),  # reais
     (re.compile(r"^\|(?=\d)"), ""),  # a vertical rule before a date
     (re.compile(r"(?<=[A-Za-z])\((?=[A-Za-z][^()]*$)"), " "),  # the swash of a capital
     (re.compile(r"(?<=[a-z])°$"), ""),  # a trademark sign
@@ -32,6 +33,7 @@ _ALIKE = (
     (re.compile(r"(?<=[a-z]) I (?=(?:www\.|\w+@))"), " | "),  # a vertical rule before an address
 )
 _TURKISH, _DOTLESS = re.compile(r"[ğışĞİŞ]"), re.compile(r"\b(?=\w*i)[A-ZÇĞİÖŞÜi]{4,}\b")
+_FRONT = re.compile(r"\b(?=\w*[EİÖÜ])[B-NP-TV-ZÇĞİÖŞÜ]{4,}\b")
 # a short word with a capital I between lower-case words, where no sentence begins
 _LITTLE = re.compile(r"(?<=[a-z,;])(\s+)I(?=[nsft]\s+[a-z])")
 
@@ -84,8 +86,12 @@ def mend_look_alikes(text: str) -> str:
 
 
 def mend_dots(text: str) -> str:
-    """Return a line of a Turkish ad with dotted capitals: a small i between capitals stands for one ("iNDiRiM")."""
-    return _DOTLESS.sub(lambda found: found[0].replace("i", "İ"), text)
+    """Return a line of a Turkish ad with dotted capitals: a small i between capitals stands for one ("iNDiRiM").
+
+    So does an I between front vowels alone ("GELIŞTİRİCİ"): vowels of a Turkish word are all front or all back.
+    """
+    text = _DOTLESS.sub(lambda found: found[0].replace("i", "İ"), text)
+    return _FRONT.sub(lambda found: found[0].replace("I", "İ"), text)
 
 
 def _is_latin(word: str) -> bool:

@@ -84,6 +84,8 @@ def test_lines_of_a_block_are_mended_together() -> None:
         ("月額·税込", "月額・税込"),
         ("· Freshers", "• Freshers"),
         ("|4 ГРУДНЯ", "4 ГРУДНЯ"),
+        ("RS 1.299,90", "R$ 1.299,90"),
+        ("Audi RS6", "Audi RS6"),
         ("Living | Prime", "Living | Prime"),
         ("ActronAir°", "ActronAir"),
         ("20°", "20°"),
@@ -106,3 +108,5 @@ def test_letters_that_look_alike_are_those_of_the_script_they_stand_in(read: str
 def test_capitals_of_a_turkish_ad_have_their_dots() -> None:
     assert mend_dots("%25'E VARAN iNDiRiMLER") == "%25'E VARAN İNDİRİMLER"
     assert mend_dots("iOS ve iPhone") == "iOS ve iPhone"
+    assert mend_dots("WEB GELIŞTİRİCİLERİ İÇİN LINUX") == "WEB GELİŞTİRİCİLERİ İÇİN LINUX"
+    assert mend_dots("KIRMIZI IŞIK, ALTIN YILDIZ") == "KIRMIZI IŞIK, ALTIN YILDIZ"
