@@ -131,20 +131,22 @@ def read_other(
 
 
 def add_accents(image_u8: np.ndarray, lines: Sequence[TextLine]) -> list[TextLine]:
-    """Return the lines of a picture, those in Latin script with accents by tesseract if in a language of ACCENTED."""
-    latin = [line for line in lines if line.text and line.script == "Latin"]
-    text = " ".join(line.text for line in latin).casefold()  # capitals look like another language
+    """Return the lines of a picture; if in a language of ACCENTED, those in Latin script with accents by tesseract.
+
+    Such a line is no surer than its second reading; without one it has the lowest confidence.
+    """
+    places = [place for place, line in enumerate(lines) if line.text and line.script == "Latin"]
+    text = " ".join(lines[place].text for place in places).casefold()  # capitals look like another language
     named = (name for code, name in ACCENTED.items() if text and chance_of_languages(text, (code,)) >= FITTED.accented)
-    script = next(named, "")
-    if not languages_for(script):
-        return list(lines)
-    read = read_other(image_u8, latin, [DecodedLine()] * len(latin), script, FITTED.sure_accents)
-    texts = {
-        id(line): with_accents(line.text, text)
-        for line, (text, sure, _) in zip(latin, read, strict=True)
-        if sure >= FITTED.min_confidence
-    }
-    return [replace(line, text=texts.get(id(line), line.text)) for line in lines]
+    script, found = next(named, ""), list(lines)
+    if not script:
+        return found
+    read = read_other(image_u8, [lines[place] for place in places], [DecodedLine()] * len(places), script, FITTED.sure_accents)
+    for place, (accented, sure, _) in zip(places, read, strict=True):
+        line = lines[place]
+        said = with_accents(line.text, accented) if sure >= FITTED.min_confidence else line.text
+        found[place] = replace(line, text=said, confidence=min(line.confidence, max(sure, FITTED.min_confidence)))
+    return found
 
 
 def _within(share: float, crop_u8: np.ndarray, rim: float) -> float:

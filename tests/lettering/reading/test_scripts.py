@@ -172,21 +172,21 @@ def test_a_second_reading_gives_accents_and_no_other_letters(text: str, accented
 
 
 @pytest.mark.parametrize(
-    ("texts", "installed", "expected"),
+    ("texts", "installed", "expected", "confidence"),
     [
-        (["CHÀO HÈ RC R", "Chương trinh khuyn māi"], ("vie",), ["CHÀO HÈ RỰC RỠ", "Chương trình khuyến mãi"]),
-        (["CHÀO HÈ RC R", "Chương trinh khuyn māi"], (), ["CHÀO HÈ RC R", "Chương trinh khuyn māi"]),
-        (["À LA CARTE TOUT L'ÉTÉ", "Réservez dès maintenant"], ("vie",), ["À LA CARTE TOUT L'ÉTÉ", "Réservez dès maintenant"]),
+        (["CHÀO HÈ RC R", "Chương trinh khuyn māi"], ("vie",), ["CHÀO HÈ RỰC RỠ", "Chương trình khuyến mãi"], 0.8),
+        (["CHÀO HÈ RC R", "Chương trinh khuyn māi"], (), ["CHÀO HÈ RC R", "Chương trinh khuyn māi"], 0.6),
+        (["TOUT L'ÉTÉ", "Réservez dès maintenant"], ("vie",), ["TOUT L'ÉTÉ", "Réservez dès maintenant"], 0.9),
     ],
 )
 def test_vietnamese_lines_have_their_accents_where_tesseract_is(
-    texts: list[str], installed: tuple[str, ...], expected: list[str], monkeypatch: pytest.MonkeyPatch
+    texts: list[str], installed: tuple[str, ...], expected: list[str], confidence: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = {1: "Chào hè rực rỡ", 2: "Chương trình khuyến mãi"}
 
     def read(crops, script, blanks, line_px):
         assert script == "Vietnamese"
-        return [(said[crop.shape[0]], 0.97) for crop in crops]
+        return [(said[crop.shape[0]] if installed else "", 0.8 if installed else 0.0) for crop in crops]
 
     monkeypatch.setattr(tesseract, "installed_languages", lambda: frozenset(installed))
     monkeypatch.setattr(reader_module, "read_crops", read)
@@ -196,7 +196,7 @@ def test_vietnamese_lines_have_their_accents_where_tesseract_is(
         for number, text in enumerate(texts, start=1)
     ]
     found = reader_module.add_accents(np.zeros((9, 9, 3), np.uint8), lines)
-    assert [line.text for line in found] == expected
+    assert [(line.text, line.confidence) for line in found] == [(text, confidence) for text in expected]
 
 
 def test_lines_keep_their_script_in_the_cache() -> None:
