@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 MAX_SIDE_PX = 1200
-LEAST_SURE = 0.8  # below this sureness a block fills no field of an ad, and is marked with "?"
+LEAST_SURE = 0.7  # below this sureness a block fills no field of an ad, and is marked with "?"
 # Okabe and Ito's colours, distinguishable for colour-blind readers; in the order of roles
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 

@@ -17,7 +17,7 @@ from scipy.special import expit, softmax
 
 from adcreative.artifacts import load_artifact
 from adcreative.encoders.weights import find_weight
-from adcreative.lettering.reading.block_features import LINK_FEATURES, Piece, block_rows, find_pairs, link_rows
+from adcreative.lettering.reading.block_features import BLOCK_FEATURES, LINK_FEATURES, Piece, block_rows, find_pairs, link_rows
 from adcreative.lettering.reading.trees import BoostedTrees
 
 ROLES = (
@@ -45,6 +45,7 @@ class Fitted:
     least_chance: float = 1e-6  # lower bound of a role's probability before the logarithm
     no_headline: float = 0.15  # odds of a picture without a headline to one whose best block has probability 1/2
     least_headline: float = 0.1  # minimum probability for an uncertain headline, taken if no block is one
+    headline_size: float = 1.4  # exponent of a headline's odds in its size relative to the largest: real ones are larger
 
 
 FITTED = Fitted()
@@ -90,14 +91,18 @@ class RoleModels:
         """Return the probability of each of ROLES [B, K] for the blocks of a picture."""
         if not pieces:
             return np.zeros((0, len(ROLES)))
-        return with_one_headline(self.role_chances(block_rows(pieces, size)))
+        rows = block_rows(pieces, size)
+        return with_one_headline(self.role_chances(rows), rows[:, BLOCK_FEATURES.index("size to largest")])
 
 
-def with_one_headline(chances: np.ndarray) -> np.ndarray:
-    """Return probabilities [B, K] of a picture's blocks, conditioned on one headline or, at some odds, none."""
+def with_one_headline(chances: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return probabilities [B, K] of a picture's blocks, conditioned on one headline or, at some odds, none.
+
+    sizes: of the blocks' letters, relative to the largest [B].
+    """
     head = ROLES.index("headline")
     alone = np.clip(chances[:, head], FITTED.least_chance, 1.0 - FITTED.least_chance)
-    odds = alone / (1.0 - alone)
+    odds = alone / (1.0 - alone) * sizes**FITTED.headline_size
     together = odds / (odds.sum() + FITTED.no_headline)
     seen = chances * ((1.0 - together) / (1.0 - alone))[:, None]
     seen[:, head] = together

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adcreative.lettering.reading.blocks import BlockLine, TextBlock, join_lines
-from adcreative.lettering.reading.role_models import ROLES, choose_roles, cluster, wholeness
+from adcreative.lettering.reading import blocks as blocks_module
+from adcreative.lettering.reading.blocks import BlockLine, TextBlock, group_lines, join_lines
+from adcreative.lettering.reading.role_models import FITTED, ROLES, choose_roles, cluster, wholeness, with_one_headline
 from adcreative.lettering.reading.word_marks import MARKS, ends_open, goes_on, mark_words
 
 Box = tuple[int, int, int, int]
@@ -51,6 +52,43 @@ def test_one_block_alone_is_the_headline_and_the_other_what_it_is_next() -> None
     chances[1, [ROLES.index("headline"), ROLES.index("subline")]] = 0.6, 0.1
     chances[2, ROLES.index("button")] = 0.9
     assert [ROLES[role] for role in choose_roles(chances)] == ["brand", "headline", "button"]
+
+
+def test_the_larger_of_two_like_blocks_is_the_likelier_headline() -> None:
+    chances = np.full((2, len(ROLES)), 0.8 / (len(ROLES) - 1))
+    chances[:, ROLES.index("headline")] = 0.2
+    small, large = with_one_headline(chances, np.array([0.5, 1.0]))[:, ROLES.index("headline")]
+    assert large / small == pytest.approx(2.0**FITTED.headline_size)
+    assert with_one_headline(chances, np.array([0.5, 1.0])).sum(axis=1) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("role", "lines", "read"),
+    [
+        ("headline", [("SUPER", (0, 0, 90, 60)), ("weekly offers", (0, 70, 60, 90))], ["SUPER", "weekly offers"]),
+        ("brand", [("SUPER", (0, 0, 90, 60)), ("weekly offers", (0, 70, 60, 90))], ["SUPER weekly offers"]),
+        ("headline", [("SUPER", (0, 0, 90, 60)), ("offers", (0, 70, 60, 90))], ["SUPER offers"]),  # one word goes on
+        ("headline", [("SUPER", (0, 0, 90, 60)), ("weekly offers", (0, 70, 90, 110))], ["SUPER weekly offers"]),  # high
+        ("headline", [("this is", (0, 0, 60, 20)), ("SUPER", (0, 30, 90, 90))], ["this is SUPER"]),  # small ones above
+        ("headline", [("SUPER", (0, 0, 90, 60)), ("all week", (40, 45, 90, 65))], ["SUPER all week"]),  # within
+    ],
+)
+def test_a_small_line_below_a_headline_is_a_block_of_its_own(
+    role: str, lines: list[tuple[str, Box]], read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Joined:
+        """Takes all lines for one block with a role."""
+
+        def join(self, pieces, size):
+            return [list(range(len(pieces)))], [0.7]
+
+        def chances(self, pieces, size):
+            return np.eye(len(ROLES))[[ROLES.index(role)] * len(pieces)]
+
+    monkeypatch.setattr(blocks_module, "load_roles", Joined)
+    found = group_lines([one(text, box) for text, box in lines], (200, 200))
+    assert [block.text for block in found] == read
+    assert {block.whole for block in found} == {0.7}
 
 
 @pytest.mark.parametrize(

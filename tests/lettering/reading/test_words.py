@@ -280,6 +280,13 @@ def test_what_was_hardly_read_fills_nothing() -> None:
     assert fill_fields(Creative(), read_words(drawn_ad(), KnownReader(unsure))).read_fields == ()
 
 
+@pytest.mark.parametrize(("chance", "confidence", "headline"), [(0.7, 0.9, "Walk"), (0.69, 0.99, ""), (0.99, 0.89, "")])
+def test_a_headline_is_filled_in_if_both_its_role_and_its_letters_are_sure(chance, confidence, headline) -> None:
+    line = BlockLine(text="Walk", box=(10, 10, 90, 40), confidence=confidence)
+    found = block("Walk", (10, 10, 90, 40), lines=(line,), role="headline", chance=chance)
+    assert fill_fields(Creative(), PictureWords((found,), (), (100, 100))).headline == headline
+
+
 def test_a_face_that_is_lettering_is_refused_and_a_real_one_is_not() -> None:
     words = words_of_the_ad()
     on_letters, elsewhere, refused = Face((40, 115, 80, 155)), Face((300, 300, 460, 460)), Face((0, 0, 9, 9), "too small")
