@@ -12,7 +12,7 @@ from adcreative.errors import ConfigError
 from adcreative.lettering.erasing.erasing import erase_block
 from adcreative.lettering.reading.blocks import TextBlock, build_blocks
 from adcreative.lettering.setting import fonts, matching
-from adcreative.lettering.setting.fonts import FONT_SOURCES, Typeface, system_typefaces, typefaces
+from adcreative.lettering.setting.fonts import Typeface, read_fonts, system_typefaces, typefaces
 from adcreative.lettering.setting.matching import match_fonts
 from adcreative.lettering.setting.typesetting import FITTED, lay_out, rises_by
 from tests.lettering.reading.drawn_ads import GROUND, LINES, drawn_ad
@@ -26,7 +26,7 @@ def headline() -> tuple[np.ndarray, TextBlock]:
 
 
 def test_every_listed_font_is_open_and_those_of_installed_packages_are_found() -> None:
-    assert {source.licence for source in FONT_SOURCES} <= {"OFL-1.1", "Apache-2.0", "Bitstream Vera"}
+    assert {source["licence"] for source in read_fonts()["packaged"].values()} <= {"OFL-1.1", "Apache-2.0", "Bitstream Vera"}
     found = {one.family for one in typefaces()}
     assert {"Aileron", "DejaVu Sans", "DejaVu Serif"} <= found
 
