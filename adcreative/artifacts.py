@@ -188,7 +188,7 @@ def _open_draft(path: Path) -> tuple[int, str]:
         os.close(handle)
 
 
-def dump_json(value: Any, *, indent: int | None = None, sort_keys: bool = False) -> str:
+def dump_json(value: object, *, indent: int | None = None, sort_keys: bool = False) -> str:
     """Return JSON text with a line end; NaN and infinities, which are not valid JSON, become null."""
     options: dict[str, Any] = {"ensure_ascii": False, "indent": indent, "sort_keys": sort_keys, "allow_nan": False}
     try:
@@ -197,7 +197,7 @@ def dump_json(value: Any, *, indent: int | None = None, sort_keys: bool = False)
         return json.dumps(_without_nan(value), **options) + "\n"
 
 
-def _without_nan(value: Any) -> Any:
+def _without_nan(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

@@ -13,16 +13,20 @@ import math
 import tomllib
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from adcreative.errors import ConfigError
 
-ConfigT = TypeVar("ConfigT")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+    from yaml.nodes import Node
+
+ConfigT = TypeVar("ConfigT", bound="DataclassInstance")
 MAX_YAML_NESTING, MAX_YAML_VALUES = 50, 1_000_000
-_TYPE_WORDS = {
+_TYPE_WORDS: dict[object, str] = {
     str: "text",
     int: "a whole number",
     float: "a number",
@@ -90,12 +94,12 @@ def build_config(cls: type[ConfigT], values: Mapping[str, Any], *, where: str = 
     return typing.cast(ConfigT, config)
 
 
-def config_as_dict(config: Any) -> dict[str, Any]:
+def config_as_dict(config: DataclassInstance) -> dict[str, Any]:
     """Return plain JSON types; `build_config(type(config), config_as_dict(config))` equals `config`."""
     return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return config_as_dict(value)
     if isinstance(value, Path):
@@ -169,7 +173,7 @@ def parse_yaml(text: str, *, is_strict: bool = False) -> Any:
     return found
 
 
-def _find_twice(node: Any, seen: set[int]) -> str | None:
+def _find_twice(node: Node | None, seen: set[int]) -> str | None:
     """Return a duplicate key in a table of the parsed nodes, None if there is none."""
     if node is None or id(node) in seen or not isinstance(node.value, list):
         return None
@@ -181,7 +185,7 @@ def _find_twice(node: Any, seen: set[int]) -> str | None:
     return next((found for _, part in pairs if (found := _find_twice(part, seen)) is not None), None)
 
 
-def _count_values(value: Any, known: dict[int, float]) -> float:
+def _count_values(value: object, known: dict[int, float]) -> float:
     """Return the number of values in a parsed document with aliases expanded; infinity for a recursive document."""
     if not isinstance(value, dict | list):
         return 1
@@ -192,7 +196,7 @@ def _count_values(value: Any, known: dict[int, float]) -> float:
     return known[id(value)]
 
 
-def _set_nested(values: dict[str, Any], key: str, value: Any) -> None:
+def _set_nested(values: dict[str, Any], key: str, value: object) -> None:
     *tables, name = key.split(".")
     for table in tables:
         inner = values.get(table)
@@ -201,7 +205,7 @@ def _set_nested(values: dict[str, Any], key: str, value: Any) -> None:
     values[name] = value
 
 
-def _fill(cls: Any, values: Mapping[str, Any], prefix: str, faults: list[str]) -> Any:
+def _fill(cls: type[ConfigT], values: Mapping[str, object], prefix: str, faults: list[str]) -> ConfigT | None:
     """Return an instance of the dataclass `cls`, or None after appending at least one fault."""
     num_before = len(faults)
     hints = typing.get_type_hints(cls)
@@ -224,7 +228,7 @@ def _fill(cls: Any, values: Mapping[str, Any], prefix: str, faults: list[str]) -
         return None
 
 
-def _check_value(value: Any, expected: Any, key: str, faults: list[str]) -> Any:
+def _check_value(value: object, expected: object, key: str, faults: list[str]) -> object:
     """Return `value` as the type `expected`, or None after appending a fault."""
     origin, arguments = typing.get_origin(expected), typing.get_args(expected)
     if origin in (typing.Union, types.UnionType):
@@ -243,24 +247,19 @@ def _check_value(value: Any, expected: Any, key: str, faults: list[str]) -> Any:
     elif origin is dict:
         if isinstance(value, Mapping):
             return {name: _check_value(item, arguments[1], f"{key}.{name}", faults) for name, item in value.items()}
-    elif expected is Any or _is_plain(value, expected):
-        return expected(value) if expected in (Path, float) else value
+    elif expected is Path and isinstance(value, str | Path):
+        return Path(value)
+    elif expected is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    elif expected is Any or (
+        isinstance(expected, type) and isinstance(value, expected) and (type(value), expected) != (bool, int)
+    ):
+        return value
     faults.append(f'"{key}" must be {_describe(expected)}, got {value!r}.')
     return None
 
 
-def _is_plain(value: Any, expected: Any) -> bool:
-    """Return whether `value` has the plain type; integers are valid floats, text and booleans are not numbers."""
-    if expected is Path:
-        return isinstance(value, (str, Path))
-    if expected is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if expected is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(expected, type) and isinstance(value, expected)
-
-
-def _check_union(value: Any, expected: Any, key: str, faults: list[str]) -> Any:
+def _check_union(value: object, expected: object, key: str, faults: list[str]) -> object:
     for option in typing.get_args(expected):
         attempt: list[str] = []
         checked = _check_value(value, option, key, attempt)
@@ -273,7 +272,7 @@ def _check_union(value: Any, expected: Any, key: str, faults: list[str]) -> Any:
     return None
 
 
-def _check_items(value: Any, expected: Any, key: str, faults: list[str]) -> Any:
+def _check_items(value: Sequence[object], expected: object, key: str, faults: list[str]) -> object:
     origin, arguments = typing.get_origin(expected), typing.get_args(expected)
     if origin is list or (len(arguments) == 2 and arguments[1] is Ellipsis):
         kinds = [arguments[0]] * len(value)
@@ -288,7 +287,7 @@ def _check_items(value: Any, expected: Any, key: str, faults: list[str]) -> Any:
     return items if origin is list else tuple(items)
 
 
-def _describe(expected: Any) -> str:
+def _describe(expected: object) -> str:
     """Return the name of a type for users."""
     origin, arguments = typing.get_origin(expected), typing.get_args(expected)
     if origin in (typing.Union, types.UnionType):

@@ -328,12 +328,12 @@ class EditResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON types, ready for one line of results.jsonl."""
-        row: dict[str, Any] = _with_codes(asdict(self))
+        row = {name: _with_codes(one) for name, one in asdict(self).items()}
         clauses = self.evidence.clauses if isinstance(self.evidence, Evidence) else (self.evidence,)
         return {**row, "evidence_clauses": [clause for clause in clauses if clause]}
 
 
-def _with_codes(value: Any) -> Any:
+def _with_codes(value: object) -> object:
     """Return nested plain types, with code and values instead of each Problem's sentence."""
     if isinstance(value, Problem):
         return value.as_dict()

@@ -91,12 +91,14 @@ def takes(record: type[Any]) -> Callable[[Callable[..., Result]], Callable[..., 
         known = {**form.parameters, **defaults}
 
         @wraps(function)
-        def call(*args: Any, **options: Any) -> Result:
+        def call(*args: object, **options: object) -> Result:
             if unknown := [name for name in options if name not in known]:
                 raise ConfigError(f'{function.__name__} has no setting "{unknown[0]}". {did_you_mean(unknown[0], known)}')
             chosen = {name: options.pop(name) for name in defaults if name in options}
             bound = form.bind_partial(*args, **options)
             settings = bound.arguments.get("settings")
+            if isinstance(settings, str | Path):  # version 1.0 called a TOML file so
+                chosen["config"], settings = Path(settings), None
             bound.arguments["settings"] = record(**chosen) if settings is None else replace(settings, **chosen)
             return function(*bound.args, **bound.kwargs)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from adcreative.compose.brief import Brand, Brief, BriefPhoto, Messages, check_brief, read_brief, roles_of
     from adcreative.compose.parts import ROLES
-    from adcreative.copywriter.brand_kit import read_brand_kit
+    from adcreative.copywriter.brand_kit import BrandKit, read_brand_kit
     from adcreative.delivery.experiment.settings import ExportSettings, PlanSettings
     from adcreative.editor.session import EditOutcome, Session
     from adcreative.metrics.discoveries import find_discoveries
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from adcreative.papers.position_auctions.run import place
     from adcreative.papers.position_auctions.settings import PlaceSettings
     from adcreative.papers.set_continuation.run import extend
+    from adcreative.papers.set_continuation.settings import ExtendSettings
     from adcreative.papers.slate_readers.run import rotate
     from adcreative.papers.slate_readers.settings import RotateSettings
     from adcreative.papers.systems import System, list_systems
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         METRICS,
         NEEDED_COLUMNS,
         AccountView,
+        AdLine,
         ColumnView,
         MappingProposal,
         propose_mapping,
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from adcreative.verbs.evaluate import evaluate
     from adcreative.verbs.explain import explain
     from adcreative.verbs.finish import save_run
+    from adcreative.verbs.folder_scores import FolderScores
     from adcreative.verbs.forecast import forecast
     from adcreative.verbs.governance import approve, approved_pictures, check_approved, disclosures, purge, signing_config
     from adcreative.verbs.language_model import (
@@ -87,12 +90,15 @@ if TYPE_CHECKING:
     from adcreative.verbs.score import SCORE_COLUMNS
     from adcreative.verbs.settings import (
         AppSettings,
+        BarsSettings,
         ComposeSettings,
+        CompressSettings,
         ConceptsSettings,
         ImproveSettings,
         OptimizeSettings,
         RankSettings,
         ReadSettings,
+        TargetSettings,
         TrainSettings,
         WordsSettings,
         WriteSettings,
@@ -115,7 +121,7 @@ _MODULES = _find_modules()
 __all__ = sorted(_MODULES)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import the module of a public name at its first use, so that a command only waits for its own imports (PEP 562)."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol, TypeVar
+from typing import Protocol, TypedDict, TypeVar
 
 Item = TypeVar("Item")
 ShouldStop = Callable[[], bool]  # called regularly; True: end soon, keep finished results
@@ -21,6 +21,13 @@ class Progress(Protocol):
 
     def __call__(self, stage: str, done: int, total: int, /) -> None:
         """Report that `done` of `total` steps of a stage, such as "reading creatives", are finished."""
+
+
+class Callbacks(TypedDict):
+    """The callbacks that a verb takes as keywords."""
+
+    progress: Progress
+    should_stop: ShouldStop
 
 
 def silent(stage: str, done: int, total: int) -> None:

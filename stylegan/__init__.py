@@ -8,7 +8,7 @@ The names below are imported at their first use, so that `import stylegan` and i
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stylegan.faces.analysis import FaceAnalyzer as FaceAnalyzer
@@ -33,7 +33,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a public name from its module (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'stylegan' has no attribute {name!r}; it offers {', '.join(_HOMES)}")

@@ -339,7 +339,7 @@ def read_numbers(
     return numbers, reading.note
 
 
-def _as_number(cell: Any, read: Callable[[str], Any]) -> float | None:
+def _as_number(cell: object, read: Callable[[str], Any]) -> float | None:
     """Return the number in a cell, NaN for a blank cell, None if the cell is not a number."""
     if is_blank(cell):
         return float("nan")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import SupportsInt
 
 from adcreative.errors import CatalogError
 
@@ -16,16 +16,19 @@ _ROUNDED = re.compile(r"\d(?:[.,]\d+[eE]\+?|[eE]\+)\d\d|[1-9]\d{15,}\.0+")
 _EXACT = 10**15  # a float holds whole numbers below it exactly
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """Return a cell as text: 7 and 7.0 are "7", whole numbers keep all digits, missing values are ""."""
+    if isinstance(value, str):
+        return str(value)
     if value is None or value != value:
         return ""
-    if not isinstance(value, int) and hasattr(value, "is_integer") and value.is_integer():
+    is_whole = not isinstance(value, int) and hasattr(value, "is_integer") and value.is_integer()
+    if is_whole and isinstance(value, SupportsInt):
         return str(int(value))
     return str(value)
 
 
-def read_name(value: Any) -> str:
+def read_name(value: object) -> str:
     """Return the name or id in a cell, "" for a cell without a name. Raises CatalogError for bytes."""
     if isinstance(value, bytes):
         raise CatalogError(f"a name holds bytes that are no text ({value[:20]!r}); save the table with names as UTF-8 text")
@@ -33,7 +36,7 @@ def read_name(value: Any) -> str:
     return "" if name.casefold() in _NOTHING else name
 
 
-def is_rounded(value: Any) -> bool:
+def is_rounded(value: object) -> bool:
     """Return whether a spreadsheet rounded an id, so that several ads may share it: "1.20210E+17"."""
     if isinstance(value, float):
         return abs(value) >= _EXACT or isinstance(value, ShortFloat)

@@ -272,7 +272,7 @@ class _Figures:
         return sorted(found, key=lambda proposal: -proposal.confidence)[:3]
 
 
-def _is_number(cell: Any) -> bool:
+def _is_number(cell: object) -> bool:
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         return True
     return isinstance(cell, str) and len(cell) <= 40 and _NUMBER.fullmatch(cell.strip()) is not None

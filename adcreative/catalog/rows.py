@@ -101,7 +101,7 @@ def _read_context(cells: Mapping[str, Any], faults: list[CreativeError]) -> dict
     return {column: text for column, text in texts.items() if text.casefold() not in _UNKNOWN}
 
 
-def _read_text(column: str, value: Any, faults: list[CreativeError]) -> str:
+def _read_text(column: str, value: object, faults: list[CreativeError]) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if is_rounded(value):
@@ -127,22 +127,21 @@ def _read_text(column: str, value: Any, faults: list[CreativeError]) -> str:
     return text
 
 
-def _read_number(column: str, value: Any, faults: list[CreativeError]) -> float | int | None:
+def _read_number(column: str, value: object, faults: list[CreativeError]) -> float | int | None:
     """Return the number in a cell; None for a blank cell or after appending a fault."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
-    is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-    if not is_number or value != value:
+    if not isinstance(value, int | float | Decimal) or isinstance(value, bool) or value != value:
         problem = f'{column} is "{str(value)[:40]}", which is not a number.'
         faults.append(CreativeError(problem, f"Write {column} as plain digits, or leave it empty."))
-    elif abs(value) > _MAX_COUNT:
+    elif not -_MAX_COUNT <= value <= _MAX_COUNT:
         faults.append(CreativeError(f"{column} is larger than can be.", f"Correct {column}."))
     else:
         return value if isinstance(value, int) else float(value)
     return None
 
 
-def _read_text_number(column: str, cell: Any, numbers: NumberReading) -> Any:
+def _read_text_number(column: str, cell: object, numbers: NumberReading) -> object:
     """Return the number in a text cell; for an invalid count the fractional number, so that the fault can name it."""
     found = numbers.amount(cell) if column == "spend" else numbers.count(cell)
     if column != "spend" and isinstance(found, str):
@@ -151,7 +150,7 @@ def _read_text_number(column: str, cell: Any, numbers: NumberReading) -> Any:
     return found
 
 
-def _read_count(column: str, value: Any, faults: list[CreativeError]) -> int | None:
+def _read_count(column: str, value: object, faults: list[CreativeError]) -> int | None:
     number = _read_number(column, value, faults)
     if number is None:
         return None
@@ -165,7 +164,7 @@ def _read_count(column: str, value: Any, faults: list[CreativeError]) -> int | N
     return None
 
 
-def _read_spend(value: Any, faults: list[CreativeError]) -> float | None:
+def _read_spend(value: object, faults: list[CreativeError]) -> float | None:
     number = _read_number("spend", value, faults)
     if number is not None and number < 0:
         faults.append(CreativeError(f"spend is negative ({number:g}).", "Correct spend, or leave it empty."))

@@ -138,7 +138,7 @@ def failed_creative(creative: Creative, error: CreativeError) -> FailedCreative:
     return FailedCreative(file_name=creative.file_name, ad_name=creative.ad_name, problem=problem, remedy=error.remedy)
 
 
-def _format_cell(value: Any) -> str:
+def _format_cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):

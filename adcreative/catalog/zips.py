@@ -13,7 +13,6 @@ import zipfile
 import zlib
 from collections.abc import Generator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from adcreative.errors import CatalogError
 
@@ -182,7 +181,7 @@ def find_problem(member: zipfile.ZipInfo) -> str:
 class _ShortReads(io.BufferedReader):
     """A file that reads at most MAX_LIST_BYTES at once: zipfile reads the whole list of members in one step."""
 
-    def read(self, size: Any = -1, /) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
         most = MAX_LIST_BYTES + 1
         content = super().read(most if size is None or size < 0 else min(size, most))
         if len(content) > MAX_LIST_BYTES:

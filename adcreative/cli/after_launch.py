@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Unpack
 
 import typer
 
@@ -11,6 +11,7 @@ from adcreative import pipeline
 from adcreative.cli.commands import Done, shown
 from adcreative.options import CsvAndJson, Data, Overwrite, Seed
 from adcreative.pipeline import ReadSettings, RotateSettings
+from adcreative.progress import Callbacks
 
 PANEL = "After launch"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -24,7 +25,7 @@ def rotate(
     out: Annotated[Path, typer.Option("--out", help="CSV to write: context, slot, creative, share.")],
     settings: RotateSettings,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Plan tomorrow's share of impressions for each creative; log the shares, evaluate-policy needs them.
 
@@ -42,7 +43,7 @@ def forecast(
     creatives: Annotated[Path | None, typer.Option(help="The ads: folder or table; gives the queue for optimize.")] = None,
     seed: Seed = 0,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Forecast when each ad ends: cut-out chance, retire-by date with interval, refresh queue.
 

@@ -2,7 +2,7 @@
 
 @commands.command(rich_help_panel=PANEL)
 @shown
-def score(data: Data, out: Out, settings: ScoreSettings, **callbacks: Any) -> Done:
+def score(data: Data, out: Out, settings: ScoreSettings, **callbacks: Unpack[Callbacks]) -> Done:
     return pipeline.score(data, out, settings, **callbacks), "creative{s} scored"
 """
 
@@ -13,7 +13,7 @@ from copy import copy
 from dataclasses import is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 from typer.models import ParameterInfo
@@ -21,18 +21,25 @@ from typer.models import ParameterInfo
 from adcreative.cli.progress import finish, verb
 from adcreative.options import AsJson
 
-Done = tuple[Any, str]  # a summary, and the counted item, such as "creative{s} scored"
+if TYPE_CHECKING:
+    from adcreative.pipeline import RunSummary
+
+    Done = tuple[RunSummary, str]  # a summary, and the counted item, such as "creative{s} scored"
+else:
+    Done = tuple  # a command loads its summary's module when it is called
+
 Options = dict[str, Any]
 Command = TypeVar("Command", bound=Callable[..., None])
+Result = TypeVar("Result")
 _LISTS: dict[Any, Any] = {Sequence[str]: list[str], Sequence[str] | None: list[str] | None}  # typer's type for a sequence
 
 
-def flags(body: Callable[..., Any]) -> Callable[..., Any]:
+def flags(body: Callable[..., Result]) -> Callable[..., Result]:
     """Return a command with one flag for each annotated field of the settings records in the signature of `body`."""
     parameters, take = _spread(body)
 
     @wraps(body)
-    def command(**options: Any) -> Any:
+    def command(**options: object) -> Result:
         return body(**take(options))
 
     command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
@@ -48,7 +55,7 @@ def shown(body: Callable[..., Done]) -> Callable[..., None]:
     takes_callbacks = any(one.kind is Parameter.VAR_KEYWORD for one in signature(body).parameters.values())
 
     @wraps(body)
-    def command(*, as_json: bool, **options: Any) -> None:
+    def command(*, as_json: bool, **options: object) -> None:
         with verb(as_json) as (progress, should_stop):
             callbacks: dict[str, Any] = {"progress": progress, "should_stop": should_stop} if takes_callbacks else {}
             summary, noun = body(**take(options), **callbacks)
@@ -90,7 +97,7 @@ def _spread(body: Callable[..., Any]) -> tuple[list[Parameter], Callable[[Option
     return parameters, take
 
 
-def _flags_of(record: Any) -> Iterator[Parameter]:
+def _flags_of(record: object) -> Iterator[Parameter]:
     """Yield a parameter for each field of a settings record that has a flag; nothing for other types.
 
     In the help the flags form a panel, with the first sentence of the record's docstring as title.

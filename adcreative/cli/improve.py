@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Unpack
 
 import typer
 
@@ -15,6 +15,7 @@ from adcreative.cli.progress import EXIT_CODES, one_line_errors, verb
 from adcreative.errors import ConfigError
 from adcreative.options import C2paCertificate, C2paKey, Consent, Data, Model, Overwrite, Seed, Settings
 from adcreative.pipeline import AppSettings, BatchConfig, ComposeSettings, OptimizeSettings
+from adcreative.progress import Callbacks
 
 PANEL = "Improve"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -30,7 +31,7 @@ def optimize(
     batch: BatchConfig,
     c2pa_certificate: C2paCertificate = None,
     c2pa_key: C2paKey = None,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Search edits of faces and words for each creative, re-render, re-score and judge them.
 
@@ -53,7 +54,7 @@ def compose(
         typer.Option(help="Product feed (CSV, XML, ...), one set of ads per row; the brief holds what the rows share."),
     ] = None,
     new: Annotated[Path | None, typer.Option("--new", help="Only write an empty brief into this folder.")] = None,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Compose new ads from a brief, a product feed or the parts of an ad, in every shape, a set of concepts to test.
 
@@ -97,7 +98,7 @@ def demo(
     account: Annotated[
         bool, typer.Option("--account", help="Instead make an account after launch: 200 ads, sixty days of log.")
     ] = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Make a folder of simulated ads, optimize it, and compare the gain with their true click rates.
 

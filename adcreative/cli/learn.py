@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Unpack
 
 import typer
 
@@ -14,6 +14,7 @@ from adcreative.cli.commands import Done, shown
 from adcreative.options import Columns, Data, Dates, Overwrite
 from adcreative.options import Export as ExportFile
 from adcreative.pipeline import ConceptsSettings, TrainSettings
+from adcreative.progress import Callbacks
 
 PANEL = "Learn"
 LOG_NETWORK = "finalmlp"
@@ -58,7 +59,7 @@ def train(
     log_settings: Annotated[
         Path | None, typer.Option("--settings", help="TOML with [inputs], [training], [network], for a log.")
     ] = None,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Fit predictor, judge and auditor to creatives with results, on top of the shipped ones; or a network to a log.
 
@@ -90,7 +91,7 @@ def concepts(
     settings: ConceptsSettings,
     table: Export,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Group an account's ads into concepts, say what each was worth, and write the briefs of what to make next.
 

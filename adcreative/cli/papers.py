@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Unpack
 
 import typer
 
@@ -15,7 +15,8 @@ from adcreative import pipeline
 from adcreative.cli.commands import Done, in_group, shown
 from adcreative.cli.terminal import say, say_json
 from adcreative.options import CsvAndJson, Data, Dates, LogModel, Overwrite, Seed, WordEncoder
-from adcreative.pipeline import PlaceSettings, RotateSettings
+from adcreative.pipeline import ExtendSettings, PlaceSettings, RotateSettings, TargetSettings
+from adcreative.progress import Callbacks
 
 PANEL = "Research"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -53,7 +54,7 @@ def place(
     out: Annotated[Path, typer.Option("--out", help="Markdown to write; OUT.json beside it holds the prices.")],
     settings: PlaceSettings,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Place sponsored ads between the paragraphs of a text, labelled, with the price that each pays.
 
@@ -67,32 +68,15 @@ def place(
 def extend(
     library: Annotated[Path, typer.Argument(help="Table of sets: set, item, and title where sets have one.")],
     out: CsvAndJson,
-    seeds: Annotated[list[str] | None, typer.Option(help="Item at the start of the set; repeat.")] = None,
-    title: Annotated[str, typer.Option(help="Title of the set, instead of seeds or with them.")] = "",
-    num: Annotated[int, typer.Option(help="Number of items to suggest.")] = 20,
-    creatives: Annotated[Path | None, typer.Option(help="Ads whose words describe the items with the same ad_name.")] = None,
-    text_encoder: WordEncoder = "",
-    seed: Seed = 0,
+    settings: ExtendSettings,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Continue a set of assets or keywords: more like these.
 
     Example: adcreative papers extend sets.csv --seeds "Ad 1" --seeds "Ad 2" --out more.csv
     """
-    summary = pipeline.extend(
-        library,
-        out,
-        seeds=tuple(seeds or ()),
-        title=title,
-        num=num,
-        creatives=creatives,
-        text_encoder=text_encoder,
-        seed=seed,
-        restart=restart,
-        **callbacks,
-    )
-    return summary, "item{s} named"
+    return pipeline.extend(library, out, settings, restart=restart, **callbacks), "item{s} named"
 
 
 @paper("select")
@@ -104,7 +88,7 @@ def select(
     settings: Annotated[Path | None, typer.Option(help="TOML with [values] and [tuning].")] = None,
     seed: Seed = 0,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Say which values of each field, and which pairs of fields, are worth keeping; write a schema to train with.
 
@@ -122,7 +106,7 @@ def audit_personas(
     personas: Annotated[Path | None, typer.Option(help="TOML: a table of traits for each persona to rank ads for.")] = None,
     seed: Seed = 0,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Measure whether declared audience profiles say which ads are preferred, and which trait goes with which feature.
 
@@ -138,31 +122,20 @@ def audit_personas(
 @shown
 def target_by_encoder(
     ads: Data,
-    labels: Annotated[Path, typer.Option(help="Table with query, keyword or interest; with creative: known pairs.")],
     out: CsvAndJson,
+    settings: TargetSettings,
     index: Annotated[Path, typer.Option(help="Folder to save the encoder's index into, where the encoder is best.")],
-    num: Annotated[int, typer.Option(help="Labels per ad.")] = 10,
     pictures: Annotated[bool, typer.Option(help="Use pictures as well as words.")] = True,
     text_encoder: WordEncoder = "",
-    seed: Seed = 0,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Rank search queries, keywords or interests as target does, by a trained encoder too.
 
     Example: adcreative papers target ads.csv --labels pairs.csv --index index/ --out targets.csv
     """
     summary = pipeline.target(
-        ads,
-        out,
-        labels=labels,
-        num=num,
-        index=index,
-        use_pictures=pictures,
-        text_encoder=text_encoder,
-        seed=seed,
-        restart=restart,
-        **callbacks,
+        ads, out, settings, index=index, use_pictures=pictures, text_encoder=text_encoder, restart=restart, **callbacks
     )
     return summary, "creative{s} targeted"
 
@@ -177,7 +150,7 @@ def slates_for_readers(
     readers: Annotated[str, typer.Option(help="gru, linear (a running mean) or auto: the best on held-out slates.")] = "auto",
     seed: Seed = 0,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Fill slates for each reader who comes back, by their clicks.
 
@@ -196,7 +169,7 @@ def forecast_two_terms(
     dates: Dates = "",
     seed: Seed = 0,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Forecast when each ad ends as forecast does, by the two-term hazard too.
 

@@ -11,15 +11,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from threading import Timer
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from adcreative.cli.terminal import plain, say, say_json, say_lines
 from adcreative.errors import AdCreativeError
 from adcreative.progress import Progress, ShouldStop, listening
+
+if TYPE_CHECKING:
+    from adcreative.pipeline import RunSummary
 
 EXIT_CODES = (
     "Exit codes: 0 done (creatives that failed are in X.failures.csv beside X); 2 nothing could be done, or the run had to end "
@@ -89,7 +91,7 @@ def verb(as_json: bool = False) -> Iterator[tuple[Progress, ShouldStop]]:
 
     stop_requested = False
 
-    def request_stop(signum: int, frame: Any) -> None:
+    def request_stop(signum: int, frame: object) -> None:
         nonlocal stop_requested
         if stop_requested:
             raise KeyboardInterrupt
@@ -152,7 +154,7 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun.format(s='' if count == 1 else 's')}"
 
 
-def finish(summary: Any, noun: str, *, as_json: bool = False) -> None:
+def finish(summary: RunSummary, noun: str, *, as_json: bool = False) -> None:
     """Print warnings, findings, and the path of the result; exit with 130 if the run was stopped. noun: as in `counted`."""
     exit_code = 130 if summary.stopped else 0
     for warning in summary.warnings:
@@ -162,7 +164,7 @@ def finish(summary: Any, noun: str, *, as_json: bool = False) -> None:
     elif summary.stopped:
         say(f"stopped after {counted(summary.done, noun)}; the same command goes on where it was")
     elif summary.forecast:
-        say(_describe_forecast(summary.forecast, summary.path))
+        say(_describe_forecast(summary))
     else:
         say_lines(summary.lines)
         why = "left out" if summary.lines else "failed (see *.failures.csv)"
@@ -172,11 +174,13 @@ def finish(summary: Any, noun: str, *, as_json: bool = False) -> None:
         raise typer.Exit(exit_code)
 
 
-def _describe_forecast(forecast: Any, path: Path) -> str:
+def _describe_forecast(summary: RunSummary) -> str:
+    forecast = summary.forecast
+    assert forecast is not None
     said = [f"{forecast.to_do} creatives to do, {forecast.already_done} done before, {forecast.unusable} that cannot be used."]
     if forecast.first_problem:
         said.append(f"The first of these: {forecast.first_problem}")
     if forecast.seconds is not None:
         each = f"{forecast.seconds_each:.2g} s each, measured on {forecast.num_measured}"
         said.append(f"About {duration(forecast.seconds)} ({each}, nothing cached).")
-    return " ".join([*said, f"Nothing was written; the result would be {path}."])
+    return " ".join([*said, f"Nothing was written; the result would be {summary.path}."])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Unpack
 
 import typer
 
@@ -13,6 +13,7 @@ from adcreative.cli.commands import Done, shown
 from adcreative.cli.progress import verb
 from adcreative.cli.terminal import say
 from adcreative.options import BrandKit, Columns, Csv, Data, Overwrite, ReadPictures, Words
+from adcreative.progress import Callbacks
 
 PANEL = "Keep the rules"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -29,14 +30,23 @@ def check(
     read_pictures: ReadPictures = True,
     words: Words = None,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Say yes or no to the words and picture of each creative by platform rules, without any model.
 
     Example: adcreative check ads/ --out checks.csv
     """
-    callbacks |= {"brand_kit": brand_kit, "read_pictures": read_pictures, "words": words, "restart": restart}
-    return pipeline.check(data, out, columns=table.keep(out, columns), **callbacks), "creative{s} checked"
+    done = pipeline.check(
+        data,
+        out,
+        columns=table.keep(out, columns),
+        brand_kit=brand_kit,
+        read_pictures=read_pictures,
+        words=words,
+        restart=restart,
+        **callbacks,
+    )
+    return done, "creative{s} checked"
 
 
 @commands.command(rich_help_panel=PANEL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Unpack
 
 import typer
 
@@ -16,6 +16,7 @@ from adcreative.cli.terminal import say, say_lines
 from adcreative.creative import Creative
 from adcreative.options import BaseRate, Csv, Data, Model, Overwrite, Words
 from adcreative.pipeline import BatchConfig, ScoreSettings, WordsSettings
+from adcreative.progress import Callbacks
 
 PANEL = "Score"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -23,7 +24,9 @@ commands = typer.Typer(rich_markup_mode="rich")
 
 @commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
 @shown
-def score(data: Data, out: Csv, settings: ScoreSettings, table: Export, batch: BatchConfig, **callbacks: Any) -> Done:
+def score(
+    data: Data, out: Csv, settings: ScoreSettings, table: Export, batch: BatchConfig, **callbacks: Unpack[Callbacks]
+) -> Done:
     """Predict a click rate with interval, evidence and reasons for each creative; or the rate of each row of a log.
 
     Example: adcreative score ads/ --out scores.csv
@@ -35,7 +38,9 @@ def score(data: Data, out: Csv, settings: ScoreSettings, table: Export, batch: B
 
 @commands.command(epilog=EXIT_CODES, rich_help_panel=PANEL)
 @shown
-def read(data: Data, out: Csv, settings: WordsSettings, table: Export, batch: BatchConfig, **callbacks: Any) -> Done:
+def read(
+    data: Data, out: Csv, settings: WordsSettings, table: Export, batch: BatchConfig, **callbacks: Unpack[Callbacks]
+) -> Done:
     """Read the words in pictures into a table to correct: one row a block, with its role; --words hands it to other commands.
 
     Example: adcreative read ads/ --out words.csv

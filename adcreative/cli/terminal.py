@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
 
 import typer
 
@@ -45,7 +44,7 @@ def say_lines(lines: Sequence[str]) -> None:
         say(f"... and {len(lines) - MAX_LINES} lines more, in what was written")
 
 
-def say_json(value: Any, *, indent: int | None = None) -> None:
+def say_json(value: object, *, indent: int | None = None) -> None:
     """Print a value as JSON; NaN and infinities become null, and values of other types become text."""
     text = json.dumps(json.loads(json.dumps(value, default=str), parse_constant=lambda _: None), indent=indent)
     say(text)

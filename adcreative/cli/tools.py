@@ -5,10 +5,10 @@ No logic. Commands of the group keep their names of version 1.0 at the top level
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Unpack
 
 import typer
 
@@ -25,16 +25,15 @@ from adcreative.options import (
     CsvAndJson,
     Data,
     Dates,
-    Engine,
     Json,
     Llm,
     LogModel,
     Model,
     Overwrite,
     Seed,
-    Workers,
 )
-from adcreative.pipeline import RankSettings, ReadSettings
+from adcreative.pipeline import BarsSettings, CompressSettings, RankSettings, ReadSettings, TargetSettings
+from adcreative.progress import Callbacks
 
 PANEL = "Research"
 commands = typer.Typer(rich_markup_mode="rich")
@@ -118,7 +117,7 @@ def rank_features(
     settings: RankSettings,
     table: Numbers,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Rank columns, and pairs of them, by what they say about clicks, beside columns of noise.
 
@@ -135,25 +134,15 @@ def compress(
     model: LogModel,
     data: Annotated[Path, typer.Option(help="Log that the model was trained on.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write the smaller model and its report to.")],
-    method: Annotated[
-        str, typer.Option(help="low-rank, int8, distil, values, dims, rows-dims or hash; several: hash,low-rank.")
-    ],
-    budget: Annotated[
-        float, typer.Option(help="Share of the numbers to keep, such as 0.25; for dims, hash and low-rank.")
-    ] = 0.0,
-    settings: Annotated[Path | None, typer.Option(help="TOML with a section for each method, and [tuning].")] = None,
-    seed: Seed = 0,
+    settings: CompressSettings,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Make a model of an impression log smaller and faster, and report what that costs: compression.html in OUT.
 
     Example: adcreative tools compress log-model/ --data impressions.parquet --method low-rank --budget 0.5 --out small/
     """
-    summary = pipeline.compress(
-        model, data, out, method=method, budget=budget, settings=settings, seed=seed, restart=restart, **callbacks
-    )
-    return summary, "method{s} applied"
+    return pipeline.compress(model, data, out, settings, restart=restart, **callbacks), "method{s} applied"
 
 
 @tool("export-model")
@@ -199,7 +188,7 @@ def evaluate_policy(
     clip: Annotated[float, typer.Option(help="Largest importance weight; larger weights are cut to it.")] = 100.0,
     seed: Seed = 0,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Estimate from a log what another rotation would have earned, or say why the log cannot tell.
 
@@ -216,7 +205,7 @@ def archive(
     out: Annotated[Path, typer.Option("--out", help="Archive to write; with --restore the folder.")],
     restore: Annotated[bool, typer.Option("--restore", help="Restore the files of an archive.")] = False,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Pack a run folder into one small file and back, every file byte for byte: pictures as what differs from their original.
 
@@ -235,24 +224,11 @@ class Markets:
     dates: Dates = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Board:
-    """What `benchmark bars` compares, and where."""
-
-    files: Annotated[Path | None, typer.Option(help="bars: folder of the log's files.")] = None
-    network: Annotated[
-        list[str] | None, typer.Option(help="bars: network of the grid; repeat for several; all if not given.")
-    ] = None
-    grid: Annotated[str, typer.Option(help="bars: settings to try: small, sequences or a YAML file.")] = "small"
-    workers: Workers = None
-    engine: Engine = "local"
-
-
 @tool("benchmark")
 @flags
 def benchmark(
     markets: Markets,
-    board: Board,
+    board: BarsSettings,
     table: Numbers,
     name: Annotated[
         str, typer.Argument(help="adsee: the tables of AdSEE (KDD 2023). bars: networks on an impression log.")
@@ -270,19 +246,8 @@ def benchmark(
     """
     if name == "bars":
         with verb() as (progress, should_stop):
-            done = pipeline.benchmark_bars(
-                data or "",
-                out,
-                files=board.files,
-                networks=[one for one in board.network or () if one != "all"],
-                grid=board.grid,
-                num_seeds=seeds or 3,
-                workers=board.workers,
-                engine=board.engine,
-                restart=restart,
-                progress=progress,
-                should_stop=should_stop,
-            )
+            board = replace(board, num_seeds=seeds or 3, networks=[one for one in board.networks if one != "all"])
+            done = pipeline.benchmark_bars(data or "", out, board, restart=restart, progress=progress, should_stop=should_stop)
         say(done.table or "stopped; the same command goes on where it was")
         say(f"{done.path}")
         if done.stopped:
@@ -351,23 +316,18 @@ def ledger(
 @shown
 def target(
     ads: Data,
-    labels: Annotated[Path, typer.Option(help="Table with query, keyword or interest; with creative: known pairs.")],
     out: CsvAndJson,
-    settings: ReadSettings,
-    num: Annotated[int, typer.Option(help="How many labels for each ad.")] = 10,
+    settings: TargetSettings,
     index: Annotated[Path | None, typer.Option(hidden=True, help="As of papers target.")] = None,
     pictures: Annotated[bool, typer.Option(hidden=True, help="As of papers target.")] = True,
-    seed: Seed = 0,
     restart: Overwrite = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Rank search queries, keywords or interests for each creative, among up to millions.
 
     Example: adcreative tools target account/ --labels queries.csv --out targets.csv
     """
-    summary = pipeline.target(
-        ads, out, settings, labels=labels, num=num, index=index, use_pictures=pictures, seed=seed, restart=restart, **callbacks
-    )
+    summary = pipeline.target(ads, out, settings, index=index, use_pictures=pictures, restart=restart, **callbacks)
     return summary, "creative{s} targeted"
 
 
@@ -381,7 +341,7 @@ def describe(
     max_chars: Annotated[int | None, typer.Option(help="Longest description; 500 if not given.")] = None,
     brand_kit: BrandKit = None,
     restart: Annotated[bool, typer.Option("--restart", help="Start over instead of continuing.")] = False,
-    **callbacks: Any,
+    **callbacks: Unpack[Callbacks],
 ) -> Done:
     """Write a description of each product from its attributes, and say how much of the record it says.
 

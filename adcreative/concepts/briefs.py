@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -204,7 +204,7 @@ def _headline(one: Creative) -> str:
     return " ".join(words)
 
 
-def _take(into: list[str], lines: Any, most: int) -> None:
+def _take(into: list[str], lines: Iterable[object], most: int) -> None:
     for line in lines:
         text = " ".join(str(line).split())
         if text and text not in into and len(into) < most:

@@ -123,7 +123,7 @@ def read_brand_kit(path: Path) -> BrandKit:
     )
 
 
-def _tone(value: Any, path: Path) -> tuple[str, list[str], list[str]]:
+def _tone(value: object, path: Path) -> tuple[str, list[str], list[str]]:
     """Return tone, dos and don'ts: a string in early versions of the protocol, an object in later ones."""
     if value is None or isinstance(value, str):
         return clean_text(value or "")[:60], [], []
@@ -168,7 +168,7 @@ def _words(words: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for word in words if (text := clean_text(word)[:60])))[:_MAX_WORDS]
 
 
-def _disclaimers(values: Any, path: Path) -> Iterator[Disclaimer]:
+def _disclaimers(values: object, path: Path) -> Iterator[Disclaimer]:
     if not isinstance(values, list):
         raise ConfigError(f'{path.name}: "disclaimers" must be a list, got {values!r}.')
     for value in values:

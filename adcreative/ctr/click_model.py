@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -15,8 +15,12 @@ from adcreative.ctr.evidence import OODScore, find_far, grade_row, render_eviden
 from adcreative.ctr.saved_model import SavedModel
 from adcreative.features.batch import GENERAL_PARTS, CreativeFeatures
 
+if TYPE_CHECKING:
+    from adcreative.features.builder import AccountHistory
+
 Creatives: TypeAlias = Sequence[Creative]
 Features: TypeAlias = Sequence[CreativeFeatures]
+History: TypeAlias = "AccountHistory | Sequence[tuple[Creative, CreativeFeatures]]"
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class ClickModel(SavedModel, ABC):
         return GENERAL_PARTS | self.optional_features
 
     @abstractmethod
-    def predict(self, creatives: Creatives, features: Features, history: Any = ()) -> list[Prediction]:
+    def predict(self, creatives: Creatives, features: Features, history: History = ()) -> list[Prediction]:
         """Return rates with 90 % intervals of the true rate, reasons and evidence.
 
         Args:
@@ -63,7 +67,9 @@ class ClickModel(SavedModel, ABC):
         """
 
     @abstractmethod
-    def predict_log_odds(self, creatives: Creatives, features: Features, history: Any = ()) -> tuple[np.ndarray, np.ndarray]:
+    def predict_log_odds(
+        self, creatives: Creatives, features: Features, history: History = ()
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return log-odds [N] and their model uncertainty [N]: the fast path of the search."""
 
     @abstractmethod

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
 from adcreative.errors import ConfigError
 
@@ -14,7 +13,7 @@ MOST_WIDE, MOST_MANY = 1_000_000, 10_000  # upper limits of *_dim(s) and num_*, 
 _CHANCE = re.compile(r"\w+_prob(_\d)?")
 
 
-def check_sizes(config: Any) -> None:
+def check_sizes(config: object) -> None:
     """Refuse sizes that no network can have; the limits follow from the name of a field.
 
     num_* and *_dim are at least 1 and at most MOST_MANY and MOST_WIDE, as is each entry of *_dims; *_prob is in 0..1 (1
@@ -37,7 +36,7 @@ def check_sizes(config: Any) -> None:
             raise ConfigError(f"{name} must be above 0, got {value}.")
 
 
-def check_positive(config: Any, *names: str, may_be_zero: bool = False) -> None:
+def check_positive(config: object, *names: str, may_be_zero: bool = False) -> None:
     """Refuse numbers that are not finite or not above 0; `may_be_zero` also allows 0.
 
     Raises:

@@ -92,7 +92,7 @@ class LogNetwork(nn.Module):
         return self.inputs.embedding_weights()
 
 
-def build_log_network(name: str, spec: InputSpec, config: Any, *, dim: int, generator: torch.Generator) -> LogNetwork:
+def build_log_network(name: str, spec: InputSpec, config: object, *, dim: int, generator: torch.Generator) -> LogNetwork:
     """Build the network registered as `name` with its settings on fields of width `dim`.
 
     Raises:

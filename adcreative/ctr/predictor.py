@@ -19,7 +19,7 @@ from adcreative.ctr.calibration import Calibrator, ScoredCounts
 from adcreative.ctr.card import FORMAT, KIND
 from adcreative.ctr.change_vectors import change_vectors, face_vectors, has_equal
 from adcreative.ctr.changes import ChangeCalibration, squared_distance
-from adcreative.ctr.click_model import ClickModel, Creatives, Features, HeldOutRates, read_ood_scores
+from adcreative.ctr.click_model import ClickModel, Creatives, Features, HeldOutRates, History, read_ood_scores
 from adcreative.ctr.config import PredictorConfig
 from adcreative.ctr.creative_network import CreativeNetwork, restore_ctr_model
 from adcreative.ctr.evidence import OODScore, note_foreign_words, render_reasons
@@ -33,8 +33,6 @@ __all__ = ["AccountHistory", "Predictor", "PredictorConfig"]
 CHUNK_ROWS, BLOCK_ROWS = 256, 16  # rows are predicted in blocks
 WORD_NAMES = tuple(name for part in WORD_FIELDS.values() for name in part)
 _PICTURE_COLUMNS = [FIELDS.index("image"), FIELDS.index("look")]
-
-History = AccountHistory | Sequence[tuple[Creative, CreativeFeatures]]
 
 
 class Predictor(ClickModel):

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from adcreative.ctr.click_model import ClickModel
     from adcreative.encoders.inpainting import InpaintingModel
     from adcreative.features.extraction import FeatureExtractor
-    from stylegan.faces.analysis import FaceAnalyzer
+    from stylegan.faces.analysis import FaceAnalyzer, FaceInPicture
+    from stylegan.latents.codec import FaceCodec
     from stylegan.latents.directions.labelled import DirectionSet
     from stylegan.photo.session import FaceEditSession
 
@@ -91,7 +92,9 @@ def open_face_session(
         raise CreativeError(f"{error}.", "Leave that face out.") from error
 
 
-def refuse_faces(image_u8: np.ndarray, faces: Sequence[Any], codec: Any, directions: DirectionSet) -> Sequence[Any]:
+def refuse_faces(
+    image_u8: np.ndarray, faces: Sequence[FaceInPicture], codec: FaceCodec, directions: DirectionSet
+) -> Sequence[FaceInPicture]:
     """Return the faces, with a refusal for bystanders and for faces unsuited to the directions, such as drawings."""
     from stylegan.photo.session import refuse_unfit, spare_bystanders
 

@@ -129,7 +129,7 @@ class SessionSettings:
         return () if self.wording.kit is None else tuple(map(Path, self.wording.kit.fonts))
 
 
-def fill_config(config: EditorConfig | Path | None = None, **overrides: Any) -> EditorConfig:
+def fill_config(config: EditorConfig | Path | None = None, **overrides: object) -> EditorConfig:
     """Return the settings of a TOML file or record, with `overrides` applied; an override of None changes nothing.
 
     Args:
@@ -139,4 +139,5 @@ def fill_config(config: EditorConfig | Path | None = None, **overrides: Any) -> 
     """
     if not isinstance(config, EditorConfig):
         return load_config(EditorConfig, config, overrides)
-    return replace(config, **{name: value for name, value in overrides.items() if value is not None})
+    given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+    return replace(config, **given)

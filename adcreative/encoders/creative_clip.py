@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -82,16 +82,22 @@ class CreativeClip:
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, name: str, content_hash: str, *, minilm: PackedEncoder | None = None
+        self,
+        model: nn.Module,
+        tokenizer: Callable[[Sequence[str]], Tensor],
+        name: str,
+        content_hash: str,
+        *,
+        minilm: PackedEncoder | None = None,
     ) -> None:
         """Create an encoder from its parts; `minilm` replaces the model's own text tower, with the same weights."""
         self.minilm = minilm
-        self.model = model.eval().requires_grad_(False)
+        self.model: Any = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.name = name
         self.content_hash = content_hash
         self.transform = read_pixels if isinstance(model, Towers) else _read_transform(model)
-        self._picture_model = _prepared(self.model)
+        self._picture_model: Any = _prepared(self.model)
         self._is_padding_masked = hasattr(self.model, "text") and hasattr(self.model.text, "transformer")
         self._is_padding_masked &= isinstance(tokenizer, WordTokenizer) or type(tokenizer).__name__ == "HFTokenizer"
         self.image_dim = self.encode_images([np.zeros((8, 8, 3), np.uint8)]).shape[1]
@@ -185,19 +191,21 @@ class CreativeClip:
                 yield [unique[i] for i in block], token_ids[torch.from_numpy(filled), : int(length)]
 
 
-def _read_transform(model: Any) -> Any:
+def _read_transform(model: nn.Module) -> Callable[[Image.Image], Tensor]:
     """Return open_clip's preprocessing of pictures for this model."""
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
-    return image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
+    visual: Any = model.visual
+    return image_transform_v2(PreprocessCfg(**visual.preprocess_cfg), is_train=False)
 
 
-def _prepared(model: Any) -> Any:
+def _prepared(model: nn.Module) -> nn.Module:
     """Return the model with its picture tower folded and compiled if it is an EfficientNet; other towers are unchanged."""
-    trunk = getattr(model.visual, "trunk", None)
+    visual: Any = model.visual
+    trunk = getattr(visual, "trunk", None)
     if not isinstance(trunk, EfficientNetLite0) and type(trunk).__name__ != "EfficientNet":  # timm's, then already imported
         return model
-    tower = fold_batch_norms(model.visual)
+    tower = fold_batch_norms(visual)
     return with_part(model, "visual", with_part(tower, "trunk", compile_network(cast(nn.Module, tower.trunk))))
 
 

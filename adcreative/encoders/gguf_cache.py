@@ -102,13 +102,13 @@ def _load_gguf(path: Path, cache_dir: Path) -> tuple[PreTrainedModel, PreTrained
     return model.float().eval().requires_grad_(False), tokenizer
 
 
-def _read_tokenizer(source: str | Path, **options: Any) -> PreTrainedTokenizerBase:
+def _read_tokenizer(source: str | Path, **options: object) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer  # takes seconds, saved in commands that write nothing
 
     return AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)  # type: ignore[no-any-return]
 
 
-def _read_model(source: str | Path, **options: Any) -> PreTrainedModel:
+def _read_model(source: str | Path, **options: object) -> PreTrainedModel:
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -117,12 +117,12 @@ def _read_model(source: str | Path, **options: Any) -> PreTrainedModel:
     )
 
 
-def _forget_quantisation(model: Any) -> None:
+def _forget_quantisation(model: PreTrainedModel) -> None:
     """Remove the GGUF attributes: the weights are plain now, and a marked model is not saved as such."""
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    model.is_quantized = False
-    model.hf_quantizer = None
+    marked: Any = model
+    if hasattr(marked.config, "quantization_config"):
+        del marked.config.quantization_config
+    marked.is_quantized, marked.hf_quantizer = False, None
 
 
 def _save_atomically(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

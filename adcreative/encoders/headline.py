@@ -17,7 +17,6 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -276,7 +275,7 @@ def _spread(texts: Sequence[str], unique: Sequence[str], rows: np.ndarray) -> np
     return spread
 
 
-def save_headline_net(model_dir: Path, net: HeadlineNet, **notes: Any) -> None:
+def save_headline_net(model_dir: Path, net: HeadlineNet, **notes: object) -> None:
     """Write the heads as fp16 safetensors, with a manifest of their hash and `notes`."""
     tensors = {name: tensor.detach().cpu().half().numpy() for name, tensor in net.fitted_state().items()}
     notes |= {"pooled_states": list(net.pooled_states), "language_layers": len(net.language.layers)}

@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from adcreative.errors import ConfigError
+
+if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
 
 MAX_SIDE_PX = 512  # training size of such inpainting models; larger pictures are painted small and scaled up
 NUM_STEPS = 20
@@ -23,8 +26,11 @@ NUM_STEPS = 20
 class InpaintingModel:
     """A loaded text-guided inpainting pipeline. content_hash: of its name, and of its files' names and sizes when local."""
 
-    def __init__(self, pipeline: Any, content_hash: str, *, num_steps: int = NUM_STEPS, max_side_px: int = MAX_SIDE_PX) -> None:
-        self._pipeline, self.content_hash = pipeline, content_hash
+    def __init__(
+        self, pipeline: DiffusionPipeline, content_hash: str, *, num_steps: int = NUM_STEPS, max_side_px: int = MAX_SIDE_PX
+    ) -> None:
+        self._pipeline: Any = pipeline
+        self.content_hash = content_hash
         self._num_steps, self._max_side_px = num_steps, max_side_px
 
     @classmethod
@@ -75,8 +81,8 @@ class InpaintingModel:
         mask_picture = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.NEAREST)
         painted: list[np.ndarray] = []
 
-        def interrupt(pipeline: Any, step: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
-            pipeline._interrupt = bool(should_stop is not None and should_stop())  # the pipeline's own way to stop early
+        def interrupt(_: DiffusionPipeline, step: int, timestep: object, values: dict[str, Any]) -> dict[str, Any]:
+            self._pipeline._interrupt = bool(should_stop is not None and should_stop())  # the pipeline's own way to stop early
             return values
 
         for number in range(num_pictures):

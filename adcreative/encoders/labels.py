@@ -18,7 +18,7 @@ Source:
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -30,6 +30,9 @@ from adcreative.encoders.weights import find_weight
 from adcreative.errors import FeatureError
 from stylegan.networks.efficientnet import EfficientNetLite0
 
+if TYPE_CHECKING:
+    import timm.data
+
 MIN_PROBABILITY = 0.25
 WINDOW = 3
 PERSONS = (981, 982, 983)  # ballplayer, groom, scuba diver
@@ -38,7 +41,7 @@ PERSONS = (981, 982, 983)  # ballplayer, groom, scuba diver
 class PictureLabeller:
     """Finds the classes of a picture; the same picture always has the same labels, in any batch."""
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: EfficientNetLite0) -> None:
         self.network = network.eval().requires_grad_(False)
         self.transform = read_pixels
 
@@ -80,7 +83,7 @@ class PictureLabeller:
 
 
 @functools.cache
-def _imagenet() -> Any:
+def _imagenet() -> timm.data.ImageNetInfo:
     from timm.data import ImageNetInfo
 
     return ImageNetInfo()

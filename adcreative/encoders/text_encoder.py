@@ -27,6 +27,7 @@ from adcreative.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 CHUNK, MAX_TOKENS, MAX_LAYERS = 32, 128, 1_000
 E5 = "multilingual-e5-small"
@@ -76,7 +77,7 @@ class TextEncoder:
         blank = np.full(self._width, np.nan, np.float32)
         return np.stack([found.get(text, blank) for text in texts] or [blank])[: len(texts)].astype(np.float32)
 
-    def _read(self, texts: Sequence[str]) -> Any:
+    def _read(self, texts: Sequence[str]) -> Tensor:
         """Return unit vectors [N, D], the mean of the last states over each text's tokens."""
         import torch
 
@@ -151,7 +152,7 @@ def _reason(error: Exception) -> str:
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
 
 
-def _hash_of(model: Any, tokenizer: Any) -> str:
+def _hash_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())

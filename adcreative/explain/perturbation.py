@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -21,6 +20,7 @@ from adcreative.creative import Creative
 from adcreative.encoders.threads import iter_in_threads
 from adcreative.errors import CreativeError
 from adcreative.features.batch import CreativeFeatures
+from adcreative.features.extraction import FaceFinder
 from adcreative.lettering import has_reader, load_reader
 from adcreative.progress import Count, uncounted
 
@@ -211,7 +211,7 @@ MAX_THINGS = 6
 HELD_SHARE = 0.9
 
 
-def find_things(image_u8: np.ndarray, analyzer: Any) -> list[list[float]]:
+def find_things(image_u8: np.ndarray, analyzer: FaceFinder) -> list[list[float]]:
     """Return boxes x0, y0, x1, y1 (px) of faces, then of lines of text, each from the largest; MAX_THINGS at most.
 
     A detected line that contains a face is false (the rim of a photograph, say) and left out: it would outweigh all windows.

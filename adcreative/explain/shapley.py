@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from itertools import combinations
 from math import factorial
-from typing import Any
 
 from adcreative.creative import Creative
 from adcreative.ctr.account.model import AccountModel
@@ -20,7 +19,7 @@ from adcreative.explain.attribution import Attribution
 from adcreative.features.batch import CATEGORICAL_FIELDS, CreativeFeatures
 
 
-def attribute(model: AccountModel, creative: Creative, features: CreativeFeatures, history: Any = ()) -> Attribution:
+def attribute(model: AccountModel, creative: Creative, features: CreativeFeatures, history: object = ()) -> Attribution:
     """Decompose the log-odds of one ad by parts; field_shares is empty and rest is 0. An account's model uses no history.
 
     Raises:

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from adcreative.creative import Creative
 from adcreative.ctr.predictor import History, Predictor, as_history
 from adcreative.encoders.creative_clip import CreativeClip
-from adcreative.encoders.headline import HeadlineModel, surface_features
+from adcreative.encoders.headline import HeadlineModel, HeadlineNet, surface_features
 from adcreative.explain.attribution import calibrated_log_odds
 from adcreative.explain.perturbation import MAX_WORDS, WORD_FIELDS, WordWeight
 from adcreative.features.batch import CreativeFeatures, FeatureBatch
@@ -55,11 +55,14 @@ class _Tower:
     describe: Callable[[Tensor], dict[str, Tensor]] = lambda pooled: {}
 
 
-def has_gradients(extractor: Any) -> bool:
+def has_gradients(extractor: FeatureExtractor) -> bool:
     """True when the encoders of words are our own, differentiable networks."""
-    return isinstance(getattr(extractor, "clip", None), CreativeClip) and isinstance(
-        getattr(extractor, "headline_model", None), HeadlineModel
-    )
+    return _find_encoders(extractor) is not None
+
+
+def _find_encoders(extractor: FeatureExtractor) -> tuple[CreativeClip, HeadlineModel] | None:
+    clip, model = getattr(extractor, "clip", None), getattr(extractor, "headline_model", None)
+    return (clip, model) if isinstance(clip, CreativeClip) and isinstance(model, HeadlineModel) else None
 
 
 def integrate_words(
@@ -74,15 +77,17 @@ def integrate_words(
     """
     batch = predictor.builder.encode([creative], [features], as_history(history))
     weights: list[WordWeight] = []
+    encoders = _find_encoders(extractor)
+    assert encoders is not None
     for fields in (HEADLINE, BODY):
         places = [(field, k, word) for field in fields for k, word in enumerate(getattr(creative, field).split())]
         words = [word for _, _, word in places]
         if not words:
             continue
-        towers = _build_towers(extractor, words, fields)
+        towers = _build_towers(*encoders, words, fields)
         found = _integrate(predictor, batch, towers, len(words))
         if fields == HEADLINE and features.appeal is not None:
-            parts = _language_parts(extractor.headline_model, words, features.appeal, towers[-1])
+            parts = _language_parts(encoders[1], words, features.appeal, towers[-1])
             slope = _appeal_slope(predictor, batch, features.appeal)
             found = [weight + slope * part for weight, part in zip(found, parts, strict=True)]
         weights += [WordWeight(field=f, position=k, word=w, log_odds=x) for (f, k, w), x in zip(places, found, strict=True)]
@@ -127,9 +132,8 @@ def _scale(predictor: Predictor, name: str, raw: Tensor) -> Tensor:
     return ((raw - mean) / std).clamp(-CLIP, CLIP)
 
 
-def _build_towers(extractor: Any, words: Sequence[str], fields: tuple[str, ...]) -> list[_Tower]:
+def _build_towers(clip: CreativeClip, model: HeadlineModel, words: Sequence[str], fields: tuple[str, ...]) -> list[_Tower]:
     """Return the towers for the words of some fields; the last one gives the wording and a headline's appeal."""
-    clip, model = extractor.clip, extractor.headline_model
     field, wording, appeal = ("text", "wording", "appeal") if fields == HEADLINE else ("body", "body_wording", "")
     net: Any = with_part(model.net, "minilm", _twin(model.net.minilm))
     tower, token_ids = _minilm_tower(net, model, words, wording, appeal), _clip_ids(clip, words)
@@ -150,12 +154,12 @@ def _twin(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network, {id(weight): weight for weight in weights})
 
 
-def _clip_ids(clip: Any, words: Sequence[str]) -> Tensor:
+def _clip_ids(clip: CreativeClip, words: Sequence[str]) -> Tensor:
     token_ids: Tensor = clip.tokenizer([" ".join(words)])
     return token_ids[:, : int((token_ids != 0).sum())]
 
 
-def _clip_tower(clip: Any, words: Sequence[str], token_ids: Tensor, field: str) -> _Tower:
+def _clip_tower(clip: CreativeClip, words: Sequence[str], token_ids: Tensor, field: str) -> _Tower:
     counts = [int((clip.tokenizer([word]) != 0).sum()) - 2 for word in words]  # all tokenizers add one token at each end
     model: Any = _twin(clip.model)
     embeddings = max((part for part in model.modules() if isinstance(part, nn.Embedding)), key=lambda e: e.num_embeddings)
@@ -167,7 +171,7 @@ def _clip_tower(clip: Any, words: Sequence[str], token_ids: Tensor, field: str) 
     return _Tower(token_ids, _blank(token_ids, owner, embeddings), owner, embeddings, encode)
 
 
-def _minilm_tower(net: Any, model: Any, words: Sequence[str], wording: str, appeal: str) -> _Tower:
+def _minilm_tower(net: HeadlineNet, model: HeadlineModel, words: Sequence[str], wording: str, appeal: str) -> _Tower:
     """Return the headline model's MiniLM tower, which gives a line's wording and, for a headline, its part of the appeal."""
     line = " ".join(words)
     token_ids, surface = torch.tensor(model.tokenize([line])), torch.from_numpy(surface_features(line))[None]
@@ -186,7 +190,7 @@ def _minilm_tower(net: Any, model: Any, words: Sequence[str], wording: str, appe
 
 
 @torch.no_grad()
-def _language_parts(model: Any, words: Sequence[str], appeal: float, tower: _Tower) -> list[float]:
+def _language_parts(model: HeadlineModel, words: Sequence[str], appeal: float, tower: _Tower) -> list[float]:
     """Return the loss of the causal model's part of the appeal without each word.
 
     The part with all words is the whole `appeal` less that of the `tower`, so that the words need not be encoded again.

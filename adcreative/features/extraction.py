@@ -343,7 +343,7 @@ class FeatureExtractor:
         return found
 
 
-def hash_of(encoder: Any) -> str:
+def hash_of(encoder: object) -> str:
     """Return the identifier of an encoder's outputs: its content_hash, its face model's codes, else its class."""
     content_hash = getattr(encoder, "content_hash", None)
     if content_hash is None and (face_model := getattr(encoder, "face_model", None)) is not None:
@@ -382,7 +382,7 @@ def look_stats(image_u8: np.ndarray, boxes_xyxy_px: Sequence[Any] = ()) -> np.nd
     return np.array([stats[name] for name in LOOK_STATS], np.float32)
 
 
-def _area_inside(box_xyxy_px: Any, height: int, width: int) -> float:
+def _area_inside(box_xyxy_px: Iterable[float], height: int, width: int) -> float:
     x0, y0, x1, y1 = (float(edge) for edge in box_xyxy_px)
     return max(0.0, min(x1, width) - max(x0, 0.0)) * max(0.0, min(y1, height) - max(y0, 0.0))
 

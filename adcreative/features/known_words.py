@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from adcreative.artifacts import hash_file
 from adcreative.catalog.sources import open_source
@@ -96,7 +95,7 @@ def with_known_words(creative: Creative, known: KnownWords) -> Creative:
     return found
 
 
-def _cell(cell: Any, is_ours: bool) -> str:
+def _cell(cell: object, is_ours: bool) -> str:
     text = "" if cell is None else str(cell)
     return text if is_ours else unescape_cell(text)
 

@@ -130,7 +130,7 @@ def set(
     return setter.change({**old, **texts})
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load the module of a name at its first use (PEP 562)."""
     known = {"Words": "PictureWords"}.get(name, name)
     if known not in _HOME_OF:

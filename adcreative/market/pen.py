@@ -76,7 +76,7 @@ class Pen:
         scaled = [(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in points]
         self._draw.line(scaled, fill=colour, width=max(1, round(thickness * OVERSAMPLING)), joint="curve")
 
-    def arc(self, bounds: Sequence[float], start: float, end: float, thickness: float, colour: RGB) -> None:
+    def arc(self, bounds: Sequence[float], start: float, end: float, thickness: float, colour: RGB | RGBA) -> None:
         width = max(1, round(thickness * OVERSAMPLING))
         self._draw.arc(self._scale(bounds), start, end, fill=colour, width=width)
 
@@ -123,7 +123,7 @@ def draw_product(name: str, pen: Pen, palette: Palette, left: float, top: float,
         return left + point[0] * side, top + point[1] * side
 
     for shape in PRODUCTS[name]:
-        fill: Any = _colour(shape["colour"], palette)
+        fill = _fill(shape["colour"], palette)
         if "polygon" in shape:
             pen.polygon([place(point) for point in shape["polygon"]], fill)
         elif "line" in shape:
@@ -139,14 +139,19 @@ def draw_product(name: str, pen: Pen, palette: Palette, left: float, top: float,
                 pen.arc(bounds, 180, 360, HANDLE * side, fill)
 
 
-def _colour(said: Any, palette: Palette) -> Any:
-    """Return the RGB or RGBA of a colour of shapes.yaml."""
+def _fill(said: str | list[int] | dict[str, Any], palette: Palette) -> RGB | RGBA:
+    """Return a colour of shapes.yaml, with its opacity if it has one."""
+    if isinstance(said, dict) and "fade" in said:
+        one, opacity = said["fade"]
+        return fade(_colour(one, palette), opacity)
+    return _colour(said, palette)
+
+
+def _colour(said: str | list[int] | dict[str, Any], palette: Palette) -> RGB:
     if isinstance(said, str):
         return {"white": WHITE, "ink": INK}.get(said) or getattr(palette, said)
     if isinstance(said, list):
-        return tuple(said)
-    if "mix" in said:
-        one, another, share = said["mix"]
-        return mix(_colour(one, palette), _colour(another, palette), share)
-    one, opacity = said["fade"]
-    return fade(_colour(one, palette), opacity)
+        red, green, blue = said
+        return red, green, blue
+    one, another, share = said["mix"]
+    return mix(_colour(one, palette), _colour(another, palette), share)

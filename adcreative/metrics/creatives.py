@@ -127,7 +127,9 @@ def list_pairs(arms: Arms) -> tuple[np.ndarray, np.ndarray]:
     return a[differ], b[differ]
 
 
-def two_proportion_z(clicks_a: Any, impressions_a: Any, clicks_b: Any, impressions_b: Any) -> Any:
+def two_proportion_z(
+    clicks_a: np.ndarray, impressions_a: np.ndarray, clicks_b: np.ndarray, impressions_b: np.ndarray
+) -> np.ndarray:
     """Return the pooled two-proportion z statistic; 0 if no or all impressions were clicked."""
     pooled = (clicks_a + clicks_b) / (impressions_a + impressions_b)
     deviation = np.sqrt(pooled * (1 - pooled) * (1 / impressions_a + 1 / impressions_b))

@@ -169,7 +169,7 @@ def _read_edit(run: Path, row: Mapping[str, Any]) -> _Edit:
     return _Edit(row=covered | {"pictures": hashes}, pictures=pictures, made=has_sidecar)
 
 
-def note_event(run: Path, event: str, *, at: datetime | None = None, **details: Any) -> dict[str, Any]:
+def note_event(run: Path, event: str, *, at: datetime | None = None, **details: object) -> dict[str, Any]:
     """Append one line to the audit trail of a run, wait until the line is on disk, and return it.
 
     Raises:
@@ -179,7 +179,7 @@ def note_event(run: Path, event: str, *, at: datetime | None = None, **details: 
     return _append(run, {"at": at.isoformat(timespec="seconds"), "event": event, **details})
 
 
-def note_sealed(run: Path, event: str, *, is_durable: bool = True, **details: Any) -> dict[str, Any]:
+def note_sealed(run: Path, event: str, *, is_durable: bool = True, **details: object) -> dict[str, Any]:
     """Append one sealed line (`provenance.seals`) about a file outside of the run folder; the line includes the folder's path.
 
     Args:

@@ -198,5 +198,5 @@ def _check_rule(name: str, rule: Mapping[str, Any]) -> None:
         raise ProvenanceError(f"{name}: rule {rule['id']} needs dates (YYYY-MM-DD) and at least one source.")
 
 
-def _are_sources(sources: Any) -> bool:
+def _are_sources(sources: object) -> bool:
     return isinstance(sources, list) and bool(sources) and all(isinstance(one, str) for one in sources)

@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from adcreative.errors import CatalogError
 from adcreative.provenance.sidecar import write_whole
@@ -101,7 +101,7 @@ def check_regular(path: Path) -> None:
         raise CatalogError(f"{path} is no file. Give a folder that optimize wrote.")
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:

@@ -132,7 +132,7 @@ def _plain_entry(entry: Mapping[str, Any]) -> str:
     return " | ".join(found)
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list | tuple):

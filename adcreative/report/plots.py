@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LEVEL = 0.9
 PROMISED = (0.88, 0.92)
@@ -65,7 +68,7 @@ def draw_account(figures: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _draw_reliability(axes: Any, bins: Sequence[Mapping[str, Any]]) -> None:
+def _draw_reliability(axes: Axes, bins: Sequence[Mapping[str, Any]]) -> None:
     predicted, observed = ([100 * one[name] for one in bins] for name in ("predicted", "observed"))
     top = 1.15 * max([*predicted, *observed, 1e-6])
     axes.plot([0, top], [0, top], color=SOFT, linewidth=1, linestyle="--", label="predicted = observed")
@@ -85,13 +88,13 @@ def _draw_reliability(axes: Any, bins: Sequence[Mapping[str, Any]]) -> None:
     axes.legend(frameon=False, fontsize=9)
 
 
-def _draw_chance(axes: Any, ranges: Sequence[Sequence[float]]) -> None:
+def _draw_chance(axes: Axes, ranges: Sequence[Sequence[float]]) -> None:
     """Draw the 90 % range of the coverage by chance for this number of ads."""
     places, (low, high) = np.arange(1, len(ranges) + 1), 100 * np.array(ranges, dtype=float).T
     axes.bar(places, high - low, bottom=low, width=0.5, color=SOFT, alpha=0.2, label="by chance alone")
 
 
-def _draw_coverage(axes: Any, deciles: Sequence[Mapping[str, Any]]) -> None:
+def _draw_coverage(axes: Axes, deciles: Sequence[Mapping[str, Any]]) -> None:
     places = np.arange(1, len(deciles) + 1)
     bars = _bars([one["coverage"] for one in deciles], [one["coverage_interval"] for one in deciles])
     axes.axhspan(*(100 * edge for edge in PROMISED), color=SOFT, alpha=0.3, label="88 to 92 %")
@@ -116,7 +119,7 @@ def _draw_coverage(axes: Any, deciles: Sequence[Mapping[str, Any]]) -> None:
     axes.legend(frameon=False, fontsize=9, loc="lower left")
 
 
-def _draw_ranking(axes: Any, metrics: Mapping[str, Any]) -> None:
+def _draw_ranking(axes: Axes, metrics: Mapping[str, Any]) -> None:
     """Draw the measured metrics of RANKING with intervals, and the chance level."""
     known = [(name, label, chance) for name, (label, chance) in RANKING.items() if metrics[name] is not None]
     places = np.arange(len(known))
@@ -135,7 +138,7 @@ def _draw_ranking(axes: Any, metrics: Mapping[str, Any]) -> None:
         axes.legend(frameon=False, fontsize=9, loc="lower right")
 
 
-def _draw_evidence(axes: Any, drift: Mapping[str, Any], evidence: Mapping[str, Any]) -> None:
+def _draw_evidence(axes: Axes, drift: Mapping[str, Any], evidence: Mapping[str, Any]) -> None:
     """Draw the share of creatives far from the training data, by modality, and the evidence behind predictions."""
     names = list(drift)
     axes.barh(np.arange(len(names)), [100 * drift[name]["far"] for name in names], color=COVERAGE_COLOUR, height=0.5)

@@ -58,7 +58,7 @@ def script_hash(script: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
-def render_part(template: str, *extra_dirs: Path, **values: Any) -> str:
+def render_part(template: str, *extra_dirs: Path, **values: object) -> str:
     """Render a template to text."""
     return build_environment(*extra_dirs).get_template(template).render(**values)
 

@@ -11,11 +11,14 @@ import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from adcreative.report.words import signed_percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Point = tuple[float, float]
 MAX_LOG_ODDS = 20.0
@@ -103,14 +106,14 @@ def relative_gain(change: float, rate: float | None) -> float:
     return 1.0 / (known + (1.0 - known) * math.exp(-bounded)) - 1.0
 
 
-def find_pairs(values: Any) -> list[Point]:
+def find_pairs(values: object) -> list[Point]:
     """Return the values that are pairs of finite numbers."""
     listed = values if isinstance(values, list | tuple) else ()
     pairs = [value for value in listed if isinstance(value, list | tuple) and len(value) == 2]
     return [(float(a), float(b)) for a, b in pairs if _is_number(a) and _is_number(b)]
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
 
 
@@ -120,7 +123,7 @@ def _plot_front(front: Sequence[Point], delivered: Sequence[Point]) -> SearchPlo
     if delivered:
         said += f"; delivered: size {delivered[0][0]:.2g}, lower bound {signed_percent(delivered[0][1])}"
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Axes) -> None:
         axes.plot(*zip(*front, strict=True), "o", color=ACCENT, markersize=4)
         for place in delivered:
             axes.plot(*place, "o", color=INK, markersize=9, fillstyle="none")
@@ -138,7 +141,7 @@ def _plot_curve(curve: Sequence[Point]) -> SearchPlot:
         f"{signed_percent(second[-1])}"
     )
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Axes) -> None:
         numbers = range(1, len(curve) + 1)
         axes.plot(numbers, predicted, color=ACCENT, label="predicted")
         axes.plot(numbers, second, "--", color=JUDGE, label="second model")

@@ -16,6 +16,8 @@ import traceback
 from collections.abc import Callable
 from functools import cache
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.synchronize import Event
 from typing import Any, TypeVar
 
 from adcreative.errors import AdCreativeError, ConfigError, EngineError
@@ -30,7 +32,7 @@ WAIT_S = 20.0  # seconds to wait for the function after a stop request, before i
 
 
 def run_aside(
-    work: Callable[..., Result], *args: Any, progress: Progress = silent, should_stop: ShouldStop = never, **options: Any
+    work: Callable[..., Result], *args: object, progress: Progress = silent, should_stop: ShouldStop = never, **options: object
 ) -> Result:
     """Call `work` with the given arguments in another process with half of the cores, and return its result.
 
@@ -76,7 +78,7 @@ def run_aside(
 
 
 def run_here(
-    work: Callable[..., Result], *args: Any, progress: Progress = silent, should_stop: ShouldStop = never, **options: Any
+    work: Callable[..., Result], *args: object, progress: Progress = silent, should_stop: ShouldStop = never, **options: object
 ) -> Result:
     """Call `work` like `run_aside`, but in this process."""
     watched = {"progress": progress, "should_stop": should_stop}
@@ -85,7 +87,7 @@ def run_here(
 
 
 @cache
-def _find_context() -> Any:
+def _find_context() -> ForkServerContext | SpawnContext:
     """Return the start method: a fork server with the table readers preloaded, where the system supports one, else spawn."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -98,7 +100,7 @@ def _takes(work: Callable[..., Any], name: str) -> bool:
     return name in inspect.signature(work).parameters
 
 
-def _work(pipe: Connection, stop: Any, work: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> None:
+def _work(pipe: Connection, stop: Event, work: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> None:
     """Run the function in this process, and send its progress and its result or error through the pipe."""
     threads = max(1, len(os.sched_getaffinity(0)) // 2) if hasattr(os, "sched_getaffinity") else 1
     for name in THREAD_VARIABLES:

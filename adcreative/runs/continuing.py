@@ -95,7 +95,7 @@ def hash_named(**models: str) -> dict[str, str]:
     return {name: hash_files(path) for name, path in paths.items() if path.exists()}
 
 
-def hash_values(*values: Any) -> str:
+def hash_values(*values: object) -> str:
     """Return a hash of plain values."""
     return hash_bytes(*(json.dumps(one, sort_keys=True, default=str).encode() for one in values))
 

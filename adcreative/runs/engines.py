@@ -20,12 +20,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any, Protocol
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
 
 from adcreative.config import did_you_mean
 from adcreative.errors import AdCreativeError, ConfigError, CreativeError, EngineError
 from adcreative.options import DryRun, Engine, Limit, Restart, Resume, Workers
 from adcreative.progress import ShouldStop
+
+if TYPE_CHECKING:
+    import ray.util
 
 Rows = list[dict[str, Any]]
 Apply = Callable[[Any], Rows]
@@ -160,7 +164,7 @@ class _Worker:
         self.job = job
         self.loaded: Apply | None = None
 
-    def apply(self, item: Any) -> Rows | _Refusal:
+    def apply(self, item: object) -> Rows | _Refusal:
         try:
             if self.loaded is None:
                 self.loaded = self.job.load(lambda: False)
@@ -189,12 +193,12 @@ def follow_parent(parent_id: int) -> None:
     os._exit(1)
 
 
-def _apply_in_process(item: Any) -> Rows | _Refusal:
+def _apply_in_process(item: object) -> Rows | _Refusal:
     assert _worker is not None  # the initializer has run
     return _worker.apply(item)
 
 
-def import_ray() -> Any:
+def import_ray() -> ModuleType:
     """Return the module `ray`, with its usage statistics off.
 
     Raises:
@@ -255,11 +259,11 @@ class _HeadGoneError(EngineError):
 class _Head:
     """The head of a Ray cluster, polled because Ray later ends this process without a clear error once the head is dead."""
 
-    def __init__(self, ray: Any) -> None:
+    def __init__(self, ray: ModuleType) -> None:
         self._next_look_s = 0.0
         self._host, _, self._port = ray.get_runtime_context().gcs_address.rpartition(":")
 
-    def wait_for(self, pool: Any) -> Rows:
+    def wait_for(self, pool: ray.util.ActorPool) -> Rows:
         """Return the rows of the next finished item. Raise EngineError when the head is gone."""
         while True:
             if time.monotonic() >= self._next_look_s:

@@ -57,7 +57,7 @@ class ExportTrail:
         note_sealed(self.run, TABLES, export=self.key, sha256=digests)
 
 
-def hash_name(key: str, name: Any) -> str:
+def hash_name(key: str, name: object) -> str:
     """Return a salted hash of a name, which identifies the name without storing it; "" for an empty name."""
     return hash_names(key, unicodedata.normalize("NFC", str(name)), "")[:16] if name else ""
 
@@ -121,17 +121,17 @@ def _add(export: Exported, event: Mapping[str, Any]) -> None:
         export.pictures.setdefault(name, {}).update(made)
 
 
-def _read_ad(name: str, key: str, value: Any) -> ExportedAd:
+def _read_ad(name: str, key: str, value: object) -> ExportedAd:
     known = value if isinstance(value, dict) else {}
     consent_ids, names = (_read_texts(known.get(one)) for one in ("consent_ids", "names"))
     return ExportedAd(variant_id=name, key=key, consent_ids=consent_ids, names=names)
 
 
-def _read_text(value: Any) -> str:
+def _read_text(value: object) -> str:
     return value if isinstance(value, str) and "\0" not in value else ""
 
 
-def _read_texts(value: Any) -> tuple[str, ...]:
+def _read_texts(value: object) -> tuple[str, ...]:
     return tuple(map(_read_text, value)) if isinstance(value, list) else ()
 
 

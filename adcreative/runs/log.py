@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from filelock import FileLock, Timeout
 
@@ -62,7 +62,7 @@ class LoggedRows(Mapping[Any, dict[str, Any]]):
     def __init__(self, path: Path) -> None:
         self.path, self.places = path, dict[Any, int]()
 
-    def __getitem__(self, key: Any) -> dict[str, Any]:
+    def __getitem__(self, key: object) -> dict[str, Any]:
         place = self.places[key]
         with self.path.open("rb") as file:
             file.seek(place)
@@ -84,7 +84,11 @@ class RowsInOrder(Sequence[dict[str, Any]]):
     def __init__(self, rows: Mapping[Any, dict[str, Any]], keys: Sequence[Any]) -> None:
         self.rows, self.keys = rows, keys
 
-    def __getitem__(self, number: Any) -> Any:
+    @overload
+    def __getitem__(self, number: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, number: slice) -> RowsInOrder: ...
+    def __getitem__(self, number: int | slice) -> dict[str, Any] | RowsInOrder:
         return RowsInOrder(self.rows, self.keys[number]) if isinstance(number, slice) else self.rows[self.keys[number]]
 
     def __len__(self) -> int:

@@ -201,7 +201,7 @@ def _find_word(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!{before or '[0-9A-Za-z]'}){re.escape(name)}(?!{after or '[0-9A-Za-z]'})")
 
 
-def _name_exports(file_name: Any, ad_name: Any) -> set[str]:
+def _name_exports(file_name: object, ad_name: object) -> set[str]:
     """Return the prefixes of an ad's exported picture names, before the variant id."""
     named, no_id = Creative(file_name=str(file_name or ""), ad_name=str(ad_name or "")), "acv" + 12 * "0"
     if not named.file_name and not named.ad_name:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from adcreative.artifacts import dump_json, hash_bytes, write_atomically
+from adcreative.benchmarks.bars.datasets import BarsDataset
 from adcreative.errors import ConfigError
+from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.engines import BatchConfig, apply_job
 from adcreative.runs.outputs import check_outputs, own_outputs
+from adcreative.verbs.settings import BarsSettings
 
 ENVIRONMENT = "environment.json"
 BOARDS = ("board.csv", "board.md", "board.html", "board.json")
@@ -29,16 +31,12 @@ class BarsSummary:
     stopped: bool = False
 
 
+@takes(BarsSettings)
 def benchmark_bars(
     data: str,
     out: Path,
+    settings: BarsSettings,
     *,
-    files: Path | None = None,
-    networks: Sequence[str] = (),
-    grid: str = "small",
-    num_seeds: int = 3,
-    workers: int | None = None,
-    engine: str = "local",
     restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
@@ -50,14 +48,16 @@ def benchmark_bars(
 
     Args:
         data: id of a data set (`benchmarks.bars.datasets`), or a TOML file that describes another data set.
-        files: folder of the data files. networks: lines of the grid, () = all. grid: "small", "sequences", or a YAML file.
-        workers: processes; engine: "local", or "ray": a cluster whose nodes all read `files` and write `out`.
+        settings: folder of the data files; lines of the grid, () = all; grid: "small", "sequences", or a YAML file; processes
+            and engine: "local", or "ray": a cluster whose nodes all read `files` and write `out`. Fields may be keywords.
     Raises:
         ConfigError: an unknown data set, grid, network or key; files of another md5. CatalogError: a file is missing.
         TrainingError: nothing can be learnt.
     """
-    config, out = BatchConfig(workers=workers, engine=engine), Path(out)
-    _check_seeds(num_seeds)
+    config, out = BatchConfig(workers=settings.workers, engine=settings.engine), Path(out)
+    grid, num_seeds = settings.grid, settings.num_seeds
+    if num_seeds < 1:
+        raise ConfigError(f"seeds must be at least 1, got {num_seeds}.")
     from adcreative.benchmarks.bars.board import render_csv, render_html, render_markdown
     from adcreative.benchmarks.bars.datasets import check_files, find_dataset
     from adcreative.benchmarks.bars.grid import expand, read_grid
@@ -65,10 +65,10 @@ def benchmark_bars(
     from adcreative.benchmarks.bars.trials import TrialJob
     from adcreative.ctr.training.log_training import check_fits
 
-    dataset, folder = find_dataset(data, files)
+    dataset, folder = find_dataset(data, settings.files)
     data_key = hash_bytes(dump_json([dataset.id, dataset.md5, str(dataset.schema)], sort_keys=True).encode())[:16]
     trials = expand(
-        read_grid(grid), networks, data_key=data_key, embedding_dim=dataset.embedding_dim, seed=0, where=f"grid {grid}"
+        read_grid(grid), settings.networks, data_key=data_key, embedding_dim=dataset.embedding_dim, seed=0, where=f"grid {grid}"
     )
     for trial in trials:
         check_fits(dataset.schema, trial.settings.name, dataset.id)
@@ -79,7 +79,7 @@ def benchmark_bars(
     check_files(dataset, folder)
     with own_outputs(environment, sources, restart=restart):
         write_atomically(environment[0], dump_json(_describe_machine(dataset.id), indent=1).encode())
-    job = TrialJob(dataset, folder, out, progress if config.workers in (None, 1) and engine == "local" else silent)
+    job = TrialJob(dataset, folder, out, progress if config.workers in (None, 1) and config.engine == "local" else silent)
     plan = Plan(dataset=dataset, folder=folder, out=out, trials=trials, seeds=range(num_seeds))
     with own_outputs(choices, sources, restart=restart):
         rows = follow(plan, lambda missing: apply_job(job, missing, config, should_stop), progress)
@@ -95,12 +95,7 @@ def benchmark_bars(
     return BarsSummary(table=table, rows=rows, path=outputs[2])
 
 
-def _check_seeds(num_seeds: int) -> None:
-    if num_seeds < 1:
-        raise ConfigError(f"seeds must be at least 1, got {num_seeds}.")
-
-
-def _facts(dataset: Any, num_settings: int, num_seeds: int) -> list[str]:
+def _facts(dataset: BarsDataset, num_settings: int, num_seeds: int) -> list[str]:
     """Return the facts that a reader needs besides the table: data, split, protocol."""
     set_aside = "" if dataset.valid else " A tenth of the training part was set aside to stop early and to choose by."
     return [

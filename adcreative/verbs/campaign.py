@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adcreative.artifacts import dump_json, make_private_dir, open_atomically, write_atomically
 from adcreative.catalog.mapping import read_settings as read_table_settings
@@ -22,7 +22,7 @@ from adcreative.verbs.governance import hash_words
 
 if TYPE_CHECKING:
     from adcreative.delivery.experiment.plan import PlannedArm
-    from adcreative.delivery.experiment.read_out import ReadOut
+    from adcreative.delivery.experiment.read_out import ArmReadOut, ReadOut
     from adcreative.delivery.experiment.variants import Variant
 
 OUTCOME_COLUMNS = (
@@ -181,7 +181,7 @@ def read_out(
     return RunSummary(path=out, done=done, warnings=tuple(warnings), lines=tuple(lines))
 
 
-def _say(arm: Any) -> str:
+def _say(arm: ArmReadOut) -> str:
     """Return the verdict on one variant as a sentence."""
     high = "no limit" if arm.uplift_high is None else f"{arm.uplift_high:+.1%}"
     seen = "nothing to compare" if arm.uplift is None else f"{arm.uplift:+.1%}"
@@ -189,7 +189,7 @@ def _say(arm: Any) -> str:
     return f"{sentence}; {arm.note}" if arm.note else sentence
 
 
-def _say_value(arm: Any, answer: Any) -> str:
+def _say_value(arm: ArmReadOut, answer: ReadOut) -> str:
     """Return an arm's cost or ratio next to the control's; "" for click rates, where the change is enough."""
     if answer.metric == "ctr":
         return ""

@@ -15,12 +15,16 @@ from adcreative.catalog.log_schema import check_columns
 from adcreative.config import did_you_mean, load_config, read_sections
 from adcreative.ctr.card import LOG_FORMAT, LOG_KIND
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.report.compression import recommend, render_compression
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
+from adcreative.verbs.settings import CompressSettings
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from adcreative.ctr.compression.comparison import Point
     from adcreative.ctr.compression.registry import Method
     from adcreative.ctr.compression.rows import CompressionRows
@@ -41,15 +45,13 @@ class CompressSummary(RunSummary):
     recommendation: str = ""
 
 
+@takes(CompressSettings)
 def compress(
     model: Path,
     data: Path,
     out: Path,
+    settings: CompressSettings,
     *,
-    method: str,
-    budget: float = 0.0,
-    settings: Path | None = None,
-    seed: int = 0,
     restart: bool = False,
     methods: Mapping[str, Method] | None = None,
     progress: Progress = silent,
@@ -62,9 +64,9 @@ def compress(
     learning nor for choosing: the test rows, or half of the validation rows.
 
     Args:
-        model: a folder that `train` wrote for a log. data: the log of that training. method: such as "hash,low-rank".
-        budget: share to keep, for methods that take a budget. settings: TOML, a section for each method, and [tuning].
-        methods: name -> method, in place of the registry's.
+        model: a folder that `train` wrote for a log. data: the log of that training.
+        settings: method, such as "hash,low-rank"; budget: share to keep, for methods that take one; fields may be given as
+            keywords. methods: name -> method, in place of the registry's.
     Raises:
         ConfigError: method, setting, model and data do not fit, a budget cannot be met, or `out` holds another program's
             report.
@@ -73,7 +75,7 @@ def compress(
     """
     started_s, model, data, out = time.monotonic(), Path(model), Path(data), Path(out)
     _check_folders(model, out, restart)
-    outputs, inputs = (out / REPORT, out / PAGE), (*list_log_files(data), model, settings)
+    outputs, inputs = (out / REPORT, out / PAGE), (*list_log_files(data), model, settings.config)
     check_outputs(outputs, inputs, restart=restart)
     check_not_in_log(outputs, data)
     from adcreative.ctr.compression.comparison import measure_point
@@ -84,13 +86,13 @@ def compress(
     from adcreative.ctr.training.log_training import split_by_column
 
     known = METHODS if methods is None else methods
-    names = find_methods(method, known)
-    configs = _read_settings(settings, names, budget, known)
+    names = find_methods(settings.method, known)
+    configs = _read_settings(settings.config, names, settings.budget, known)
     found = LogModel.load(model)
     check_columns(found.encoding.schema, log_columns(data), str(data))
     rows = open_rows(split_by_column(data, found.encoding.schema), found.encoding)
-    tuning = load_config(TuneConfig, settings, section="tuning") if settings else TuneConfig()
-    work = Work(rows=rows, seed=seed, tuning=tuning, progress=progress, should_stop=should_stop)
+    tuning = load_config(TuneConfig, settings.config, section="tuning")
+    work = Work(rows=rows, seed=settings.seed, tuning=tuning, progress=progress, should_stop=should_stop)
     points, now = [measure_point("before", found, rows.held)], found
     try:
         for name in names:
@@ -112,7 +114,9 @@ def _check_folders(model: Path, out: Path, restart: bool) -> None:
     read_manifest(model, kind=LOG_KIND, formats=(LOG_FORMAT,))
 
 
-def _apply(model: LogModel, name: str, method: Callable[..., dict[str, Any]], config: Any, work: Work) -> LogModel:
+def _apply(
+    model: LogModel, name: str, method: Callable[..., dict[str, Any]], config: DataclassInstance, work: Work
+) -> LogModel:
     """Return the model after one method; the input model is not changed."""
     current = replace(model, network=copy.deepcopy(model.network))
     said = method(current, work, config)

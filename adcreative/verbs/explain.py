@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,8 +25,9 @@ from adcreative.verbs.model_folder import find_models, is_log_model
 from adcreative.verbs.score_table import check_base_rate, move_rate
 
 if TYPE_CHECKING:
-    from adcreative.ctr.click_model import ClickModel
+    from adcreative.ctr.click_model import ClickModel, History
     from adcreative.explain.perturbation import HeatMap, Score
+    from adcreative.features.batch import CreativeFeatures
     from adcreative.features.builder import AccountHistory
     from adcreative.features.extraction import FeatureExtractor
 
@@ -233,7 +235,7 @@ def _map_heat(
 
 
 def _weigh_words(
-    creative: Creative, features: Any, predictor: ClickModel, extractor: FeatureExtractor, earlier: Any
+    creative: Creative, features: CreativeFeatures, predictor: ClickModel, extractor: FeatureExtractor, earlier: History
 ) -> list[dict[str, Any]]:
     """Return the words in reading order, each with its leave-one-out contribution and its attribution by gradients."""
     from adcreative.explain.perturbation import weigh_words
@@ -264,7 +266,7 @@ def state_level(explanation: dict[str, Any], base_rate: float | None) -> dict[st
     return {**found, **rates, "log_odds": explanation["log_odds"] + shift, "base_log_odds": base, "base_odds": math.exp(base)}
 
 
-def _explainer(predictor: ClickModel) -> Any:
+def _explainer(predictor: ClickModel) -> ModuleType:
     """Return the attribution module for a predictor: integrated gradients for networks, else Shapley values."""
     if predictor.has_gradients:
         from adcreative.explain import attribution
@@ -282,7 +284,7 @@ def _methods(predictor: ClickModel) -> dict[str, str]:
 
 
 def _integrate_words(
-    creative: Creative, features: Any, predictor: ClickModel, extractor: FeatureExtractor, earlier: Any
+    creative: Creative, features: CreativeFeatures, predictor: ClickModel, extractor: FeatureExtractor, earlier: History
 ) -> dict[tuple[str, int], float]:
     """Return (field, position) -> integrated gradients of a word; empty for encoders without token embeddings."""
     from adcreative.explain.word_gradients import has_gradients, integrate_words
@@ -298,6 +300,6 @@ def _change(log_odds: float) -> float:
     return math.expm1(log_odds)
 
 
-def find_base(predictor: ClickModel, creative: Creative, features: Any) -> float:
+def find_base(predictor: ClickModel, creative: Creative, features: CreativeFeatures) -> float:
     """Return the log-odds of a creative of which the model knows nothing: the baseline for `creative`."""
     return float(_explainer(predictor).base_log_odds(predictor, creative, features))

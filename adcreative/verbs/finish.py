@@ -54,10 +54,10 @@ def composing(models: EditorTools) -> EditorTools:
     if find_spec("skia") is None or find_spec("cv2") is None:
         return models
 
-    def compose(*asked: Any) -> FoundLayouts:
+    def compose(ad: Creative, image_u8: np.ndarray, num: int) -> FoundLayouts:
         from adcreative.verbs.new_layouts import compose_layouts  # imports drawing packages
 
-        return compose_layouts(models.text_reader, *asked)
+        return compose_layouts(models.text_reader, ad, image_u8, num)
 
     return replace(models, compose_layouts=compose)
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from adcreative.artifacts import hash_file
 from adcreative.catalog.mapping import read_settings as read_table_settings
@@ -338,7 +338,11 @@ class _Placed(Sequence[dict[str, Any]]):
     def __init__(self, rows: Sequence[dict[str, Any]], place: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         self.rows, self.place = rows, place
 
-    def __getitem__(self, number: Any) -> Any:
+    @overload
+    def __getitem__(self, number: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, number: slice) -> _Placed: ...
+    def __getitem__(self, number: int | slice) -> dict[str, Any] | _Placed:
         return _Placed(self.rows[number], self.place) if isinstance(number, slice) else self.place(self.rows[number])
 
     def __len__(self) -> int:

@@ -30,6 +30,7 @@ from adcreative.verbs.settings import ScoreSettings
 
 if TYPE_CHECKING:
     from adcreative.ctr.click_model import ClickModel
+    from adcreative.features.batch import CreativeFeatures
     from adcreative.features.builder import AccountHistory
     from adcreative.features.extraction import FeatureExtractor
 
@@ -255,7 +256,7 @@ def score_rows(
     return rows
 
 
-def score_segments(predictor: ClickModel, creative: Creative, features: Any, by: str) -> dict[str, list[float]]:
+def score_segments(predictor: ClickModel, creative: Creative, features: CreativeFeatures, by: str) -> dict[str, list[float]]:
     """Return value of column `by` -> rate and interval of the creative there; picture and words are unchanged."""
     values = predictor.known_values(by)
     shown = [with_value(creative, by, value) for value in values]
@@ -280,7 +281,7 @@ def check_segments(predictor: ClickModel, by: str) -> None:
         raise ConfigError(f"the model knows {len(values)} values of {by!r}; at most {MAX_SEGMENTS} can be listed for each ad.")
 
 
-def _item_maker(history: Any, size: int) -> Callable[[Iterable[Creative]], Iterator[Item]]:
+def _item_maker(history: Mapping[str, Sequence[Creative]], size: int) -> Callable[[Iterable[Creative]], Iterator[Item]]:
     def as_items(creatives: Iterable[Creative]) -> Iterator[Item]:
         for ahead in chunked(creatives, CHUNKS_AHEAD * size):
             for chunk in chunked(ahead, size):

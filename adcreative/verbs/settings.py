@@ -22,6 +22,7 @@ from adcreative.options import (
     Consent,
     Dates,
     Decimals,
+    Engine,
     Images,
     Llm,
     Model,
@@ -31,6 +32,7 @@ from adcreative.options import (
     Seed,
     WordEncoder,
     Words,
+    Workers,
 )
 
 if TYPE_CHECKING:
@@ -293,6 +295,43 @@ class RotateSettings(ReadSettings):
         ),
     ] = None
     seed: Seed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetSettings(ReadSettings):
+    """Which labels are ranked for each ad."""
+
+    labels: Annotated[Path, typer.Option(help="Table with query, keyword or interest; with creative: known pairs.")]
+    num: Annotated[int, typer.Option(help="Labels per ad.")] = 10
+    seed: Seed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompressSettings:
+    """How a model of an impression log is made smaller."""
+
+    method: Annotated[
+        str, typer.Option(help="low-rank, int8, distil, values, dims, rows-dims or hash; several: hash,low-rank.")
+    ]
+    budget: Annotated[float, typer.Option(help="Share of the numbers to keep, such as 0.25; for dims, hash and low-rank.")] = (
+        0.0
+    )
+    config: Annotated[Path | None, typer.Option("--settings", help="TOML with a section for each method, and [tuning].")] = None
+    seed: Seed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BarsSettings:
+    """What `benchmark bars` compares, and where."""
+
+    files: Annotated[Path | None, typer.Option(help="bars: folder of the log's files.")] = None
+    networks: Annotated[
+        Sequence[str], typer.Option("--network", help="bars: network of the grid; repeat for several; all if not given.")
+    ] = ()
+    grid: Annotated[str, typer.Option(help="bars: settings to try: small, sequences or a YAML file.")] = "small"
+    num_seeds: int = 3
+    workers: Workers = None
+    engine: Engine = "local"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,7 @@ from adcreative.verbs.score_table import move_rate
 
 if TYPE_CHECKING:
     from adcreative.editor.models import EditorTools
+    from adcreative.features.batch import CreativeFeatures
 
 WORDS = ("headline", "description", "cta")
 LAID_OUT_ANEW = "laid out anew from the ad's own parts"
@@ -173,7 +174,12 @@ def _choose_file(one: SizedPicture) -> tuple[str, int | None]:
 
 
 def _describe(
-    one: SizedPicture, features: Any, delivered: Creative, name: str, num_bytes: int, tools: EditorTools
+    one: SizedPicture,
+    features: CreativeFeatures | CreativeError,
+    delivered: Creative,
+    name: str,
+    num_bytes: int,
+    tools: EditorTools,
 ) -> dict[str, Any]:
     height, width = one.image_u8.shape[:2]
     fit, ctr = fit_picture((width, height), num_bytes, platform=delivered.platform, is_clear=one.is_clear), None

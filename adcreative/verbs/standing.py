@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from adcreative.creative import Creative, Prediction
 from adcreative.verbs.score_table import check_base_rate
+
+if TYPE_CHECKING:
+    from adcreative.ctr.click_model import ClickModel
+    from adcreative.features.batch import CreativeFeatures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,7 @@ class Standing:
 
 
 def find_standing(
-    predictor: Any, creative: Creative, features: Any, *, knows_level: bool, usual_rate: float | None = None
+    predictor: ClickModel, creative: Creative, features: CreativeFeatures, *, knows_level: bool, usual_rate: float | None = None
 ) -> Standing:
     """Predict a creative and compare the prediction with an ad of which nothing is known.
 

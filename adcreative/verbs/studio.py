@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from adcreative.compose.brief import Brief
     from adcreative.editor.session import EditOutcome, Session
     from adcreative.verbs.compose import Show
+    from adcreative.verbs.explain import ExplanationSummary
     from adcreative.verbs.loading import Tools
 
 
@@ -266,7 +267,7 @@ class Studio:
         settings = ScoreSettings(model=self._model_dir, features=self._loaded.features_dir, dates=dates, columns=columns)
         return score_folder(folder, out, settings, reader=reader, progress=progress, should_stop=should_stop)
 
-    def explain_one(self, creative: Creative, out: Path, *, progress: Progress, should_stop: ShouldStop) -> Any:
+    def explain_one(self, creative: Creative, out: Path, *, progress: Progress, should_stop: ShouldStop) -> ExplanationSummary:
         """Explain the rate of a creative into the folder `out`, as the command `explain` does; return its summary.
 
         Raises:

@@ -20,7 +20,7 @@ from adcreative.options import takes
 from adcreative.progress import Progress, ShouldStop, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
-from adcreative.verbs.settings import ReadSettings
+from adcreative.verbs.settings import TargetSettings
 
 if TYPE_CHECKING:
     from adcreative.creative import Creative
@@ -33,15 +33,12 @@ CREATIVE_NAMES = ("creative", "ad_name", "ad", "ad_id")
 TARGET_COLUMNS = ("creative", "rank", "label", "score", "is_known")
 
 
-@takes(ReadSettings)
+@takes(TargetSettings)
 def target(
     ads: Path,
     out: Path,
-    settings: ReadSettings,
+    settings: TargetSettings,
     *,
-    labels: Path,
-    num: int = 10,
-    seed: int = 0,
     also: Also | None = None,
     restart: bool = False,
     progress: Progress = silent,
@@ -63,7 +60,7 @@ def target(
     """
     from adcreative.delivery.targeting.ranking import Task, rank_labels, read_grams
 
-    out, sheet = Path(out), beside(Path(out), ".json")
+    out, sheet, labels, num = Path(out), beside(Path(out), ".json"), Path(settings.labels), settings.num
     if num < 1:
         raise ConfigError(f"num must be at least 1, got {num}")
     check_outputs((out, sheet), (ads, labels), restart=restart)
@@ -72,13 +69,13 @@ def target(
     creatives = {one.name: one for one in reversed(read_catalog(Path(ads), columns=written, with_days=False).creatives)}
     if not creatives:
         raise CatalogError(f"{ads} has no creative")
-    names, pairs, unknown = _read_labels(Path(labels), creatives, settings.decimals)
+    names, pairs, unknown = _read_labels(labels, creatives, settings.decimals)
     ordered = list(reversed(creatives.values()))
     words = [f"{one.headline} {one.body} {one.brand} {one.category}".strip() for one in ordered]
     truth = _truth([one.name for one in ordered], names, pairs)
     task = Task(points=read_grams(words), labels=read_grams(names), truth=truth)
     progress("ranking", 1, 2)
-    ranking = rank_labels(task, num=num, seed=seed, also=also(ordered, names, task) if also else None)
+    ranking = rank_labels(task, num=num, seed=settings.seed, also=also(ordered, names, task) if also else None)
     if should_stop():
         raise ConfigError("stopped before the result was complete; nothing was written")
     with own_outputs((out, sheet), (ads, labels), restart=restart):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -29,6 +28,7 @@ from .handlers.training import Trainings
 from .handlers.why import Why
 from .handlers.words import Words
 from .html import fragments
+from .html.plain import TEMPLATE_DIR
 from .pages.account import build_account
 from .pages.consent import wire_consent
 from .pages.events import AdEvents, Place, build_why, flat
@@ -154,7 +154,7 @@ def _open_where_left(page: gr.Blocks, handlers: Handlers, makes: Makes, visitor:
     """Open the page of one ad for a visitor with an ad and no set of new ads, unless the address names a page."""
     named = gr.Textbox("", visible=False)
 
-    def find_tab(request: gr.Request, visitor: str | None, named: str | None) -> Any:
+    def find_tab(request: gr.Request, visitor: str | None, named: str | None) -> object:
         owner = find_owner(visitor, request)
         is_elsewhere = named or makes.is_running(owner) or makes.has_ads(owner)
         return gr.skip() if is_elsewhere or handlers.find_brought(owner) is None else gr.Tabs(selected="ad")
@@ -243,4 +243,4 @@ def _build_forget(handlers: Handlers, visitor: gr.BrowserState, shown: gr.HTML, 
 
 
 def _read(name: str) -> str:
-    return (Path(fragments.TEMPLATE_DIR) / name).read_text(encoding="utf-8")
+    return (TEMPLATE_DIR / name).read_text(encoding="utf-8")

@@ -12,12 +12,11 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Iterable, MutableMapping
 from urllib.parse import urlsplit
 
-Scope = MutableMapping[str, Any]
-App = Callable[[Scope, Any, Any], Awaitable[None]]
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 PAGES = ("make", "ad", "ads", "many", "account", "tests", "settings")  # as in addresses.js
 # an ad, its versions, a test: /ads/ID, /ads/ID/versions, /tests/ID
@@ -44,7 +43,7 @@ class OwnPagesOnly:
         names: further host names of the app, such as the name of a proxy.
     """
 
-    def __init__(self, app: App, *, bound: str, names: Iterable[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, *, bound: str, names: Iterable[str] = ()) -> None:
         self.app = app
         self.names = {name.casefold() for name in names}
         self._own = {*LOOPBACK, bound.casefold(), *self.names}
@@ -52,7 +51,7 @@ class OwnPagesOnly:
         if self._takes_addresses:
             self._own.add(socket.gethostname().casefold())
 
-    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -112,7 +111,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-async def _refuse(scope: Scope, send: Any, status: int, sentence: str) -> None:
+async def _refuse(scope: Scope, send: Send, status: int, sentence: str) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return

@@ -18,7 +18,7 @@ from adcreative.workspace.store import Workspace
 from .app import build_app
 from .doors import OwnPagesOnly, is_loopback
 from .handlers.library import HOME
-from .html.fragments import TEMPLATE_DIR
+from .html.plain import TEMPLATE_DIR
 from .pages.theme import look_routes
 from .sessions.ending import Worker, ending_tidily
 from .sessions.privacy import end_tidily
@@ -63,8 +63,8 @@ def launch(
     mcp: bool = False,
     workspace: Path | None = None,
     aside: Callable[..., Any] = run_aside,
-    **settings: Any,
-) -> Any:
+    **settings: object,
+) -> object:
     """Serve the app until interrupted (or return at once with prevent_thread_lock=True); running work is then stopped.
 
     On another address than loopback without `auth`, a warning is shown on the terminal and on the page. Requests for another

@@ -22,6 +22,7 @@ from adcreative.progress import Count, uncounted
 
 if TYPE_CHECKING:
     from adcreative.ctr.predictor import Predictor
+    from adcreative.features.batch import CreativeFeatures
     from adcreative.features.extraction import FeatureExtractor
 
 WORDS_DELETED, CELLS_DELETED = 0.2, 0.1
@@ -49,13 +50,13 @@ def judge_words(
         (features,) = extractor.extract([creative])
         if isinstance(features, CreativeError) or len(creative.headline.split()) < MIN_WORDS:
             continue
-        read: Any = features
+        read: CreativeFeatures = features
         found = {LEAVE_ONE_OUT: weigh_words(creative, read, extractor.extract, score, ("headline",))}
         if has_gradients(extractor):
             alone = replace(creative, primary_text="", description="")  # the body stays in `read`
             found[GRADIENTS] = integrate_words(alone, read, predictor, extractor)
 
-        def drops(sets: Sequence[Sequence[int]], creative: Creative = creative, read: Any = read) -> np.ndarray:
+        def drops(sets: Sequence[Sequence[int]], creative: Creative = creative, read: CreativeFeatures = read) -> np.ndarray:
             shorter = [remove_words(creative, [("headline", place) for place in places]) for places in sets]
             log_odds = score([creative, *shorter], [read, *read_words(shorter, read, extractor.extract)])
             return log_odds[0] - log_odds[1:]
@@ -91,7 +92,11 @@ def judge_heat(
 
         covered = partial(occlusion_drops, creative, small, extract=extract, score=score)
 
-        def drops(sets: Sequence[Sequence[int]], covered: Any = covered, cells: Any = cells) -> Any:
+        def drops(
+            sets: Sequence[Sequence[int]],
+            covered: Callable[..., np.ndarray] = covered,
+            cells: Sequence[tuple[int, ...]] = cells,
+        ) -> np.ndarray:
             return covered([[cells[place] for place in places] for places in sets])
 
         num_deleted = max(1, round(CELLS_DELETED * heat.size))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import torch
 
@@ -75,7 +74,7 @@ def read_config(table: TensorTable, *, num_rows: int) -> E4EConfig:
         raise CheckpointError(f"{table.what} is no IR-SE 50: {error}") from error
 
 
-def _option(options: Any, name: str, default: object) -> object:
+def _option(options: object, name: str, default: object) -> object:
     """Return an option of `opts`, which is a dict or a namespace."""
     if isinstance(options, Mapping):
         return options.get(name, default)

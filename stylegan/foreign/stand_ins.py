@@ -44,7 +44,7 @@ class StoredDict(dict, StoredObject):
 class PersistentObject(StoredObject):
     """An object of NVlabs' `torch_utils.persistence`: class name and state; its source text is not kept."""
 
-    def __init__(self, class_name: str, state: Any) -> None:
+    def __init__(self, class_name: str, state: object) -> None:
         self.class_name, self.state = class_name, state
 
     def set_state(self, state: object) -> None:

@@ -7,14 +7,13 @@ import io
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from stylegan.errors import CheckpointError
 
 
-def load_tensors(file: Path | io.BytesIO) -> Any:
+def load_tensors(file: Path | io.BytesIO) -> object:
     """Read a torch.save file with torch's own allow-list plus `argparse.Namespace`, which is part of training checkpoints.
 
     Raises:

@@ -17,7 +17,7 @@ import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn, Protocol
 
 import numpy as np
 
@@ -101,18 +101,22 @@ class BoundedReader:
         return line
 
 
-def _marked(machine: Any) -> list[Any]:
-    items: list[Any] = machine.pop_mark()
-    return items
+class _Machine(Protocol):
+    """What instructions use of `pickle._Unpickler`."""
+
+    stack: list[Any]
+
+    def pop_mark(self) -> list[Any]: ...
+    def read(self, num_bytes: int, /) -> bytes: ...
 
 
-def _append(machine: Any, items: list[Any]) -> None:
+def _append(machine: _Machine, items: list[Any]) -> None:
     if type(machine.stack[-1]) is not list:
         raise UnfitContentError("items were appended to what is no list")
     machine.stack[-1].extend(items)
 
 
-def _set_items(machine: Any, items: list[Any]) -> None:
+def _set_items(machine: _Machine, items: list[Any]) -> None:
     target = machine.stack[-1]
     if type(target) not in (dict, StoredDict) or len(items) % 2:
         raise UnfitContentError("items were set on what is no dict")
@@ -121,19 +125,19 @@ def _set_items(machine: Any, items: list[Any]) -> None:
     target.update(zip(items[::2], items[1::2], strict=True))
 
 
-def _add_items(machine: Any) -> None:
-    items = _marked(machine)
+def _add_items(machine: _Machine) -> None:
+    items = machine.pop_mark()
     if type(machine.stack[-1]) is not set or not all(type(item) in PLAIN_KEYS for item in items):
         raise UnfitContentError("a set holds more than names")
     machine.stack[-1].update(items)
 
 
-def _set_item(machine: Any) -> None:
+def _set_item(machine: _Machine) -> None:
     items = [machine.stack.pop() for _ in range(2)]
     _set_items(machine, items[::-1])
 
 
-def _call(machine: Any) -> None:
+def _call(machine: _Machine) -> None:
     """Call a name of the table with a tuple of arguments (REDUCE and NEWOBJ, which are equivalent here)."""
     arguments, name = machine.stack.pop(), machine.stack.pop()
     if type(name) is not Name or type(arguments) is not tuple:
@@ -141,13 +145,13 @@ def _call(machine: Any) -> None:
     machine.stack.append(CALLS[name.key](*arguments))
 
 
-def _bytearray(machine: Any) -> None:
+def _bytearray(machine: _Machine) -> None:
     """Read a byte array; Python's own instruction allocates the memory before checking that the bytes exist."""
     length = int.from_bytes(machine.read(8), "little")
     machine.stack.append(bytearray(machine.read(length)))
 
 
-def _build(machine: Any) -> None:
+def _build(machine: _Machine) -> None:
     """Apply a pickled state to its object; the class of the object must allow a state."""
     state, target = machine.stack.pop(), machine.stack[-1]
     if not isinstance(target, StoredObject):
@@ -157,9 +161,9 @@ def _build(machine: Any) -> None:
 
 _OWN: dict[str, Callable[[Any], None]] = {
     "APPEND": lambda machine: _append(machine, [machine.stack.pop()]),
-    "APPENDS": lambda machine: _append(machine, _marked(machine)),
+    "APPENDS": lambda machine: _append(machine, machine.pop_mark()),
     "SETITEM": _set_item,
-    "SETITEMS": lambda machine: _set_items(machine, _marked(machine)),
+    "SETITEMS": lambda machine: _set_items(machine, machine.pop_mark()),
     "ADDITEMS": _add_items,
     "REDUCE": _call,
     "NEWOBJ": _call,
@@ -171,7 +175,7 @@ _OWN: dict[str, Callable[[Any], None]] = {
 class _Instructions(dict):
     """Instruction byte -> function; an unknown byte is refused by name."""
 
-    def __missing__(self, code: int) -> Any:
+    def __missing__(self, code: int) -> NoReturn:
         name = next((known.name for known in pickletools.opcodes if known.code == chr(code)), code)
         raise UnfitContentError(f"instruction {name} is not one that weights need")
 
@@ -183,7 +187,7 @@ class AllowListUnpickler(pickle._Unpickler):
         {ord(getattr(pickle, name)): _OWN.get(name, pickle._Unpickler.dispatch[ord(getattr(pickle, name))]) for name in OPCODES}
     )
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> Name:
         if (module, name) not in CALLS:
             raise CheckpointError(
                 f"the file asks for {module}.{name} on loading, which no StyleGAN2 weights need; refused without running it"

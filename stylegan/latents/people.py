@@ -58,12 +58,13 @@ class FittedPeople:
     def _synthesize(self) -> InferenceSynthesis:
         return InferenceSynthesis(self.face_model.generator.synthesis, torch.bfloat16)
 
-    def save(self, folder: Path, **notes: Any) -> None:
+    def save(self, folder: Path, **notes: object) -> None:
         """Write the tuned generator and the people; `notes` go into the manifest."""
         with drafts(folder, PEOPLE_FILE) as (path,):
             save_file({"w_plus": self.w_plus.half().contiguous()}, path)
             digest = file_sha256(path)
-            save_face_model(folder, self.face_model.generator, None, people=len(self.w_plus), people_sha256=digest, **notes)
+            said: dict[str, Any] = {"people": len(self.w_plus), "people_sha256": digest, **notes}
+            save_face_model(folder, self.face_model.generator, None, **said)
 
     @classmethod
     def load(cls, folder: Path) -> FittedPeople:

@@ -71,7 +71,7 @@ def save_face_model(
     encoder: FaceEncoder | E4EEncoder | None,
     *,
     dtype: torch.dtype = torch.float16,
-    **notes: Any,
+    **notes: object,
 ) -> None:
     """Write a generator and its encoder (or none) as safetensors plus a manifest with sizes, hash and `notes`.
 

@@ -16,7 +16,7 @@ _DRAWS = (Tensor.normal_, Tensor.uniform_)  # called by those functions of torch
 class _NoInitialisation(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
+    ) -> object:
         options = kwargs or {}
         if getattr(func, "__module__", "") == "torch.nn.init" or func in _DRAWS:
             return options["tensor"] if "tensor" in options else args[0]
@@ -33,7 +33,7 @@ def unset_weights() -> Iterator[None]:
         yield
 
 
-def build_unset(kind: Callable[..., Network], *args: Any, **options: Any) -> Network:
+def build_unset(kind: Callable[..., Network], *args: object, **options: object) -> Network:
     """Return kind(*args, **options) with uninitialised weights, without drawing random numbers.
 
     As `torch.nn.utils.skip_init`, which uses the device "meta".

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import operator
 import threading
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -98,9 +98,9 @@ def _is_flatten(steps: fx.GraphModule, node: fx.Node) -> bool:
     return [type(module) for module in modules] == [nn.Flatten, nn.AdaptiveAvgPool2d]
 
 
-def _returned(steps: fx.GraphModule) -> Any:
+def _returned(steps: fx.GraphModule) -> fx.Node | list[fx.Node]:
     """Return the network's output: a step, or a list of steps."""
-    return next(node.args[0] for node in steps.graph.nodes if node.op == "output")
+    return cast("fx.Node | list[fx.Node]", next(node.args[0] for node in steps.graph.nodes if node.op == "output"))
 
 
 def _write(steps: fx.GraphModule, shape: tuple[int, ...]) -> bytes:

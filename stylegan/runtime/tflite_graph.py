@@ -10,7 +10,6 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import flatbuffers
 import numpy as np
@@ -94,7 +93,7 @@ class GraphWriter:
         kind = schema.TensorType.INT32 if values.dtype == np.int32 else schema.TensorType.FLOAT32
         return self._tensor(values.shape, kind, len(self._buffers) - 1)
 
-    def _apply(self, name: str, inputs: list[int], shape: Sequence[int], **settings: Any) -> int:
+    def _apply(self, name: str, inputs: list[int], shape: Sequence[int], **settings: object) -> int:
         """Append an operator, by its name in the schema, with its options; return its output of the given shape."""
         code = getattr(schema.BuiltinOperator, name)
         if code not in self._codes:
@@ -120,7 +119,7 @@ _OPTIONS = {
 }
 
 
-def _operator_code(code: int) -> Any:
+def _operator_code(code: int) -> schema.OperatorCodeT:
     found = schema.OperatorCodeT()
     found.builtinCode, found.deprecatedBuiltinCode, found.version = code, min(code, _LAST_OLD_CODE), 1
     return found

@@ -26,7 +26,7 @@ gradio_client = pytest.importorskip("gradio_client")
 from adcreative.pipeline import run_here  # noqa: E402
 from adcreative.report.rendering import build_environment  # noqa: E402
 from apps.studio.app import build_app  # noqa: E402
-from apps.studio.html.fragments import TEMPLATE_DIR  # noqa: E402
+from apps.studio.html.plain import TEMPLATE_DIR  # noqa: E402
 from apps.studio.launch import EXPOSED, is_loopback, launch, load_behind  # noqa: E402
 from apps.studio.sessions.privacy import private_dir, safe_settings  # noqa: E402
 
@@ -415,7 +415,7 @@ def test_open_to_the_network_without_password_is_shouted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setattr(gradio.Blocks, "launch", lambda self, *args, **options: self)
-    page = launch(FakeStudio(), host="0.0.0.0")
+    page: Any = launch(FakeStudio(), host="0.0.0.0")
     assert "WARNING" in capsys.readouterr().err
     assert any(EXPOSED[:40] in str(getattr(block, "value", "")) for block in page.blocks.values())
     launch(FakeStudio(), host="0.0.0.0", auth=("anna", "secret"))
@@ -435,10 +435,11 @@ def test_a_page_that_answers_slowly_is_served_all_the_same(monkeypatch: pytest.M
 
 def test_what_is_at_work_when_the_app_ends_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gradio.Blocks, "launch", lambda self, *args, **options: self)
-    page = launch(FakeStudio())
+    page: Any = launch(FakeStudio())
     with pytest.raises(AdCreativeError, match="is being stopped"):
         page.model_queue.join()
-    assert launch(FakeStudio(), prevent_thread_lock=True).model_queue.join()
+    page = launch(FakeStudio(), prevent_thread_lock=True)
+    assert page.model_queue.join()
 
 
 @pytest.mark.parametrize(

@@ -269,7 +269,7 @@ def test_a_planned_test_has_a_page_over_restarts_and_goes_with_its_ad(
     names = [arm["name"] for arm in sorted(plan["tests"][0]["arms"], key=lambda arm: arm["arm"] != "control")]
     results = tmp_path / "results.csv"
     results.write_text("\n".join(["ad_name,impressions,clicks", f"{names[0]},40000,400", f"{names[1]},40000,900"]))
-    Accounts(handlers=library.handlers).read(ANNA, str(results), None)
+    list(Accounts(handlers=library.handlers).ask(ANNA, str(results), None))
     again = start(tmp_path)
     tests = PlannedTests(handlers=again.handlers)
     assert "The new version wins" in tests.list(BERT)

@@ -47,7 +47,8 @@ def steps(studio: FakeStudio, tmp_path: Path, image_path: Path) -> Steps:
 
 
 def ask_account(steps: Steps, *asked: Any, **options: Any) -> tuple[str, dict[str, Any]]:
-    return Accounts(handlers=steps.handlers).read(*asked, **options)
+    *_, last = Accounts(handlers=steps.handlers).ask(*asked, **options)
+    return last.shown, last.record
 
 
 def find_run(steps: Steps) -> Path:

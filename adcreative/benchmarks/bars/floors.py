@@ -14,7 +14,7 @@ import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,9 @@ from adcreative.catalog.log_schema import LogSchema
 from adcreative.ctr.training.log_stream import LogFile
 from adcreative.metrics.impressions import measure_impressions
 from adcreative.progress import Progress
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 FLOORS = (MEAN, TREES)
 MAX_ROWS, MAX_TREES = 1_000_000, 500
@@ -67,7 +70,7 @@ def _measure(train: LogFile, valid: LogFile, test: LogFile, progress: Progress) 
     return found
 
 
-def _figures(tables: Iterable[pd.DataFrame], schema: LogSchema, rate: float, trees: Any) -> dict[str, float | None]:
+def _figures(tables: Iterable[pd.DataFrame], schema: LogSchema, rate: float, trees: Pipeline | None) -> dict[str, float | None]:
     """Return the figures of one floor on rows read in chunks; trees None: the mean rate."""
     labels, users, rates = [], [], []
     for table in tables:
@@ -91,7 +94,7 @@ def read_rows(file: LogFile, max_rows: int = MAX_ROWS) -> pd.DataFrame:
     return kept.reset_index(drop=True)
 
 
-def _fit_trees(learnt: pd.DataFrame, held: pd.DataFrame, schema: LogSchema) -> Any:
+def _fit_trees(learnt: pd.DataFrame, held: pd.DataFrame, schema: LogSchema) -> Pipeline:
     from sklearn.compose import make_column_transformer
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold

@@ -135,7 +135,7 @@ def expand(
     return trials
 
 
-def _settings_of(values: Any, where: str) -> dict[Any, Any]:
+def _settings_of(values: object, where: str) -> dict[Any, Any]:
     """Return the settings of a section; empty for an empty section.
 
     Raises:
@@ -167,7 +167,7 @@ def _choices(values: Mapping[str, Any], config: type[Any], where: str) -> Iterat
     return (dict(pairs) for pairs in itertools.product(*options))
 
 
-def _as_number(value: Any) -> Any:
+def _as_number(value: object) -> object:
     """Return a number that YAML reads as text, since it has no decimal point (1e-3); other values unchanged."""
     try:
         return float(value) if isinstance(value, str) else value

@@ -67,10 +67,10 @@ def plain_text(html: str) -> str:
     return " ".join("".join(collector.parts).split())
 
 
-def _read_week(week: Any) -> tuple[str, str]:
+def _read_week(week: str | float | None) -> tuple[str, str]:
     """Return Monday and Sunday of a week written YYYYWW, or empty strings for any other value."""
     try:
-        number = int(week)
+        number = int(week or 0)
         start, end = (date.fromisocalendar(number // 100, number % 100, day) for day in (1, 7))
     except (TypeError, ValueError, OverflowError):
         return "", ""

@@ -11,7 +11,7 @@ name. Written from the two formats as FuxiCTR 2.3 reads them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def read_fuxictr_schema(path: Path, dataset: str = "") -> LogSchema:
         raise ConfigError(f"{path} is damaged: it has a value of another kind than FuxiCTR writes there ({error})") from error
 
 
-def _describe(found: Any, dataset: str, path: Path) -> LogSchema:
+def _describe(found: object, dataset: str, path: Path) -> LogSchema:
     if isinstance(found, Mapping) and "features" in found and "labels" in found:
         columns = [{"name": name, **spec} for one in found["features"] for name, spec in one.items()]
         return _build(columns, str(found["labels"][0]), {}, path)
@@ -66,7 +66,7 @@ def _describe(found: Any, dataset: str, path: Path) -> LogSchema:
     return _build(list(_spread(one["feature_cols"])), str(one.get("label_col", {}).get("name", "")), one, path)
 
 
-def _spread(columns: Any) -> Iterator[dict[str, Any]]:
+def _spread(columns: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield one description per column, for descriptions shared by several columns."""
     for column in columns:
         names = column.get("name", [])

@@ -41,7 +41,7 @@ class OtherSheetSource:
                 yield RawRow(row=row, cells=cells + [None] * (width - len(cells)))
 
 
-def _show(cell: Any) -> str:
+def _show(cell: object) -> str:
     return "" if (value := xlsx.plain_number(xlsx.plain(cell))) is None else str(value)
 
 

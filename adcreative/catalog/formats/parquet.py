@@ -78,7 +78,7 @@ def _values(column: pa.Array) -> list[Any]:
     return values
 
 
-def _value(cell: pa.Scalar) -> Any:
+def _value(cell: pa.Scalar) -> object:
     try:
         return cell.as_py()
     except (ValueError, OverflowError, KeyError, OSError, ImportError, pa.ArrowException):

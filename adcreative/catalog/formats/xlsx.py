@@ -15,12 +15,16 @@ from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adcreative.catalog.formats.header import MAX_COLUMNS, MAX_PREAMBLE_LINES, IsKnown, find_header
 from adcreative.catalog.formats.raw_rows import RawRow, ShownNumber, ShownPercent
 from adcreative.catalog.zips import Allowance, PackedError, TooLargeError, TooMuchError, ZipReader
 from adcreative.errors import CatalogError
+
+if TYPE_CHECKING:
+    from openpyxl.cell.read_only import ReadOnlyCell
+    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 
 MAX_ENTRIES = 10_000
 MAX_UNPACKED_BYTES = 1_000_000_000
@@ -170,7 +174,7 @@ def _open(path: Path, *, with_values: bool) -> Iterator[Any]:
             book.close()
 
 
-def _read_top(sheet: Any) -> list[list[str]]:
+def _read_top(sheet: ReadOnlyWorksheet) -> list[list[str]]:
     """Return the first lines of a sheet as texts."""
     sheet.reset_dimensions()
     return [
@@ -179,12 +183,12 @@ def _read_top(sheet: Any) -> list[list[str]]:
     ]
 
 
-def _iter_lines(sheet: Any, first: int, width: int) -> Iterator[Sequence[Any]]:
+def _iter_lines(sheet: ReadOnlyWorksheet, first: int, width: int) -> Iterator[Sequence[Any]]:
     sheet.reset_dimensions()
     return iter(sheet.iter_rows(min_row=first, max_col=width))
 
 
-def _read_shown(cell: Any, formats: dict[int, str]) -> Any:
+def _read_shown(cell: ReadOnlyCell, formats: dict[int, str]) -> object:
     """Return a cell as text or number, marked where its format shows another text: 0.0125 as a percentage, 7 as "007".
 
     formats: number formats of the styles seen so far.
@@ -228,12 +232,12 @@ def _is_rounded(value: float) -> bool:
     return abs(value) >= _KEPT and value % 10 ** (len(f"{abs(value):.0f}") - _NUM_KEPT) == 0
 
 
-def plain_number(value: Any) -> Any:
+def plain_number(value: object) -> object:
     """Return a float as an integer if it is whole and not rounded, for files that store all numbers as floats."""
     return int(value) if isinstance(value, float) and value.is_integer() and not _is_rounded(value) else value
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """Return a cell as text or number: dates as YYYY-MM-DD, error values as nothing."""
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == time(0) else value.isoformat(sep=" ")

@@ -12,7 +12,6 @@ import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from adcreative.catalog.formats.raw_rows import TableSource
 from adcreative.catalog.platforms.days import (
@@ -71,7 +70,7 @@ class DateVote:
         """Set the range (YYYY-MM-DD) that the file states; no day is outside."""
         self._earliest, self._latest = date.fromisoformat(first), min(self._latest, date.fromisoformat(last))
 
-    def add(self, start: Any, end: Any = None, *, number: int = 1) -> None:
+    def add(self, start: object, end: object = None, *, number: int = 1) -> None:
         """Add the first day of a row, and its last day if any, for `number` equal rows."""
         first, last = self._take(start, number), self._take(end, number)
         if isinstance(first, Digits):
@@ -83,7 +82,7 @@ class DateVote:
                 days = [as_day(one, order, self.years) for one in (first, last)]
                 self._crossed[order] += days[0] is not None and days[1] is not None and days[0] > days[1]
 
-    def _take(self, cell: Any, number: int) -> date | Digits | None:
+    def _take(self, cell: object, number: int) -> date | Digits | None:
         if is_blank(cell):
             return None
         found = parse_day(cell)

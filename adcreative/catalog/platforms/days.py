@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from adcreative.catalog.platforms.numbers import is_blank
 from adcreative.config import did_you_mean
@@ -79,7 +79,7 @@ class DateReading:
     note: str = ""
     years: tuple[int, int] = (2000, 2099)
 
-    def read(self, cell: Any) -> str | None:
+    def read(self, cell: object) -> str | None:
         """Return the day as YYYY-MM-DD, "" for a blank cell, None if the cell is not a day under this order.
 
         If the column holds no days, return the cell's text.
@@ -113,7 +113,7 @@ def find_range(lines: Iterable[str], reading: DateReading) -> tuple[str, str]:
     return "", ""
 
 
-def split_span(cell: Any) -> Sequence[Any]:
+def split_span(cell: object) -> Sequence[object]:
     """Return the unparsed first and last day of "1 Mar 2026 - 7 Mar 2026" or "2026-W14"; any other cell itself, twice."""
     if isinstance(cell, str):
         text = cell.strip()[:_MAX_CHARS]
@@ -147,7 +147,7 @@ def _split_range(text: str) -> list[list[str]]:
     return ways
 
 
-def parse_day(cell: Any) -> date | Digits | None:
+def parse_day(cell: object) -> date | Digits | None:
     """Return the day in a cell, its three numbers if their order is open, None if the cell is not a day."""
     if isinstance(cell, datetime):
         return cell.date()

@@ -73,7 +73,7 @@ def _read_asset(part: str, text: str) -> dict[str, str]:
     return {"ad_name": text, part: text} if part != "image" else {"ad_name": (name := text.rpartition("/")[2]), "ad_id": name}
 
 
-def _show(value: Any) -> str:
+def _show(value: object) -> str:
     return f'"{value[:40]}"' if isinstance(value, str) else f"{value}"
 
 

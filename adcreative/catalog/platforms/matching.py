@@ -250,7 +250,7 @@ def _choose_derived(places: Mapping[str, tuple[int, ...]], cells: _Cells) -> str
     return ""
 
 
-def _has_number(cell: Any, *, is_count: bool = False) -> bool:
+def _has_number(cell: object, *, is_count: bool = False) -> bool:
     """Return whether a cell is a number other than 0, with any decimal sign."""
     return any(read_marks(cell, is_count=is_count)) if isinstance(cell, str) else bool(finite(cell))
 

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from adcreative.catalog.platforms.columns import TABLES
 
@@ -51,7 +51,7 @@ class NumberReading:
     decimal: str = POINT
     note: str = ""
 
-    def amount(self, cell: Any) -> Any:
+    def amount(self, cell: object) -> object:
         """Return a money amount, a rate or a number of conversions as float, None for a blank cell, else the cell itself.
 
         Percentages are returned without the sign ("3,56 %" is 3.56); values in brackets are negative.
@@ -63,13 +63,12 @@ class NumberReading:
         found = self._of(read_marks(cell))
         return cell if found is None else found
 
-    def count(self, cell: Any) -> Any:
+    def count(self, cell: object) -> object:
         """Return a whole number ("1.234", "1 234", "7.0"), None for a blank cell, else the cell itself."""
         if is_blank(cell):
             return None
         if not isinstance(cell, str):
-            is_whole = isinstance(cell, float) and math.isfinite(cell) and cell.is_integer()
-            return int(cell) if is_whole else cell
+            return int(cell) if isinstance(cell, float) and math.isfinite(cell) and cell.is_integer() else cell
         found = self._of(read_marks(cell, is_count=True))
         return cell if found is None else int(found) if math.isfinite(found) else found
 
@@ -80,14 +79,14 @@ class NumberReading:
 PLAIN = NumberReading()  # decimal point
 
 
-def is_blank(value: Any) -> bool:
+def is_blank(value: object) -> bool:
     """Return whether a cell has no value: empty, a dash, "n/a", an Excel error, NaN."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return True
     return isinstance(value, str) and value.strip().casefold() in BLANK
 
 
-def finite(value: Any) -> float | None:
+def finite(value: object) -> float | None:
     """Return a finite number as float, else None."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300 and value == value:
         return float(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from adcreative.catalog.formats.raw_rows import TableSource, read_unbroken
 from adcreative.catalog.platforms.columns import fold_column
@@ -50,7 +49,7 @@ def _list(source: TableSource, places: Sequence[int]) -> str:
 def _find_difference(source: TableSource, field: str, places: Sequence[int], numbers: NumberReading) -> int:
     """Return the first row with different cells in these columns, 0 for none."""
 
-    def read(cell: Any) -> Any:
+    def read(cell: object) -> object:
         if is_blank(cell):
             return ""
         return numbers.amount(cell) if field in COUNTS or field in AMOUNTS else str(cell).strip()

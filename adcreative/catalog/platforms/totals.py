@@ -111,14 +111,14 @@ class LeftOut:
 NOTHING = LeftOut()
 
 
-def is_total(value: Any) -> bool:
+def is_total(value: object) -> bool:
     """Return whether a total may have this name, such as "Total: Ads", "Gesamtsumme", "All" or "Results from 12 ads"."""
     return (
         isinstance(value, str) and len(value) < _MAX_NAME and (_TOTAL.fullmatch(value.strip()) is not None or means_all(value))
     )
 
 
-def means_all(value: Any) -> bool:
+def means_all(value: object) -> bool:
     """Return whether a breakdown cell stands for all values."""
     return isinstance(value, str) and value.strip().casefold() in _ALL
 

@@ -9,7 +9,7 @@ import contextlib
 import json
 import re
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.):])\s+")
 _ITEM = re.compile(r'\s*+,?\s*+("(?:[^"\\]|\\.)*")', re.DOTALL)  # a closed string of a JSON list
@@ -54,7 +54,7 @@ def read_finished(content: str) -> list[str]:
     return _in_turn(lists)
 
 
-def _lines_in(value: Any) -> list[str]:
+def _lines_in(value: object) -> list[str]:
     lists = value.values() if isinstance(value, dict) else [value]
     return _in_turn([[one.strip() for one in own if isinstance(one, str)] for own in lists if isinstance(own, list)])
 

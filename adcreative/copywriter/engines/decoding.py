@@ -10,11 +10,14 @@ import copy
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
+
+if TYPE_CHECKING:
+    from transformers import Cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +136,9 @@ class SharedPrompt:
         return state.rows()
 
     @torch.inference_mode()
-    def _forward(self, token_ids: Tensor, cache: Any, *, mask: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
+    def _forward(
+        self, token_ids: Tensor, cache: Cache, *, mask: Tensor | None = None, positions: Tensor | None = None
+    ) -> Tensor:
         """Run the model on token_ids [B, T], growing `cache`; return the last position's logits [B, V]."""
         inputs: dict[str, Any] = {self._cache_keyword: cache, "use_cache": True, "logits_to_keep": 1}
         if mask is not None:

@@ -99,7 +99,7 @@ def _rank(plain: str, names: Sequence[str]) -> int:
     return next((names.index(one) for one in (plain, _without_number(plain)) if one in names), len(names))
 
 
-def cell_text(cell: Any) -> str:
+def cell_text(cell: object) -> str:
     """Return a cell as text, including JSON numbers, booleans, lists of words and objects."""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
@@ -223,7 +223,7 @@ def _json_attributes(cell: str) -> Iterator[Attribute]:
     yield from _pairs(found)
 
 
-def _pairs(found: Any) -> Iterator[Attribute]:
+def _pairs(found: object) -> Iterator[Attribute]:
     if isinstance(found, list):
         for one in found:
             yield from _pairs(one)
@@ -237,7 +237,7 @@ def _pairs(found: Any) -> Iterator[Attribute]:
             yield from _pair(str(key), value)
 
 
-def _pair(name: str, value: Any) -> Iterator[Attribute]:
+def _pair(name: str, value: object) -> Iterator[Attribute]:
     if isinstance(value, list):
         value = ", ".join(str(one) for one in value if isinstance(one, str | int | float))
     if isinstance(value, bool):

@@ -191,7 +191,7 @@ def start_as_teacher(teacher: LogNetwork, student: LogNetwork) -> None:
 class _Weigher:
     """The weight of the teacher for each row of a batch: the controller's, which learns during training, or a fixed one."""
 
-    def __init__(self, network: Any, controller: Controller, means: Tensor, work: Work, config: DistilConfig) -> None:
+    def __init__(self, network: LogNetwork, controller: Controller, means: Tensor, work: Work, config: DistilConfig) -> None:
         self._network, self._controller, self._means, self._work = network, controller, means, work
         self._config, self._rng = config, work.rng(14)
         # Decoupled decay: as a part of the gradient it would exceed the outer gradient, which is small.
@@ -229,7 +229,9 @@ class _Weigher:
         self._optimizer.step()
 
 
-def _distil(teacher: Any, network: Any, controller: Controller, work: Work, config: DistilConfig) -> dict[str, Any]:
+def _distil(
+    teacher: LogNetwork, network: LogNetwork, controller: Controller, work: Work, config: DistilConfig
+) -> dict[str, Any]:
     """Train the student in place; keeps the best epoch on the `choose` rows."""
     weigher = _Weigher(network, controller, _class_means(teacher, work), work, config)
     teaching = _Teaching(teacher, network, weigher, work, config)
@@ -240,10 +242,10 @@ def _distil(teacher: Any, network: Any, controller: Controller, work: Work, conf
     return {"teacher_weight": weight, "first_outer_gradient": weigher.first_gradient, "losses": losses}
 
 
-class _Teaching(Trainer):
+class _Teaching(Trainer[LogRows]):
     counts_start = False
 
-    def __init__(self, teacher: Any, network: Any, weigher: _Weigher, work: Work, config: DistilConfig) -> None:
+    def __init__(self, teacher: LogNetwork, network: LogNetwork, weigher: _Weigher, work: Work, config: DistilConfig) -> None:
         optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
         super().__init__(network, optimizer, max_epochs=config.epochs)
         self.teacher, self.weigher, self.work, self.config, self.alphas = teacher, weigher, work, config, list[float]()
@@ -270,13 +272,13 @@ class _Teaching(Trainer):
 
 
 @torch.no_grad()
-def _logits(teacher: Any, rows: LogRows) -> Tensor:
+def _logits(teacher: LogNetwork, rows: LogRows) -> Tensor:
     teacher.eval()
     found: Tensor = teacher(build_batch(rows))
     return found
 
 
-def _class_means(teacher: Any, work: Work) -> Tensor:
+def _class_means(teacher: LogNetwork, work: Work) -> Tensor:
     """Return the teacher's mean probability over training rows without and with a click, [2]."""
     total, count = np.zeros(2), np.zeros(2)
     for rows in work.rows.train.iter_batches(8192):

@@ -12,7 +12,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -183,7 +183,7 @@ def gather_moments(network: nn.Module, work: Work) -> dict[str, Moments]:
 def _watching(network: nn.Module, moments: dict[str, Moments]) -> Iterator[None]:
     """Record the outputs of tables, and of linear layers with more than one output, while the block runs."""
 
-    def note(key: str, dim: int, *, is_table: bool) -> Any:
+    def note(key: str, dim: int, *, is_table: bool) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         moments[key] = Moments(dim)
 
         def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from adcreative.ctr.compression.rows import CompressionRows
 from adcreative.ctr.inputs.log_encoding import LogRows
-from adcreative.ctr.log_network import build_batch, predict_rates
+from adcreative.ctr.log_network import LogNetwork, build_batch, predict_rates
 from adcreative.ctr.training.streamed import add_penalty_gradient
 from adcreative.ctr.training.trainer import Trainer
 from adcreative.errors import ConfigError
@@ -66,7 +65,7 @@ class Work:
 
 
 def tune(
-    network: Any,
+    network: LogNetwork,
     work: Work,
     config: TuneConfig,
     *,
@@ -94,7 +93,7 @@ def tune(
     return [epoch["log_loss"] for epoch in tuning.state.history]
 
 
-class _Tuning(Trainer):
+class _Tuning(Trainer[LogRows]):
     min_rows, num_done = 2, 0
     work: Work
     config: TuneConfig
@@ -124,18 +123,18 @@ class _Tuning(Trainer):
         )
 
 
-def mean_loss(network: Any, rows: LogRows) -> Tensor:
+def mean_loss(network: LogNetwork, rows: LogRows) -> Tensor:
     """Return the mean loss of rows: the network's own, or binary cross-entropy."""
     logits, labels = network(build_batch(rows)), torch.from_numpy(np.ascontiguousarray(rows.labels))
     found: Tensor = network.loss(logits, labels) / len(rows)
     return found
 
 
-def predict_clicks(network: Any, rows: LogRows) -> np.ndarray:
+def predict_clicks(network: LogNetwork, rows: LogRows) -> np.ndarray:
     """Return click probabilities [N] in eval mode."""
     return predict_rates(network, rows)["ctr"]
 
 
-def choose_loss(network: Any, rows: CompressionRows) -> float:
+def choose_loss(network: LogNetwork, rows: CompressionRows) -> float:
     """Return the log-loss of the `choose` rows."""
     return log_loss(rows.choose.clicks, predict_clicks(network, rows.choose))

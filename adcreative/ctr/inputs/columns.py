@@ -71,13 +71,13 @@ def split_lists(column: pd.Series, separator: str) -> list[list[str]]:
     return found
 
 
-def _is_same(one: Any, other: Any) -> bool:
+def _is_same(one: object, other: object) -> bool:
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         return one.shape == other.shape and bool((one == other).all())
     return isinstance(one, str) and isinstance(other, str) and one == other
 
 
-def _split(value: Any, separator: str, name: str) -> list[str]:
+def _split(value: str | float | list[object] | tuple[object, ...] | np.ndarray | None, separator: str, name: str) -> list[str]:
     if isinstance(value, str):
         return [one for one in value.split(separator) if one]
     if not isinstance(value, LISTS):
@@ -92,10 +92,9 @@ def _split(value: Any, separator: str, name: str) -> list[str]:
     return [one if isinstance(one, str) else _one_text(one) for one in real]
 
 
-def _one_text(value: Any) -> str:
+def _one_text(value: object) -> str:
     """Return a list value in the form of `as_text`: 3.0 as 3."""
-    is_whole = isinstance(value, float | np.floating) and value.is_integer()
-    return str(int(value)) if is_whole else str(value)
+    return str(int(value)) if isinstance(value, float | np.floating) and value.is_integer() else str(value)
 
 
 def read_numbers(name: str, column: pd.Series) -> np.ndarray:
@@ -116,7 +115,7 @@ def read_labels(name: str, column: pd.Series) -> np.ndarray:
     return values.astype(np.float32)
 
 
-def vector_width(name: str, first: Any) -> int:
+def vector_width(name: str, first: object) -> int:
     """Return the number of numbers in the first vector of a column. Raises TrainingError: it is no vector."""
     if not isinstance(first, LISTS) or not len(first):
         raise TrainingError(f'the vectors of "{name}" must be lists of numbers, the first is {first}')

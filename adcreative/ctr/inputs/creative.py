@@ -13,6 +13,7 @@ where a unit of it is worth a unit of log-odds, so that an appeal learnt from re
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -74,6 +75,10 @@ class WidePath(nn.Module):
             self.alone_log_appeal = nn.Parameter(torch.zeros(()))
         num_labels = spec.widths.get(LABELS, 0)
         self.label_weights = nn.Parameter(torch.zeros(num_labels)) if num_labels else None
+
+    def table(self, name: str) -> Tensor:
+        """Return the weights [V, 1] of a categorical field."""
+        return cast(Tensor, self.tables[name].weight)
 
     def forward(self, batch: FeatureBatch) -> Tensor:
         """Return [B]; an unseen category contributes zero, and the appeal of the words has a positive weight."""

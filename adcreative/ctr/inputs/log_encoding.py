@@ -50,7 +50,7 @@ class LogRows:
         """Labels [N] without the column of conversions."""
         return self.labels if self.labels.ndim == 1 else self.labels[:, 0]
 
-    def rows(self, idx: Any) -> LogRows:
+    def rows(self, idx: slice | np.ndarray) -> LogRows:
         """Return the rows `idx` (a slice or an array of numbers)."""
         return LogRows({name: values[idx] for name, values in self.arrays.items()}, self.labels[idx], self.users[idx])
 

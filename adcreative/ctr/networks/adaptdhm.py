@@ -112,7 +112,7 @@ class Router(nn.Module):
         centres[: len(chosen)] = rows[chosen]
         return centres
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: object) -> None:
         state_dict.setdefault(prefix + "mean", torch.zeros_like(self.mean))  # models before 1.1 subtracted no mean
         super()._load_from_state_dict(state_dict, prefix, *arguments)
 

@@ -28,7 +28,7 @@ Views = Callable[[Any, int, InputSpec], dict[str, View]]
 ADSEE_HIDDEN_DIMS = (256, 128)  # of the DNN of AutoInt+
 
 
-def _no_views(config: Any, dim: int, spec: InputSpec) -> dict[str, View]:
+def _no_views(config: object, dim: int, spec: InputSpec) -> dict[str, View]:
     return {}
 
 
@@ -71,7 +71,7 @@ class NetworkEntry:
         """Whether it can be added to the wide path of creatives."""
         return "starts_at_zero" in {one.name for one in fields(self.config)}
 
-    def config_on_creatives(self, sizes: CTRModelConfig) -> Any:
+    def config_on_creatives(self, sizes: CTRModelConfig) -> object:
         """Return the settings for use with the wide path of creatives."""
         shared = {"dropout_prob": sizes.dropout_prob} if "dropout_prob" in {one.name for one in fields(self.config)} else {}
         return self.config(**(shared | self.on_creatives(sizes)), starts_at_zero=True)

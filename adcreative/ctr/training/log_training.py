@@ -270,7 +270,7 @@ def _check_memory(encoding: LogEncoding, dim: int) -> None:
         )
 
 
-def _check_layers(config: Any, name: str) -> None:
+def _check_layers(config: object, name: str) -> None:
     """Refuse hidden layers that do not fit into memory with their gradients and Adam's two moments.
 
     Raises:

@@ -64,7 +64,7 @@ def train_model(
     return training.state
 
 
-class _CreativeTraining(Trainer):
+class _CreativeTraining(Trainer[np.ndarray]):
     """A batch is the row numbers of whole groups; modalities are masked at random."""
 
     def __init__(

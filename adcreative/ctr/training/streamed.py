@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from adcreative.artifacts import open_atomically, save_artifact
 from adcreative.ctr.config import check_positive
+from adcreative.ctr.inputs.fields import InputBatch
+from adcreative.ctr.log_network import LogNetwork
 from adcreative.ctr.nn.distributed import shared_batch
 from adcreative.ctr.training.trainer import Trainer
 from adcreative.errors import ConfigError, TrainingError
@@ -32,21 +34,42 @@ VALID_BATCH = 1024
 Log = Callable[[str], None]
 
 
-class Source(Protocol):
-    """Data source of a training, which converts rows to the inputs of its network.
-
-    train, valid: streams of `num_rows` rows with `iter_batches(batch_size, rng=...)`, in another order for each rng and in
-    file order when it is None. A batch has `labels`, `users`, a length, and `rows(idx)`.
-    """
+class Batch(Protocol):
+    """Rows of a stream: labels [B] (or [B, 2]) and users [B]."""
 
     @property
-    def train(self) -> Any: ...
+    def labels(self) -> np.ndarray: ...
     @property
-    def valid(self) -> Any: ...
-    def build(self, rows: Any, device: torch.device) -> tuple[Any, ...]:
+    def users(self) -> np.ndarray: ...
+    def __len__(self) -> int: ...
+    def rows(self, idx: slice, /) -> Self:
+        """Return some of the rows."""
+
+
+Rows = TypeVar("Rows", bound=Batch)
+Values = TypeVar("Values", np.ndarray, Tensor)
+RowsRead = TypeVar("RowsRead", bound=Batch, covariant=True)
+
+
+class Stream(Protocol[RowsRead]):
+    """Rows in batches: in another order for each rng, in file order for None."""
+
+    @property
+    def num_rows(self) -> int: ...
+    def iter_batches(self, batch_size: int, *, rng: np.random.Generator | None = None) -> Iterator[RowsRead]: ...
+
+
+class Source(Protocol[Rows]):
+    """Data source of a training, which converts rows to the inputs of its network."""
+
+    @property
+    def train(self) -> Stream[Rows]: ...
+    @property
+    def valid(self) -> Stream[Rows]: ...
+    def build(self, rows: Rows, device: torch.device) -> tuple[InputBatch]:
         """Return the arguments of the network's forward."""
 
-    def labels(self, rows: Any, device: torch.device) -> Tensor:
+    def labels(self, rows: Rows, device: torch.device) -> Tensor:
         """Return labels [B] (or [B, 2]) in the dtype of the logits."""
 
 
@@ -121,7 +144,7 @@ class Job:
     settings: Mapping[str, Any]
 
 
-class StreamedTraining(Trainer):
+class StreamedTraining(Trainer[Rows]):
     """One network's training, resumable at any saved step, by any number of processes.
 
         result = StreamedTraining(job, source, Path("runs/qin")).fit()          # continues from state.pt when there is one
@@ -138,7 +161,9 @@ class StreamedTraining(Trainer):
 
     counts_start = False
 
-    def __init__(self, job: Job, source: Source, run_dir: Path, *, run: RunConfig | None = None, log: Log = print) -> None:
+    def __init__(
+        self, job: Job, source: Source[Rows], run_dir: Path, *, run: RunConfig | None = None, log: Log = print
+    ) -> None:
         run = run or RunConfig()
         self.name, self.kind, self.source, self.run_dir = job.name, job.kind, source, Path(run_dir)
         self.seed, self.save_every = run.seed, run.save_every
@@ -213,7 +238,7 @@ class StreamedTraining(Trainer):
         labels, probabilities, users = (np.concatenate(values) for values in list(zip(*parts, strict=True))[1:])
         return labels, probabilities, users
 
-    def batches(self, epoch: int) -> Iterator[Any]:
+    def batches(self, epoch: int) -> Iterator[Rows]:
         return self.source.train.iter_batches(self.training.batch_size, rng=np.random.default_rng([self.seed, epoch]))
 
     def after_step(self) -> None:
@@ -224,7 +249,7 @@ class StreamedTraining(Trainer):
             mean_loss = state.loss_sum / state.step
             self.log(f"{self.name}: epoch {state.epoch + 1} step {state.step}/{self.num_steps} loss {mean_loss:.4f}")
 
-    def backward(self, rows: Any) -> float:
+    def backward(self, rows: Rows) -> float:
         num_processes, rank = self.accelerator.num_processes, self.accelerator.process_index
         share = rows.rows(slice(len(rows) * rank // num_processes, len(rows) * (rank + 1) // num_processes))
         with shared_batch():
@@ -233,7 +258,7 @@ class StreamedTraining(Trainer):
             self.accelerator.backward(loss * num_processes)  # gradients are averaged over processes
         return float(self.accelerator.reduce(loss.detach(), "sum"))
 
-    def after_gradient(self, rows: Any) -> None:
+    def after_gradient(self, rows: Rows) -> None:
         add_penalty_gradient(self.network, self.training.embedding_regularizer)
         if self.training.batch_aware_regularizer:
             aware: Any = self.network
@@ -282,12 +307,12 @@ class StreamedTraining(Trainer):
         self.log(f"{self.name}: going on in epoch {self.state.epoch + 1} after step {self.state.step}")
 
 
-def _of_clicks(values: Any) -> Any:
+def _of_clicks(values: Values) -> Values:
     """Return the column of clicks, where there is also one of conversions."""
     return values if values.ndim == 1 else values[:, 0]
 
 
-def add_penalty_gradient(network: Any, regularizer: float) -> None:
+def add_penalty_gradient(network: LogNetwork, regularizer: float) -> None:
     """Add the gradient of regularizer / 2 * sum of squares over all embedding weights, whole tables.
 
     FuxiCTR adds the term to the loss; its gradient is the weights, which costs one pass over the tables.

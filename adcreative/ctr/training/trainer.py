@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from adcreative.errors import TrainingError
 from adcreative.progress import ShouldStop, never
+
+Rows = TypeVar("Rows", bound=Sized)
 
 
 @dataclass
@@ -39,7 +41,7 @@ class RunState:
     num_averaged: int = 0
 
 
-class Trainer:
+class Trainer(Generic[Rows]):
     """Trains a network in place. `patience`: epochs in a row without a gain above min_gain that end it; 0: no early stopping.
 
     average_decay d: an epoch is evaluated, and kept, by the moving average of the weights: after step t a <- d_t a + (1 - d_t)
@@ -67,11 +69,11 @@ class Trainer:
         self.state = RunState()
         self.best_weights: dict[str, Tensor] = {}
 
-    def batches(self, epoch: int) -> Iterator[Any]:
+    def batches(self, epoch: int) -> Iterator[Rows]:
         """Yield the batches of an epoch, in the epoch's own order."""
         raise NotImplementedError
 
-    def loss(self, rows: Any) -> Tensor:
+    def loss(self, rows: Rows) -> Tensor:
         """Return the mean loss of a batch."""
         raise NotImplementedError
 
@@ -79,7 +81,7 @@ class Trainer:
         """Return figures of the validation rows; "score" is maximised."""
         raise NotImplementedError
 
-    def after_gradient(self, rows: Any) -> None:
+    def after_gradient(self, rows: Rows) -> None:
         """Add to the gradients of a batch."""
 
     def after_step(self) -> None:
@@ -129,7 +131,7 @@ class Trainer:
         self.network.eval()
         return True
 
-    def step(self, rows: Any) -> None:
+    def step(self, rows: Rows) -> None:
         """Take one step on a batch. Raises TrainingError: the loss is not finite."""
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
@@ -142,7 +144,7 @@ class Trainer:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.max_gradient_norm)
         self.optimizer.step()
 
-    def backward(self, rows: Any) -> float:
+    def backward(self, rows: Rows) -> float:
         """Compute the gradients of a batch and return its loss."""
         loss = self.loss(rows)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -15,7 +15,7 @@ Source: Henderson 1975 (best linear unbiased prediction), in its dual form.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -26,6 +26,10 @@ from adcreative.ctr.inputs.creative import has_no_picture
 from adcreative.ctr.inputs.fields import WIDE_INPUT
 from adcreative.features.batch import CATEGORICAL_FIELDS, DENSE_FIELDS, FIELDS, LABELS, FeatureBatch
 from adcreative.features.outcomes import Counts
+
+if TYPE_CHECKING:
+    from adcreative.ctr.creative_network import CreativeNetwork
+    from adcreative.ctr.inputs.creative import WidePath
 
 EMBEDDING_STD = 0.04
 HEADLINE_STD = 0.12  # of text and wording: words of a headline change rates more than a picture's embedding
@@ -44,7 +48,7 @@ ALONE = "alone "  # prefix of an additional part for ads without a picture
 
 @torch.no_grad()
 def fit_wide_path(
-    model: Any,
+    model: CreativeNetwork,
     batch: FeatureBatch,
     counts: Counts,
     train_idx: np.ndarray,
@@ -62,12 +66,14 @@ def fit_wide_path(
         is_bagged: False uses each row once, for a single network. group_variance: of the groups' random effects.
         scale: of all prior deviations; below 1 for a network with prior training.
     """
+    wide = model.wide
+    assert wide is not None
     rows, group = _draw_groups(train_idx, counts.group, rng) if is_bagged else (train_idx, counts.group[train_idx])
     part = batch.index_select(torch.from_numpy(rows))
     clicks, impressions = counts.clicks[rows] + 0.5, counts.impressions[rows] + 1.0
     residual = np.log(clicks / (impressions - clicks)) - model.log_odds(part)
     noise = 1.0 / clicks + 1.0 / (impressions - clicks) + EXTRA_VARIANCE
-    designs = _designs(model.wide, part, scale)
+    designs = _designs(wide, part, scale)
     covariance = group_variance * (group[:, None] == group[None, :]) + np.diag(noise)
     for design, variance in designs.values():
         covariance += variance * (design @ design.T)
@@ -75,13 +81,13 @@ def fit_wide_path(
     ones = linalg.cho_solve(factor, np.ones(len(rows)))
     mean = float(ones @ residual / ones.sum())
     dual = linalg.cho_solve(factor, residual - mean)
-    model.wide.bias += mean
+    wide.bias.add_(mean)
     changes = {name: torch.from_numpy(variance * (design.T @ dual)).float() for name, (design, variance) in designs.items()}
     for name, change in changes.items():
         if name not in (APPEAL, ALONE + APPEAL):
-            _move(model.wide, name, change)
+            _move(wide, name, change)
     if APPEAL in changes:
-        _move_appeal(model.wide, float(changes[APPEAL]), float(changes.get(ALONE + APPEAL, 0.0)))
+        _move_appeal(wide, float(changes[APPEAL]), float(changes.get(ALONE + APPEAL, 0.0)))
 
 
 def _draw_groups(train_idx: np.ndarray, group: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -98,7 +104,7 @@ def _draw_groups(train_idx: np.ndarray, group: np.ndarray, rng: np.random.Genera
     return np.concatenate(rows), np.concatenate(draws)
 
 
-def _designs(wide: Any, batch: FeatureBatch, scale: float) -> dict[str, tuple[np.ndarray, float]]:
+def _designs(wide: WidePath, batch: FeatureBatch, scale: float) -> dict[str, tuple[np.ndarray, float]]:
     """Return name -> (inputs [N, K], prior variance of their weights) of every weighted part of the wide path."""
     present = batch.present.double().numpy()
     designs: dict[str, tuple[np.ndarray, float]] = {"presence": (present, (PRESENCE_STD * scale) ** 2)}
@@ -112,7 +118,7 @@ def _designs(wide: Any, batch: FeatureBatch, scale: float) -> dict[str, tuple[np
             unit = float(wide.log_appeal_weight.exp())
             designs[name] = (values * unit, (APPEAL_STD * scale) ** 2)
     for k, name in enumerate(CATEGORICAL_FIELDS):
-        one_hot = np.eye(wide.tables[name].num_embeddings)[batch.categories[:, k].numpy()]
+        one_hot = np.eye(len(wide.table(name)))[batch.categories[:, k].numpy()]
         designs[name] = (one_hot * present[:, [FIELDS.index(name)]], (CATEGORY_STD * scale) ** 2)
     is_alone = has_no_picture(batch).double().numpy()[:, None]
     for name in wide.alone:  # words without a picture start at their appeal alone: too few headline tests for more
@@ -126,19 +132,19 @@ def _designs(wide: Any, batch: FeatureBatch, scale: float) -> dict[str, tuple[np
     return designs
 
 
-def _move(wide: Any, name: str, change: Tensor) -> None:
+def _move(wide: WidePath, name: str, change: Tensor) -> None:
     if name == "presence":
-        wide.offsets += change
-    elif name == LABELS:
-        wide.label_weights += change
+        wide.offsets.add_(change)
+    elif name == LABELS and wide.label_weights is not None:
+        wide.label_weights.add_(change)
     elif name in wide.weights:
-        wide.weights[name] += change
+        wide.weights[name].add_(change)
     else:
-        wide.tables[name].weight += change[:, None]
+        wide.table(name).add_(change[:, None])
 
 
-def _move_appeal(wide: Any, change: float, change_alone: float) -> None:
+def _move_appeal(wide: WidePath, change: float, change_alone: float) -> None:
     """Multiply the weight of the words' appeal by 1 + change, and of words without a picture by 1 + change + change_alone."""
     with_picture, alone = (max(1.0 + one, MIN_APPEAL_WEIGHT) for one in (change, change + change_alone))
-    wide.log_appeal_weight += float(np.log(with_picture))
-    wide.alone_log_appeal += float(np.log(alone / with_picture))
+    wide.log_appeal_weight.add_(float(np.log(with_picture)))
+    wide.alone_log_appeal.add_(float(np.log(alone / with_picture)))

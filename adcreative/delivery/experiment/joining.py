@@ -33,12 +33,12 @@ def read_plan(path: Path) -> dict[str, Any]:
     return plan
 
 
-def _check_shape(plan: Any) -> None:
+def _check_shape(plan: object) -> None:
     """Raise TypeError, ValueError or KeyError when a plan lacks a value needed by the read-out."""
-    _need(plan, tests=list, settings=dict)
-    if not 0 < _need(plan["settings"], level=float)["level"] <= 0.5:
+    known = _need(plan, tests=list, settings=dict)
+    if not 0 < _need(known["settings"], level=float)["level"] <= 0.5:
         raise ValueError("level")
-    for test in plan["tests"]:
+    for test in known["tests"]:
         _need(test, test=str, arms=list)
         for name, least in (("effect_scale", 0.0), ("impressions_per_arm_peeking", 1)):
             if test[name] is not None and not least <= _need(test, **{name: float})[name] < math.inf:
@@ -47,7 +47,7 @@ def _check_shape(plan: Any) -> None:
             _need(arm, variant_id=str, arm=str, name=str)
 
 
-def _need(content: Any, **types: type) -> dict[str, Any]:
+def _need(content: object, **types: type) -> dict[str, Any]:
     """Return a JSON object after checking its value types; a float may be an integer, but not a boolean."""
     if not isinstance(content, dict):
         raise TypeError(f"{content!r:.40} is no object")

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adcreative.artifacts import make_private_dir, open_atomically
 from adcreative.catalog.mapping import TableSettings
@@ -25,6 +25,9 @@ from adcreative.delivery.experiment.variants import Variant, find_variant_id
 from adcreative.errors import CatalogError, ConfigError
 from adcreative.problem import Problem
 from adcreative.progress import track
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS variants (
@@ -144,7 +147,7 @@ def import_results(
     )
 
 
-def _remember(connection: Any, variants: Sequence[Variant]) -> None:
+def _remember(connection: DuckDBPyConnection, variants: Sequence[Variant]) -> None:
     for variant in variants:
         creative = {name: getattr(variant.creative, name) for name in TEXT_COLUMNS}
         image = str(variant.creative.image_path.resolve()) if variant.creative.image_path else ""
@@ -164,7 +167,7 @@ def _remember(connection: Any, variants: Sequence[Variant]) -> None:
         )
 
 
-def _match(connection: Any, rows: Sequence[ResultRow]) -> tuple[dict[str, list[ResultRow]], Counter[str]]:
+def _match(connection: DuckDBPyConnection, rows: Sequence[ResultRow]) -> tuple[dict[str, list[ResultRow]], Counter[str]]:
     """Return variant id -> its rows, and the names that match no variant."""
     ids: set[str] = set()
     by_name: dict[str, set[str]] = {}
@@ -190,7 +193,7 @@ def _match(connection: Any, rows: Sequence[ResultRow]) -> tuple[dict[str, list[R
     return matches, unmatched
 
 
-def _replace(connection: Any, variant_id: str, rows: Sequence[ResultRow], sha256: str) -> bool:
+def _replace(connection: DuckDBPyConnection, variant_id: str, rows: Sequence[ResultRow], sha256: str) -> bool:
     """Replace older rows of one variant on the same days; False if an older date range extends beyond the new one."""
     spans = [(row.date_start or _ALL_TIME[0], row.date_end or _ALL_TIME[1]) for row in rows]
     first, last = min(start for start, _ in spans), max(end for _, end in spans)

@@ -139,7 +139,7 @@ def _read_originals(settings: dict[str, Any], run_dir: Path) -> dict[int, Creati
         return {}
 
 
-def _find_source(path: Any, run_dir: Path) -> Path | None:
+def _find_source(path: object, run_dir: Path) -> Path | None:
     if not isinstance(path, str) or not path or "\0" in path:
         return None
     source = run_dir / path  # an absolute path stays unchanged
@@ -149,7 +149,7 @@ def _find_source(path: Any, run_dir: Path) -> Path | None:
 
 
 def _build_arms(
-    result: dict[str, Any], place: Any, original: Creative | None, run_dir: Path, run_hash: str, campaign: str
+    result: dict[str, Any], place: object, original: Creative | None, run_dir: Path, run_hash: str, campaign: str
 ) -> tuple[Variant, Variant]:
     """Return control and edit for one line of results.jsonl. place: identifier of the line within the run."""
     fields = {name: getattr(original, name) for name in _CONTEXT} if _is_same(original, result) else {}
@@ -193,7 +193,7 @@ def _build_arms(
     return arms[0], arms[1]
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise TypeError(f"{value!r} is no number")
     return value

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from adcreative.delivery.forecast.lifetimes import Lifetimes
 from adcreative.errors import ConfigError, TrainingError
 from adcreative.metrics.survival import concordance, kaplan_meier
 from adcreative.progress import Count, uncounted
+
+if TYPE_CHECKING:
+    from sksurv.base import SurvivalAnalysisMixin
 
 SHORT_DAYS = 10.0
 MIN_ADS, MIN_ENDED, MIN_LENGTHS = 80, 40, 5
@@ -46,7 +49,9 @@ class KaplanMeier:
 class StepCurves:
     """Curves of a scikit-survival estimator fitted to standardised features, using the first columns of its input."""
 
-    def __init__(self, estimator: Any, features: np.ndarray, durations: np.ndarray, ended: np.ndarray) -> None:
+    def __init__(
+        self, estimator: SurvivalAnalysisMixin, features: np.ndarray, durations: np.ndarray, ended: np.ndarray
+    ) -> None:
         spread = features.std(axis=0)
         self.mean, self.scale = features.mean(axis=0), np.where(spread > 1e-9, spread, 1.0)
         outcome = np.array(list(zip(ended.astype(bool), durations, strict=True)), dtype=[("ended", bool), ("days", float)])
@@ -158,7 +163,7 @@ def _makers(
     cox_of, forest_of = _estimators()
     followed, plain = lives.followed, features[:, : features.shape[1] - num_further]
 
-    def curves(estimator: Any, rows: np.ndarray) -> StepCurves:
+    def curves(estimator: object, rows: np.ndarray) -> StepCurves:
         known = rows[followed[rows] > 0]
         return StepCurves(estimator, plain[known], followed[known], lives.ended[known])
 

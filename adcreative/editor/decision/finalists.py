@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from adcreative.editor.space.genome import ADJUSTMENTS, EditPlan
 from adcreative.editor.space.lines import Lines
 from adcreative.errors import CreativeError
 from stylegan.faces.visible_changes import MAX_BONES, SEEN_LEVELS, edit_strength, measure_seen, measure_shown
+
+if TYPE_CHECKING:
+    from adcreative.features.batch import CreativeFeatures
 
 FACE_SHARES = (1.0, 0.8, 0.6)  # of an edit's strength, the strongest first: weaker face edits would hardly be visible
 
@@ -116,7 +119,7 @@ def is_version(opened: EditableCreative, finalist: Finalist) -> bool:
     return bool(list_word_edits(opened.creative, finalist.creative)) or not np.array_equal(before_u8, after_u8)
 
 
-def _face_attributes(opened: EditableCreative, features: Any) -> tuple[np.ndarray, np.ndarray] | None:
+def _face_attributes(opened: EditableCreative, features: CreativeFeatures) -> tuple[np.ndarray, np.ndarray] | None:
     """Return the attributes of the opened faces, [F, A] each, before and after the edit; None where a face is lost."""
     before, rows = opened.features, list(opened.face_rows)
     if len(features.face_codes) != len(before.face_codes):
@@ -125,7 +128,7 @@ def _face_attributes(opened: EditableCreative, features: Any) -> tuple[np.ndarra
     return before.face_attributes[rows], features.face_attributes[matched]
 
 
-def _edit_strength(opened: EditableCreative, plan: EditPlan, features: Any, models: EditorTools) -> float | None:
+def _edit_strength(opened: EditableCreative, plan: EditPlan, features: CreativeFeatures, models: EditorTools) -> float | None:
     """Return how strongly a plan's face edits are visible in the finished picture; None without face edits."""
     seen = _face_attributes(opened, features)
     found = None if seen is None else edit_strength(*seen, plan.faces, opened.directions.names, models.visible_changes)

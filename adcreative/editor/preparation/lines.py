@@ -20,6 +20,7 @@ from adcreative.progress import ShouldStop, never
 if TYPE_CHECKING:
     from adcreative.copywriter import Brief
     from adcreative.ctr.click_model import ClickModel
+    from adcreative.features.batch import CreativeFeatures
     from adcreative.features.extraction import FeatureExtractor
 
 
@@ -31,7 +32,7 @@ HOPELESS = 3  # consecutive failures at the start: no font or ground will do for
 
 def build_lines(
     creative: Creative,
-    features: Any,
+    features: CreativeFeatures,
     tools: EditorTools,
     config: EditorConfig,
     should_stop: Callable[[], bool] | None,
@@ -142,7 +143,7 @@ def offer_buttons(creative: Creative, predictor: ClickModel, num_buttons: int) -
     return (creative.cta, *others[:num_buttons]) if others else ()
 
 
-def _ranked(lines: Lines, creative: Creative, features: Any, tools: EditorTools) -> Lines:
+def _ranked(lines: Lines, creative: Creative, features: CreativeFeatures, tools: EditorTools) -> Lines:
     """Return the lines with the new ones in order of predicted uplift, largest first."""
     new_heads, new_descs = lines.headlines[1:], lines.descriptions[1:]
     if not new_heads and not new_descs:

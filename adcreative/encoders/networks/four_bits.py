@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import DTypeLike
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import Tensor, nn
 
@@ -75,7 +76,7 @@ class _Cursor:
     def __init__(self, content: np.ndarray) -> None:
         self.content, self.place = content, 0
 
-    def array(self, kind: Any, count: int, place: int | None = None) -> np.ndarray:
+    def array(self, kind: DTypeLike, count: int, place: int | None = None) -> np.ndarray:
         """Return the next `count` values, or those at `place` without moving the cursor."""
         start = self.place if place is None else place
         end = start + np.dtype(kind).itemsize * count

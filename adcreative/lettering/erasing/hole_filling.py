@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -20,6 +20,8 @@ from adcreative.encoders.latest import LatestAnswers
 from adcreative.errors import ConfigError
 
 if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, NodeArg
+
     from adcreative.encoders.inpainting import InpaintingModel
 
 
@@ -90,7 +92,7 @@ def load_lama(path: Path) -> FillHoles:
 
 
 class _Lama:
-    def __init__(self, session: Any, picture: Any, mask: Any) -> None:
+    def __init__(self, session: InferenceSession, picture: NodeArg, mask: NodeArg) -> None:
         self._session, self._picture_name, self._mask_name = session, picture.name, mask.name
         self._sides = [side if isinstance(side, int) else None for side in picture.shape[2:]]
 

@@ -20,7 +20,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -38,6 +38,9 @@ from adcreative.lettering.reading.tesseract import (
     read_crops,
     with_accents,
 )
+
+if TYPE_CHECKING:
+    from rapidocr.utils.output import RapidOCROutput
 
 MODEL_VARIABLE = "ADCREATIVE_OCR"
 NAMED_VERSION = "PP-OCRv5"  # of the models downloaded by the name of a script
@@ -297,7 +300,7 @@ class PictureReader:
         finally:
             self._idle.append(engine)
 
-    def _ask(self, image_u8: np.ndarray, **steps: bool) -> Any:
+    def _ask(self, image_u8: np.ndarray, **steps: bool) -> RapidOCROutput:
         with self._borrowed() as engine:
             return engine(np.ascontiguousarray(image_u8[:, :, ::-1]), use_cls=False, **steps)
 
@@ -443,7 +446,7 @@ def load_reader() -> PictureReader:
     sides = {"Det.limit_type": "max", "Det.limit_side_len": FITTED.max_side_px}
     named = _named_model(os.environ.get(MODEL_VARIABLE, "").strip())
 
-    def load_engine() -> Any:
+    def load_engine() -> RapidOCR:
         engine = RapidOCR(params={"Global.log_level": "error", **sides, **threads, **named})
         engine(np.zeros((32, 64, 3), np.uint8), use_det=False, use_cls=False, use_rec=True)  # loads the model
         return engine

@@ -138,7 +138,7 @@ def _homes_of_lines(words: PictureWords) -> list[int]:
     return homes
 
 
-def _pack(words: PictureWords, **measured: Any) -> str:
+def _pack(words: PictureWords, **measured: object) -> str:
     plain = {"version": VERSION, "size": words.size, **measured}
     return json.dumps(plain, separators=(",", ":"), ensure_ascii=False, default=lambda number: number.item())
 
@@ -208,14 +208,14 @@ def _round_box(line: TextLine) -> Box:
     return x0, y0, x1, y1
 
 
-def _parse_box(cell: Any) -> Box | None:
+def _parse_box(cell: object) -> Box | None:
     numbers = [int(number) for number in re.findall(r"\d+", str(cell))]
     if len(numbers) != 4 or numbers[0] >= numbers[2] or numbers[1] >= numbers[3]:
         return None
     return numbers[0], numbers[1], numbers[2], numbers[3]
 
 
-def _parse_sureness(cell: Any) -> float | None:
+def _parse_sureness(cell: object) -> float | None:
     """Return a parsed certainty, SURE for an empty cell; None unless a number from 0 to 1."""
     if not (text := str(cell).strip().replace(",", ".")):
         return SURE

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from adcreative.ctr.compression.tuning import StoppedError, Work, mean_loss, tune
 from adcreative.ctr.inputs.log_encoding import FIRST
 from adcreative.ctr.inputs.small_tables import SmallTable, plain_table
-from adcreative.ctr.log_network import LogModel
+from adcreative.ctr.log_network import LogModel, LogNetwork
 from adcreative.errors import ConfigError
 from adcreative.papers.compression.wrapping import count_values, unwrap_tables, wrap_tables
 
@@ -115,7 +115,7 @@ def normalise_rows(gradient: Tensor) -> Tensor:
     return gradient / (gradient.abs().mean(dim=1, keepdim=True) + 1e-8)
 
 
-def search_alpha(network: nn.Module, tables: list[SoftTable], work: Work, config: DimsConfig) -> None:
+def search_alpha(network: LogNetwork, tables: list[SoftTable], work: Work, config: DimsConfig) -> None:
     """Learn weights on training rows and alpha on `choose` rows, in turns.
 
     Raises:
@@ -183,7 +183,7 @@ def compress_dims(model: LogModel, work: Work, config: DimsConfig) -> dict[str, 
     Raises:
         ConfigError: the tables no longer have a row for each value, or the budget cannot be met.
     """
-    network: nn.Module = model.network
+    network = model.network
     counts = count_values(model, work)
 
     def soften(name: str, table: SmallTable) -> SoftTable:

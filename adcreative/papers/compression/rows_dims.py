@@ -24,18 +24,19 @@ import copy
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import nlargest
 from typing import Any
 
 import numpy as np
 import torch
-from deap import base, creator, tools
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 from torch.nn import functional as F
 
 from adcreative.ctr.compression.tuning import StoppedError, Work, predict_clicks, tune
 from adcreative.ctr.inputs.log_encoding import FIRST
 from adcreative.ctr.inputs.small_tables import SmallTable, plain_table
-from adcreative.ctr.log_network import LogModel
+from adcreative.ctr.log_network import LogModel, LogNetwork
 from adcreative.errors import ConfigError
 from adcreative.metrics.binary import area_under_curve
 from adcreative.papers.compression.values import rewind
@@ -84,13 +85,13 @@ class BinaryStep(torch.autograd.Function):
     """1 where x > 0, else 0; backwards through the surrogate derivative."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
         return (x > 0).to(x.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors  # type: ignore[attr-defined]
         size = x.abs()
         slope = torch.where(size <= 0.4, 2 - 4 * size, torch.where(size <= 1, torch.full_like(x, 0.4), torch.zeros_like(x)))
         return gradients[0] * slope
@@ -190,46 +191,32 @@ def evolve_widths(
         StoppedError: asked to stop.
     """
     rng, known = random.Random(seed), dict[Widths, float]()
-    toolbox = base.Toolbox()
-    toolbox.register("select", tools.selBest, fit_attr="fitness")
-    score_type: Any = creator_of_scores()
 
-    def rate(widths: Widths) -> Any:
+    def rate(widths: Widths) -> Widths:
         if should_stop():
             raise StoppedError
         if widths not in known:
             known[widths] = fitness(widths)
-        individual = score_type(widths)
-        individual.fitness.values = (known[widths],)
-        return individual
+        return widths
 
     first = [tuple(most), *(tuple(rng.randint(1, high) for high in most) for _ in range(config.population_size - 1))]
     population, history = [rate(widths) for widths in first], list[float]()
     for _ in range(config.num_generations):
-        parents = toolbox.select(population, config.num_parents)
-        history.append(parents[0].fitness.values[0])
+        parents = nlargest(config.num_parents, population, key=known.__getitem__)
+        history.append(known[parents[0]])
         children = [
-            mutate_widths(tuple(rng.choice(parents)), most, config.mutation_prob, rng)
+            mutate_widths(rng.choice(parents), most, config.mutation_prob, rng)
             if number % 2
-            else cross_widths(tuple(rng.choice(parents)), tuple(rng.choice(parents)), rng)
+            else cross_widths(rng.choice(parents), rng.choice(parents), rng)
             for number in range(config.population_size)
         ]
         population = [*parents, *map(rate, children)]
-    best = tools.selBest(population, 1)[0]
-    return tuple(best), [*history, best.fitness.values[0]]
-
-
-def creator_of_scores() -> type:
-    """Return DEAP's class of a tuple with a maximised fitness; created once."""
-    if not hasattr(creator, "WidthFitness"):
-        creator.create("WidthFitness", base.Fitness, weights=(1.0,))
-        creator.create("WidthChoice", tuple, fitness=creator.WidthFitness)
-    found: type = creator.WidthChoice
-    return found
+    best = max(population, key=known.__getitem__)
+    return best, [*history, known[best]]
 
 
 def learn_thresholds(
-    network: nn.Module, tables: Mapping[str, ThresholdTable], work: Work, config: RowsDimsConfig
+    network: LogNetwork, tables: Mapping[str, ThresholdTable], work: Work, config: RowsDimsConfig
 ) -> list[dict[str, Tensor]]:
     """Train a network and its thresholds while alpha grows; return the kept rows of each table along the path, [V] each.
 
@@ -262,7 +249,7 @@ def learn_thresholds(
 
 
 def choose_rows(
-    network: nn.Module, tables: Mapping[str, ThresholdTable], path: Sequence[Mapping[str, Tensor]], work: Work
+    network: LogNetwork, tables: Mapping[str, ThresholdTable], path: Sequence[Mapping[str, Tensor]], work: Work
 ) -> None:
     """Set the mask of each table in turn: the mask on the path with fewest rows whose loss on the `choose` rows is at most a
     standard error above the least.
@@ -293,7 +280,7 @@ def compress_rows_dims(model: LogModel, work: Work, config: RowsDimsConfig) -> d
     Raises:
         ConfigError: the tables no longer have a row for each value.
     """
-    network: nn.Module = model.network
+    network = model.network
     start, generator, counts = copy.deepcopy(network.state_dict()), work.generator(), count_values(model, work)
     tables = wrap_tables(network, lambda key, table: ThresholdTable(table, generator, counts.get(key.rpartition("/")[2])))
     path = learn_thresholds(network, tables, work, config)

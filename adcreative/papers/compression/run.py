@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adcreative.progress import Progress, ShouldStop, never, silent
+from adcreative.options import takes
+from adcreative.progress import Callbacks, Progress, ShouldStop, never, silent
 from adcreative.verbs import compress as product
+from adcreative.verbs.settings import CompressSettings
 
 
+@takes(CompressSettings)
 def compress(
     model: Path,
     data: Path,
     out: Path,
+    settings: CompressSettings,
     *,
-    method: str,
-    budget: float = 0.0,
-    settings: Path | None = None,
-    seed: int = 0,
     restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
@@ -31,16 +31,5 @@ def compress(
     """
     from adcreative.papers.compression.methods import ALL_METHODS
 
-    return product.compress(
-        model,
-        data,
-        out,
-        method=method,
-        budget=budget,
-        settings=settings,
-        seed=seed,
-        restart=restart,
-        methods=ALL_METHODS,
-        progress=progress,
-        should_stop=should_stop,
-    )
+    callbacks: Callbacks = {"progress": progress, "should_stop": should_stop}
+    return product.compress(model, data, out, settings, restart=restart, methods=ALL_METHODS, **callbacks)

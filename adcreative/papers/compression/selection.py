@@ -26,6 +26,7 @@ from adcreative.runs.outputs import check_not_in_log, check_outputs, own_outputs
 if TYPE_CHECKING:
     from adcreative.ctr.compression.tuning import Work
     from adcreative.ctr.log_network import LogModel
+    from adcreative.papers.compression import values
 
 FILES = ("values.csv", "pairs.csv", "schema.toml", "optinter.toml")
 DROP, NOISE = "drop", "noise"
@@ -102,7 +103,7 @@ def select(
     )
 
 
-def _choose_values(model: LogModel, work: Work, config: Any) -> dict[str, list[dict[str, Any]]]:
+def _choose_values(model: LogModel, work: Work, config: values.ValuesConfig) -> dict[str, list[dict[str, Any]]]:
     """Return, for each categorical or multi-valued field, its values with frequency and whether they are kept."""
     from adcreative.ctr.inputs.log_encoding import FIRST
     from adcreative.ctr.inputs.small_tables import SmallTable

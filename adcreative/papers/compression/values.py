@@ -103,7 +103,7 @@ def compress_values(model: LogModel, work: Work, config: ValuesConfig) -> dict[s
     Raises:
         ConfigError: the tables no longer have a row for each value.
     """
-    network: nn.Module = model.network
+    network = model.network
     start = copy.deepcopy(network.state_dict())
     tables = wrap_tables(network, lambda _, table: GatedTable(table))
     scores = [table.scores for table in tables.values()]

@@ -207,7 +207,7 @@ def _begin(num_plain: int, towers: Sequence[int], config: HazardConfig, start: l
     return network
 
 
-class _Training(Trainer):
+class _Training(Trainer[Tensor]):
     """Trains a member on five sixths of the ads; a batch is their numbers."""
 
     min_gain, counts_start = 1e-5, False

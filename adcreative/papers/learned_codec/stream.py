@@ -13,7 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -171,11 +171,11 @@ def _decode_z(model: CodecModel, string: bytes, rate: int, rows: int, columns: i
     return torch.from_numpy(np.stack(found).astype(np.float32) - MAX_Z).view(1, -1, rows, columns)
 
 
-def _table_model(table: np.ndarray) -> Any:
+def _table_model(table: np.ndarray) -> object:
     return _coder().model.Categorical(table.astype(np.float64) / 2**PRECISION, perfect=False)
 
 
-def _coder() -> Any:
+def _coder() -> ModuleType:
     try:
         from constriction import stream
     except ImportError as error:

@@ -100,7 +100,7 @@ class MicroLensSource:
         return torch.from_numpy(rows.labels).to(device, self.embeddings.dtype)
 
 
-class MicroLensTraining(StreamedTraining):
+class MicroLensTraining(StreamedTraining[MmctrRows]):
     """A network's training on the files; see `StreamedTraining`.
 
     training = MicroLensTraining("qin", data, Path("runs/qin"))

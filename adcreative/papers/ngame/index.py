@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adcreative.artifacts import MANIFEST, load_artifact, open_atomically, save_artifact
 from adcreative.errors import ArtifactError, ConfigError
+
+if TYPE_CHECKING:
+    from faiss import IndexIVFFlat
 
 KIND, FORMAT = "label index", 2
 EXACT_LABELS = 50_000
@@ -77,7 +80,7 @@ def index_files(folder: Path) -> tuple[Path, Path]:
     return folder / MANIFEST, folder / NAMES_FILE
 
 
-def _build(vectors: np.ndarray) -> Any:
+def _build(vectors: np.ndarray) -> IndexIVFFlat:
     """Return an inverted file by inner product.
 
     Raises:

@@ -13,11 +13,11 @@ from adcreative.artifacts import check_replaceable
 from adcreative.catalog.tables import beside
 from adcreative.errors import ConfigError
 from adcreative.options import takes
-from adcreative.progress import Count, Progress, ShouldStop, count_stage, never, silent
+from adcreative.progress import Callbacks, Count, Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
 from adcreative.verbs import target as product
-from adcreative.verbs.settings import ReadSettings
+from adcreative.verbs.settings import TargetSettings
 
 if TYPE_CHECKING:
     from adcreative.creative import Creative
@@ -27,18 +27,15 @@ if TYPE_CHECKING:
 SENTENCE_LABELS = 20_000  # more labels are encoded by their n-grams alone
 
 
-@takes(ReadSettings)
+@takes(TargetSettings)
 def target(
     ads: Path,
     out: Path,
-    settings: ReadSettings,
+    settings: TargetSettings,
     *,
-    labels: Path,
-    num: int = 10,
     index: Path | None = None,
     use_pictures: bool = True,
     text_encoder: str = "",
-    seed: int = 0,
     restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
@@ -46,22 +43,21 @@ def target(
     """Rank queries, keywords or interests for each creative, as `verbs.target` does; with `index` by the encoder, too.
 
     Args:
-        ads, settings, labels, num: as for `verbs.target`.
+        ads, settings: as for `verbs.target`.
         index: folder of the encoder's index, saved if the encoder beats the floors. use_pictures: encode pictures, too.
         text_encoder: encoder of the sentence vectors, such as "multilingual-e5-small"; "": the shipped one.
     Raises:
         CatalogError: ads or labels cannot be used. ConfigError: a setting, too few known pairs for the encoder, stopped, or
             an output is a file of another program. ArtifactError: `index` holds a model of another kind.
     """
+    callbacks: Callbacks = {"progress": progress, "should_stop": should_stop}
     if index is None:
-        return product.target(
-            ads, out, settings, labels=labels, num=num, seed=seed, restart=restart, progress=progress, should_stop=should_stop
-        )
+        return product.target(ads, out, settings, restart=restart, **callbacks)
     from adcreative.delivery.targeting.ranking import MIN_POINTS
     from adcreative.papers.ngame.index import KIND, index_files
 
     saved = index_files(Path(index))
-    inputs = (ads, labels, Path(text_encoder) if text_encoder else None)
+    inputs = (ads, settings.labels, Path(text_encoder) if text_encoder else None)
     check_outputs((*saved, Path(out), beside(Path(out), ".json")), inputs, restart=restart)
     check_replaceable(Path(index), KIND)
     trained: list[_Encoder] = []
@@ -70,21 +66,10 @@ def target(
         if len(task.known) < MIN_POINTS:
             raise ConfigError(f"an index needs a trained encoder, and that needs known pairs of {MIN_POINTS} creatives")
         dense = _read_dense(creatives, names, use_pictures, text_encoder)
-        trained.append(_Encoder(names, dense, seed, count_stage(progress, "training the encoder"), should_stop))
+        trained.append(_Encoder(names, dense, settings.seed, count_stage(progress, "training the encoder"), should_stop))
         return {"encoder": trained[0]}
 
-    summary = product.target(
-        ads,
-        out,
-        settings,
-        labels=labels,
-        num=num,
-        seed=seed,
-        also=also,
-        restart=restart,
-        progress=progress,
-        should_stop=should_stop,
-    )
+    summary = product.target(ads, out, settings, also=also, restart=restart, **callbacks)
     used = trained[0].indexes[1:]  # the first was trained for measurement, the second on all known pairs
     if not used:
         return replace(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adcreative.artifacts import dump_json, open_atomically
+from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.mapping import read_settings as read_table_settings
 from adcreative.catalog.tables import beside, failures_path, write_rows
@@ -81,26 +81,21 @@ def audit_personas(
         if profiles:
             expected = found.model.base + found.model.ad_effect + found.model.shifts(_stack(profiles), responses.features)
             write_rows(outputs[2], _rank(profiles, names, "expected", expected), ("persona", "rank", "creative", "expected"))
-        with open_atomically(out, is_text=True) as file:
-            file.write(
-                dump_json(
-                    {
-                        "num_people": num_people,
-                        "num_ads": num_ads,
-                        "is_useful": found.is_useful,
-                        "traits": traits,
-                        "features": features,
-                        "auc_within_person": {name: asdict(one) for name, one in found.figures.items()},
-                        "model": {
-                            "traits": traits,
-                            "features": features,
-                            "base": found.model.base,
-                            **{name: getattr(found.model, name).tolist() for name in ARRAYS},
-                        },
-                    },
-                    indent=1,
-                )
-            )
+        told = {
+            "num_people": num_people,
+            "num_ads": num_ads,
+            "is_useful": found.is_useful,
+            "traits": traits,
+            "features": features,
+            "auc_within_person": {name: asdict(one) for name, one in found.figures.items()},
+            "model": {
+                "traits": traits,
+                "features": features,
+                "base": found.model.base,
+                **{name: getattr(found.model, name).tolist() for name in ARRAYS},
+            },
+        }
+        write_atomically(out, dump_json(told, indent=1).encode())
     verdict = (
         "profiles say which ads a new person prefers"
         if found.is_useful

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,6 +27,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, default_data_collator
 
 from adcreative.errors import ConfigError, TrainingError
+
+if TYPE_CHECKING:
+    from transformers import TrainerControl, TrainerState
 
 LR_FACTOR = 1.1  # 1.2 for the authors' 500M model
 Layers = list[dict[str, Tensor]]
@@ -119,7 +122,7 @@ class StageLosses(TrainerCallback):
         model.register_forward_pre_hook(swap)
         model.register_forward_hook(put_back)
 
-    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         """Remove the lost stage of this step, and rebuild it."""
         step = state.global_step + 1
         if (lost := self._losses.get(step)) is None:
@@ -139,7 +142,9 @@ class StageLosses(TrainerCallback):
         self.optimizer.param_groups[lost]["lr"] *= LR_FACTOR
         self.events.append({"step": step, "stage": lost, "from": sources})
 
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
         """Record the squared gradient norm of each stage."""
         for number in range(len(self._stages)):
             gradients = [value.grad for value in self._parameters(number) if value.grad is not None]
@@ -197,7 +202,7 @@ def train_decoder(
     return {"steps": steps, "loss_before": before, "loss_after": after, "recoveries": callback.events}
 
 
-def _sequences(tokens: Sequence[int], length: int, least: int) -> Any:
+def _sequences(tokens: Sequence[int], length: int, least: int) -> list[dict[str, Tensor]]:
     rows = torch.tensor(tokens[: len(tokens) // length * length]).view(-1, length)
     if len(rows) < least:
         raise TrainingError(f"the texts have {len(tokens)} tokens, {least} sequences of {length} are needed; bring more text")

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import save
 from torch import Tensor
@@ -18,6 +18,9 @@ from adcreative.copywriter.engines.local_llm import default_cache_dir
 from adcreative.encoders.gguf_cache import load_language_model
 from adcreative.encoders.weights import find_weight
 
+if TYPE_CHECKING:
+    from peft import PeftModel
+
 BASE_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
 Model = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 
@@ -27,7 +30,7 @@ def load_base() -> Model:
     return load_language_model(find_weight("smollm2-135m"), default_cache_dir())
 
 
-def save_adapter(peft_model: Any, folder: Path) -> None:
+def save_adapter(peft_model: PeftModel, folder: Path) -> None:
     """Write the trained adapter; see `write_adapter`."""
     import peft
 

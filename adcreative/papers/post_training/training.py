@@ -20,7 +20,7 @@ import os
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -32,6 +32,10 @@ from adcreative.copywriter.engines.adapter import WEIGHTS_FILE
 from adcreative.errors import TrainingError
 from adcreative.papers.post_training.data import Example
 from adcreative.papers.post_training.model import Model, load_base, save_adapter
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from trl import DPOTrainer, SFTTrainer
 
 STAGES = ("pretrain", "sft", "dpo")
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -81,7 +85,7 @@ def run_stage(
     trainer = build_trainer(stage, rows, out_dir, config, start=start, base=base)
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(out_dir)))
     trainer.save_state()
-    save_adapter(trainer.model, out_dir / "adapter")
+    save_adapter(cast("PeftModel", trainer.model), out_dir / "adapter")
     return out_dir / "adapter"
 
 
@@ -96,7 +100,7 @@ def build_trainer(
     *,
     start: Path | None = None,
     base: Model | None = None,
-) -> Any:
+) -> SFTTrainer | DPOTrainer:
     """Return trl's trainer for one stage, ready to train.
 
     Args:
@@ -167,7 +171,7 @@ def _in_batches_of_like_length(rows: list[Example], config: PostTrainingConfig) 
     return [rows[place] for place in order]
 
 
-def _with_adapter(model: PreTrainedModel, config: PostTrainingConfig, start: Path | None) -> Any:
+def _with_adapter(model: PreTrainedModel, config: PostTrainingConfig, start: Path | None) -> PeftModel:
     from peft import LoraConfig, PeftModel, get_peft_model
 
     if start is not None:

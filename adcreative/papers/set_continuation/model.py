@@ -22,7 +22,7 @@ place of its title factors, factor rank by the size of the data, lightgbm's lamb
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags
@@ -30,6 +30,9 @@ from sklearn.preprocessing import normalize
 
 from adcreative.errors import ConfigError
 from adcreative.progress import Count, uncounted
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
 
 SETS_EXPONENT, ITEMS_EXPONENT = 0.9, 0.6
 ALPHA, REGULARISATION, SWEEPS, MAX_RANK = 100.0, 10.0, 8, 64
@@ -146,7 +149,7 @@ class Extender:
         ranker: None keeps the order of stage one.
     """
 
-    def __init__(self, retriever: Retriever, ranker: Any | None) -> None:
+    def __init__(self, retriever: Retriever, ranker: Booster | None) -> None:
         self.retriever, self.ranker = retriever, ranker
 
     def extend(self, seeds: csr_matrix, titles: csr_matrix, num: int) -> list[np.ndarray]:

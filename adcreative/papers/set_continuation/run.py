@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from adcreative.artifacts import dump_json, open_atomically
+from adcreative.artifacts import dump_json, write_atomically
 from adcreative.catalog import read_catalog
 from adcreative.catalog.formats.logs import read_names, read_whole_log
 from adcreative.catalog.tables import beside, write_rows
 from adcreative.config import did_you_mean
 from adcreative.errors import CatalogError, ConfigError
+from adcreative.options import takes
+from adcreative.papers.set_continuation.settings import ExtendSettings
 from adcreative.progress import Progress, ShouldStop, count_stage, never, silent
 from adcreative.runs.batch import RunSummary
 from adcreative.runs.outputs import check_outputs, own_outputs
@@ -31,16 +33,12 @@ HELD_OUT_PART = 5
 MIN_MEASURED = 20
 
 
+@takes(ExtendSettings)
 def extend(
     library: Path,
     out: Path,
+    settings: ExtendSettings,
     *,
-    seeds: Sequence[str] = (),
-    title: str = "",
-    num: int = 20,
-    creatives: Path | None = None,
-    text_encoder: str = "",
-    seed: int = 0,
     restart: bool = False,
     progress: Progress = silent,
     should_stop: ShouldStop = never,
@@ -52,18 +50,18 @@ def extend(
 
     Args:
         library: CSV or parquet, a row per item of a set: set, item, and title where sets have one.
-        seeds: first items of the set. title: words of a set; at least one of both is needed.
-        creatives: folder or table of ads, whose words describe items of the same ad_name; others by their own words.
-        text_encoder: reads titles and items in place of their n-grams, such as "multilingual-e5-small".
+        settings: seeds or title; creatives: folder or table of ads, whose words describe items of the same ad_name (others by
+            their own words); text_encoder: reads titles and items in place of their n-grams. Fields may be given as keywords.
     Raises:
         CatalogError: the library cannot be used. ConfigError: an unknown seed, nothing to continue, stopped.
     """
     out, sheet = Path(out), beside(Path(out), ".json")
+    seeds, title, num, seed = settings.seeds, settings.title, settings.num, settings.seed
     if num < 1:
         raise ConfigError(f"num must be at least 1, got {num}")
     if not seeds and not title.strip():
         raise ConfigError("nothing to continue: give --seeds, a --title, or both")
-    inputs = (library, creatives, Path(text_encoder) if text_encoder else None)
+    inputs = (library, settings.creatives, Path(settings.text_encoder) if settings.text_encoder else None)
     check_outputs((out, sheet), inputs, restart=restart)
     progress("reading the library", 0, 1)
     items, sets, titles, members = _read_library(Path(library))
@@ -72,8 +70,8 @@ def extend(
         raise ConfigError(f'"{unknown[0][:60]}" is no item of {Path(library).name}. {did_you_mean(unknown[0], list(items))}')
     from adcreative.papers.set_continuation.model import Library, fit_extender
 
-    described = _describe(list(items), creatives)
-    read = _find_reader(described, text_encoder)
+    described = _describe(list(items), settings.creatives)
+    read = _find_reader(described, settings.text_encoder)
     words, title_words = read(described), read(titles)
     if should_stop():
         raise ConfigError("stopped before the result was complete; nothing was written")
@@ -93,20 +91,14 @@ def extend(
     rows = [{"rank": rank, "item": names[at], "popularity": int(popularity[at])} for rank, at in enumerate(found, 1)]
     with own_outputs((out, sheet), inputs, restart=restart):
         write_rows(out, rows, EXTEND_COLUMNS)
-        with open_atomically(sheet, is_text=True) as file:
-            file.write(
-                dump_json(
-                    {
-                        "seeds": list(seeds),
-                        "title": title,
-                        "num_sets": len(sets),
-                        "num_items": len(items),
-                        "method": _method(extender),
-                        "figures": figures,
-                    },
-                    indent=1,
-                )
-            )
+        told = {
+            "seeds": list(seeds),
+            "title": title,
+            "num_sets": len(sets),
+            "num_items": len(items),
+            "method": _method(extender),
+        }
+        write_atomically(sheet, dump_json({**told, "figures": figures}, indent=1).encode())
     return RunSummary(path=out, done=len(rows), lines=_say(figures, _method(extender), rows, len(sets)))
 
 

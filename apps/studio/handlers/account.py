@@ -50,11 +50,6 @@ class Accounts(LongWork[AccountScreen]):
             return fragments.problem(error), None
         return step_fragments.columns(view), view
 
-    def read(self, *asked: Any, **options: Any) -> Answer:
-        """Run `ask` to its end, and return the last fragment and record."""
-        *_, last = self.ask(*asked, **options)
-        return last.shown, last.record
-
     def ask(
         self,
         owner: str,

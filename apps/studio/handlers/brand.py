@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import read_brand_kit
@@ -22,6 +22,9 @@ from adcreative.provenance.sidecar import write_whole
 from ..html import fragments
 from ..sessions.owners import is_kept
 from .one_ad import Handlers
+
+if TYPE_CHECKING:
+    from adcreative.pipeline import BrandKit
 
 FOLDER, FILE, DRAFT, CHOSEN, MAX_CHARS = "brand", "brand-kit.json", "draft", "chosen.json", 2000
 MAX_BYTES, MAX_FONTS = 1_000_000, 8
@@ -115,7 +118,7 @@ class Brands:
         return _show(read_brand_kit(path), _read(path)), path
 
 
-def _show(kit: Any, manifest: Mapping[str, Any]) -> str:
+def _show(kit: BrandKit, manifest: Mapping[str, Any]) -> str:
     return fragments.brand_kit(kit, list(manifest.get("colors", {}).values()))
 
 

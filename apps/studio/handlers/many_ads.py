@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adcreative.creative import Creative
 from adcreative.errors import AdCreativeError
@@ -20,6 +20,9 @@ from ..sessions.search_requests import FORM_FIELDS
 from .long_work import LongWork
 from .score_warnings import FEW_LIKE_IT, find_ad_warnings, find_warnings
 from .uploads import gather
+
+if TYPE_CHECKING:
+    from adcreative.pipeline import FolderScores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +122,7 @@ class Folders(LongWork[FolderScreen]):
             step_fragments.folder(**screen.view, order=order or ORDERS[0], query=query or "") if screen.view else screen.shown
         )
 
-    def _show(self, found: Any, left_out: dict[str, int]) -> FolderScreen:
+    def _show(self, found: FolderScores, left_out: dict[str, int]) -> FolderScreen:
         """Rank the ads by rate, else by strength, best first; then ads with meaningless numbers, then ads without a number."""
         odd = {id(creative): bool(find_ad_warnings(creative)) for creative, _ in found.scored}
 
@@ -140,7 +143,7 @@ class Folders(LongWork[FolderScreen]):
         folder_warnings = FolderWarnings(
             of_ads=warnings, odd=frozenset(range(len(ranked))) - frozenset(judged), shared=FEW_LIKE_IT if is_shared else ""
         )
-        view = {
+        view: dict[str, Any] = {
             "ranked": ranked,
             "failed": found.failed,
             "dropped": dropped,

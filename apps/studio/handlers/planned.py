@@ -187,7 +187,7 @@ def find_shelf(handlers: Handlers, owner: str) -> Shelf:
     return Shelf(handlers.owner_dir(owner) / "shelf")
 
 
-def _by_age(paths: Any) -> list[Path]:
+def _by_age(paths: Iterable[Path]) -> list[Path]:
     """Return paths sorted by modification time, the latest first."""
     return sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 

@@ -129,5 +129,5 @@ def read_predicted(asked: Results, brought: Planned | None) -> AccountView:
     return replace(views[0], ads=ads, figures=views[0].figures if len(views) == 1 else None)
 
 
-def _rank(asked: Results, **run: Any) -> AccountView:
+def _rank(asked: Results, **run: object) -> AccountView:
     return read_account(asked.path, columns=asked.columns, metric=asked.metric, **run)  # type: ignore[arg-type]  # refused there

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from adcreative.errors import AdCreativeError
@@ -28,6 +28,9 @@ from .account import write_mapping
 from .long_work import LongWork
 from .models import Models
 from .uploads import gather
+
+if TYPE_CHECKING:
+    from adcreative.pipeline import RunSummary, Studio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +194,7 @@ class Trainings(LongWork[TrainingScreen]):
         return fragments.note("Your ads are scored without your results again. What was learnt from them is deleted.")
 
 
-def _record(summary: Any, own: Any) -> dict[str, Any]:
+def _record(summary: RunSummary, own: Studio) -> dict[str, Any]:
     """Return the record of a training: number of ads, and accuracy on held-out ads."""
     card: dict[str, Any] = next(iter(own.cards), {})
     figures = card.get("calibration", {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -13,13 +13,15 @@ from PIL import Image
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import Standing
 from adcreative.report import pictures, words
-from adcreative.report.rendering import build_environment
 from adcreative.report.summary import calibration_sentence
 
 from ..sessions.ads import NO_AD, AdState, Stage
 from ..sessions.jobs import JobState
 from ..sessions.questions import Unanswered
-from .plain import plain
+from .plain import plain, read_macros
+
+if TYPE_CHECKING:
+    from adcreative.pipeline import BrandKit
 
 STAGES = ("Your ad", "Score", "Improve", "Approve", "Pack")
 REACHED = {
@@ -38,13 +40,10 @@ FIELD_LABELS = {
     "description": "description",
     "cta": "button",
 }
-TEMPLATE_DIR = Path(__file__).parent / "templates"
 SAID_IN_MINUTES_S = 90.0
 
 
-def _render(macro: str, **values: Any) -> str:
-    module = build_environment(TEMPLATE_DIR).get_template("fragments.html.j2").module
-    return str(getattr(module, macro)(**values))
+_render = read_macros("fragments")
 
 
 def header(notice: str = "", *, is_kept: bool = False) -> str:
@@ -119,7 +118,7 @@ def breakdown(error: Exception) -> str:
     return _render("problem", title="Our fault", text=text)
 
 
-def brand_kit(kit: Any, colours: Sequence[str] = ()) -> str:
+def brand_kit(kit: BrandKit, colours: Sequence[str] = ()) -> str:
     """Show the rules of a brand kit (a `pipeline.read_brand_kit`) for new lines and pictures; colours: such as #0b7261."""
     asks = {"avoids": kit.avoid, "likes": kit.use, "ends descriptions with": [one.text for one in kit.disclaimers]}
     said = [f"tone {kit.tone}"] if kit.tone else []
@@ -129,7 +128,7 @@ def brand_kit(kit: Any, colours: Sequence[str] = ()) -> str:
     return _render("brand_kit", name=kit.name, said="; ".join(said) or "asks for nothing", colours=colours)
 
 
-def picture_note(size_px: tuple[int, int], faces: Sequence[Any] | None, image_u8: np.ndarray | None, fit: Any = None) -> str:
+def picture_note(size_px: tuple[int, int], faces: Sequence[Any] | None, image_u8: np.ndarray | None, fit: object = None) -> str:
     """Show a picture's size (width, height), its allowed placements (a `pipeline.check_picture`) and its numbered faces; None:
     no face detection."""
     image = None if image_u8 is None else Image.fromarray(image_u8)

@@ -6,18 +6,18 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from adcreative.pipeline import find_discoveries
 from adcreative.report import words
-from adcreative.report.rendering import build_environment
 
-from .plain import plain
+from .plain import plain, read_macros
 
-TEMPLATE_DIR = Path(__file__).parent / "templates"
+if TYPE_CHECKING:
+    from adcreative.pipeline import FeatureRank
+
 MAX_BARS, MAX_ADS = 15, 12
 HORIZON_DAYS = 60
 LEAST_RIGHT = 0.55  # of unseen pairs of ads ordered correctly by a forecast
@@ -52,9 +52,7 @@ def test(name: str, campaign: str, when: str, read_out: Mapping[str, Any], plan:
     )
 
 
-def _render(macro: str, **values: Any) -> str:
-    module = build_environment(TEMPLATE_DIR).get_template("insights.html.j2").module
-    return str(getattr(module, macro)(**values))
+_render = read_macros("insights")
 
 
 def columns(ranks: Sequence[Any], noise_line: float, num_rows: int) -> str:
@@ -112,12 +110,12 @@ def _say_columns(said: Sequence[Any], columns: Sequence[Any], rows: str) -> str:
     return " ".join([*parts, f"Chance alone gets so far about once in 700 columns. Told from {rows}."])
 
 
-def _list_names(ranks: Sequence[Any]) -> str:
+def _list_names(ranks: Sequence[FeatureRank]) -> str:
     first = ", ".join(f"“{_name_column(one.column)}”" for one in ranks[:3])
     return f"first {first}" if len(ranks) > 3 else first
 
 
-def _is_pair(rank: Any) -> bool:
+def _is_pair(rank: FeatureRank) -> bool:
     return " AND " in rank.column
 
 

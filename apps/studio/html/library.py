@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adcreative.report.rendering import build_environment
-
-from .fragments import TEMPLATE_DIR
+from .plain import read_macros
 
 STAGES = {
     "brought": "brought",
@@ -22,5 +20,4 @@ STAGES = {
 
 def ads(cards: Sequence[Mapping[str, Any]]) -> str:
     """Show ads as cards with two buttons each. cards: called, picture, stage, when, num_versions and by (approver) of each."""
-    module = build_environment(TEMPLATE_DIR).get_template("library.html.j2").module
-    return str(module.ads(cards=cards, stages=STAGES))  # type: ignore[attr-defined]
+    return read_macros("library")("ads", cards=cards, stages=STAGES)

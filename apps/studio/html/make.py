@@ -8,11 +8,9 @@ from typing import Any
 
 from adcreative.pipeline import Standing
 from adcreative.report.pictures import Preview, preview, read_picture
-from adcreative.report.rendering import build_environment
 
 from ..sessions.jobs import JobState
-from .fragments import TEMPLATE_DIR
-from .plain import plain
+from .plain import plain, read_macros
 
 SAMPLE_PX, STRIP_PX = 220, 824
 STAGES = {
@@ -23,9 +21,7 @@ STAGES = {
 ROLE_NAMES = {"old_price": "old price", "legal": "small print", "proof": "fact"}
 
 
-def _render(macro: str, **values: Any) -> str:
-    module = build_environment(TEMPLATE_DIR).get_template("make.html.j2").module
-    return str(getattr(module, macro)(**values))
+_render = read_macros("make")
 
 
 def samples(found: Mapping[str, Path], brands: Mapping[str, str]) -> str:

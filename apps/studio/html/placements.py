@@ -5,7 +5,6 @@ Shapes and the areas covered by a platform come from the dated rules of the chec
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageFilter
@@ -14,9 +13,9 @@ from adcreative.catalog.images import picture
 from adcreative.creative import Creative
 from adcreative.pipeline import read_placements
 from adcreative.report.pictures import preview
-from adcreative.report.rendering import build_environment
 
-TEMPLATE_DIR = Path(__file__).parent / "templates"
+from .plain import read_macros
+
 SHOWN_PX = 420
 FEED = (4 / 5, 1.91)  # narrowest and widest shape, width per height, that a feed shows whole
 STORY, DISPLAY = "Meta stories and reels", "Google landscape"
@@ -53,8 +52,7 @@ def mockups(creative: Creative) -> str:
             },
         ]
     texts = {name: getattr(creative, name) for name in ("headline", "primary_text", "description", "cta", "brand")}
-    module = build_environment(TEMPLATE_DIR).get_template("placements.html.j2").module
-    return str(module.mockups(views, texts, SEARCH_CHARS))  # type: ignore[attr-defined]
+    return read_macros("placements")("mockups", views, texts, SEARCH_CHARS)
 
 
 def _crop(image: Image.Image, width_per_height: float) -> Image.Image:

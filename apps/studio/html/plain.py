@@ -1,13 +1,17 @@
-"""Rewording of the pipeline's sentences for a page, without flags and command names; and the name of an ad."""
+"""Rewording of the pipeline's sentences for a page, without flags and command names; the name of an ad; and its templates."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from adcreative.creative import Creative
 from adcreative.problem import find_problem
+from adcreative.report.rendering import build_environment
+
+TEMPLATE_DIR = Path(__file__).parent / "templates"
 
 _COMMANDS = {
     ": type it; of a folder correct what adcreative read writes, and give that as --words": ": type it",
@@ -18,6 +22,16 @@ _COMMANDS = {
 }
 _IN_BRACKETS = re.compile(r"\s*\((?:[^()]*\s)?--[a-z][^()]*\)")
 _FLAG = re.compile(r"\s*(?:(?:with|by|give|or|and|use) )?--[a-z][a-z0-9-]*(?:[ =](?:[A-Z][A-Z_]*|\S*[0-9/.]\S*))?")
+
+
+def read_macros(name: str) -> Callable[..., str]:
+    """Return a function that renders a macro of a template: its name, then its values."""
+
+    def render(macro: str, *values: object, **named: object) -> str:
+        module = build_environment(TEMPLATE_DIR).get_template(f"{name}.html.j2").module
+        return str(getattr(module, macro)(*values, **named))
+
+    return render
 
 
 def plain(text: str) -> str:

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from adcreative.creative import Creative
+from adcreative.creative import Alternative, Creative, EditResult
 from adcreative.report import pictures, words
-from adcreative.report.rates import build_chart, impressions_per_arm, measure_lift, rate_rows
-from adcreative.report.rendering import build_environment
+from adcreative.report.rates import Lift, build_chart, impressions_per_arm, measure_lift, rate_rows
 from adcreative.report.summary import calibration_sentence
 
-from .plain import call_ad, plain, unwritten_language
+from .plain import call_ad, plain, read_macros, unwritten_language
 
-TEMPLATE_DIR = Path(__file__).parent / "templates"
+if TYPE_CHECKING:
+    from adcreative.pipeline import EditOutcome
+
 CARD_PX = 420
 _SIZES = ((0.5, "slightly"), (1.5, "clearly"))
 # direction -> description of a picture after an increase and after a decrease; {} is the strength
@@ -43,9 +43,7 @@ _LOOKS = {
 }
 
 
-def _render(macro: str, **values: Any) -> str:
-    module = build_environment(TEMPLATE_DIR).get_template("results.html.j2").module
-    return str(getattr(module, macro)(**values))
+_render = read_macros("results")
 
 
 def name_alternative(number: int) -> str:
@@ -78,7 +76,7 @@ def span(change: float | None, low: float | None, high: float | None) -> str:
     return said if low is None or high is None else f"{said} ({words.signed_percent(low)} to {words.signed_percent(high)})"
 
 
-def cards(outcome: Any, see: Callable[[int], np.ndarray | None], taken: int | None = None) -> str:
+def cards(outcome: EditOutcome, see: Callable[[int], np.ndarray | None], taken: int | None = None) -> str:
     """Show the best distinct edits as ranked cards, each with a button that selects the edit.
 
     A card shows the description if the description is new.
@@ -109,7 +107,7 @@ def cards(outcome: Any, see: Callable[[int], np.ndarray | None], taken: int | No
     return _render("cards", rows=rows, taken=taken)
 
 
-def say_kept_words(one: Any, result: Any) -> str:
+def say_kept_words(one: Alternative, result: EditResult) -> str:
     """Return which new words of a version (an Alternative) are missing in its picture; "" if the picture has all of them.
 
     Args:
@@ -126,7 +124,9 @@ def say_kept_words(one: Any, result: Any) -> str:
     return ""
 
 
-def result(outcome: Any, before: np.ndarray | None, cards: Sequence[dict[str, Any]], creative: Creative | None = None) -> str:
+def result(
+    outcome: EditOutcome, before: np.ndarray | None, cards: Sequence[dict[str, Any]], creative: Creative | None = None
+) -> str:
     """Show the result of a search: the ad, its gain in one sentence, new words and looks; the evidence behind "Details"."""
     row = outcome.result.as_dict()
     row["reason"] = plain(row["reason"])
@@ -171,7 +171,7 @@ def _has_new_words(row: Mapping[str, Any]) -> bool:
     return any(row.get(f"{name}_edited") not in (None, "", row.get(f"{name}_original")) for name in words.WORD_LABELS)
 
 
-def _differs(one: Any, result: Any) -> bool:
+def _differs(one: Alternative, result: EditResult) -> bool:
     """Return whether the words of a version (an Alternative) differ from the original words."""
     return any(getattr(one, name) != getattr(result, f"{name}_original") for name in words.WORD_LABELS)
 
@@ -183,7 +183,7 @@ def say_gain(row: Mapping[str, Any]) -> str:
     return f"{told} clicks against the original" if told else "what it changes shows only in a test"
 
 
-def say_result(row: Mapping[str, Any], lift: Any, num_versions: int = 0) -> tuple[str, str]:
+def say_result(row: Mapping[str, Any], lift: Lift, num_versions: int = 0) -> tuple[str, str]:
     """Return the heading of a result and its one sentence: expected gain, range, what to do next.
 
     num_versions: number of selectable versions.
@@ -201,7 +201,7 @@ def say_result(row: Mapping[str, Any], lift: Any, num_versions: int = 0) -> tupl
             "How much it gains cannot be said before it has run: the models have seen no results of your account. Test it "
             "against the original (step 4 plans how), or state your usual click rate in step 1."
         )
-    gain, (low, high) = float(lift.over_original), (lift.low, lift.high)
+    gain, low, high = lift.over_original or 0.0, lift.low, lift.high
     told = span(gain, low, high)
     if gain <= 0.0005:
         return "Your choice", f"{told}: no gain is expected. If you know better than the data, test it against the original."
@@ -232,7 +232,7 @@ def find_help(row: Mapping[str, Any]) -> tuple[str, str, str] | None:
     return next((told for code, told in _HELPS.items() if code in codes), None)
 
 
-def _closeups(outcome: Any, before: np.ndarray | None) -> list[tuple[str, pictures.Preview]]:
+def _closeups(outcome: EditOutcome, before: np.ndarray | None) -> list[tuple[str, pictures.Preview]]:
     """Crop the changed part of the original and of the edited picture."""
     if before is None or outcome.image_u8 is None:
         return []

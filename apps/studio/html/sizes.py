@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from adcreative.report.rendering import build_environment
-
 from .fragments import note
-
-TEMPLATE_DIR = Path(__file__).parent / "templates"
+from .plain import read_macros
 
 
 def being_laid_out(done: int, total: int) -> str:
@@ -28,5 +24,4 @@ def sizes(views: Sequence[Mapping[str, Any]]) -> str:
     """
     if not views:
         return note("No further shape is packed.")
-    module = build_environment(TEMPLATE_DIR).get_template("sizes.html.j2").module
-    return str(module.sizes(views))  # type: ignore[attr-defined]
+    return read_macros("sizes")("sizes", views)

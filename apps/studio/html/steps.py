@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -18,12 +18,13 @@ from adcreative.errors import CreativeError
 from adcreative.pipeline import NEEDED_COLUMNS, NOT_LEGAL_ADVICE, AccountView, ColumnView, Trainable
 from adcreative.problem import Problem, find_problem, has_code
 from adcreative.report.pictures import Preview, preview
-from adcreative.report.rendering import build_environment
 from adcreative.report.words import direction_label
 
-from .plain import plain
+from .plain import plain, read_macros
 
-TEMPLATE_DIR = Path(__file__).parent / "templates"
+if TYPE_CHECKING:
+    from adcreative.pipeline import AdLine
+
 PLOT_PX = (60, 20, 400, 260)  # left, top, right, bottom of the plot's axes
 MAX_LINES, HEAT_PX = 200, 640
 MAX_THUMBNAILS, THUMBNAIL_PX, SMALL_PX = 60, 260, 96
@@ -38,9 +39,7 @@ MARKETS = {
 }
 
 
-def _render(macro: str, **values: Any) -> str:
-    module = build_environment(TEMPLATE_DIR).get_template("steps.html.j2").module
-    return str(getattr(module, macro)(**values))
+_render = read_macros("steps")
 
 
 def word_checks(found: Mapping[str, Sequence[str]], *, gain: str = "") -> str:
@@ -324,12 +323,12 @@ def _draw_drift(series: Sequence[tuple[float, int, int]]) -> str:
     return " ".join(f"{100 * place / 29:.1f},{28 - 26 * (rate - low) / height:.1f}" for place, rate in sorted(rates.items()))
 
 
-def _place(ad: Any, top: float) -> dict[str, Any]:
+def _place(ad: AdLine, top: float) -> dict[str, Any]:
     """Return the position of an ad in the plot of predicted against real rates, both from 0 to `top`."""
     left, up, right, bottom = PLOT_PX
 
     def height(rate: float) -> float:
         return round(bottom - (bottom - up) * rate / top, 1)
 
-    x = round(left + (right - left) * ad.ctr_predicted / top, 1)
+    x = round(left + (right - left) * (ad.ctr_predicted or 0.0) / top, 1)
     return {"ad": ad, "x": x, "y": height(ad.ctr), "low": height(ad.ctr_low), "high": height(ad.ctr_high)}

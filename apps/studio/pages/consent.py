@@ -62,20 +62,20 @@ def wire_consent(consents: Consents, consent: Consent, form_fields: Fields, visi
         expires: str = "",
         edits: list[str] | None = None,
         visitor: str | None = None,
-        **form: Any,
+        **form: str | None,
     ) -> list[Any]:
         return _records(consents.add(find_owner(visitor, request), person, expires, edits, form))
 
     def read_consents(
-        request: gr.Request, consents_path: str | None = None, visitor: str | None = None, **form: Any
+        request: gr.Request, consents_path: str | None = None, visitor: str | None = None, **form: str | None
     ) -> list[Any]:
         return _records(consents.upload(find_owner(visitor, request), consents_path, form))
 
-    def check_consent(request: gr.Request, consent_id: str | None, visitor: str | None, *form: Any) -> str:
+    def check_consent(request: gr.Request, consent_id: str | None, visitor: str | None, *form: object) -> str:
         values = dict(zip(FORM_FIELDS, form, strict=True))
         return consents.check(find_owner(visitor, request), consent_id, values)
 
-    def list_records(request: gr.Request, answer: str | None, visitor: str | None) -> Any:
+    def list_records(request: gr.Request, answer: str | None, visitor: str | None) -> object:
         return gr.update(choices=["", *consents.names(find_owner(visitor, request))])
 
     shown = [consent.note, consent.chosen, consent.form]

@@ -7,13 +7,14 @@ which forgets a closed page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from adcreative.errors import AdCreativeError
 
@@ -70,7 +71,7 @@ class AdEvents:
     visitor: gr.BrowserState
     place: Place
 
-    def wire_bring(self, bring: Bring, search_request: Fields, improve_pressed: Any) -> Fillings:
+    def wire_bring(self, bring: Bring, search_request: Fields, improve_pressed: Dependency) -> Fillings:
         """Wire upload, demo ad and score; return the follow-up for other events that bring an ad."""
         score_pressed = press(bring.score)
         wire_faces(self.handlers, self.form, bring, search_request, self.visitor, [score_pressed, improve_pressed])
@@ -91,12 +92,12 @@ class AdEvents:
             image_path: str | None = None,
             visitor: str | None = None,
             usual_rate_percent: float | None = None,
-            **words: Any,
+            **words: str | None,
         ) -> tuple[str, dict[str, Any]]:
             owner = find_owner(visitor, request)
             return self.handlers.score(owner, image_path=image_path, usual_rate_percent=usual_rate_percent, **words)
 
-        def show_placements(request: gr.Request, visitor: str | None = None, **form: Any) -> str:
+        def show_placements(request: gr.Request, visitor: str | None = None, **form: str | None) -> str:
             return Mockups(handlers=self.handlers).show(find_owner(visitor, request), form)
 
         brought = bring.hero.select(note_sample, None, bring.sample, **MOVES).then(
@@ -131,7 +132,7 @@ class AdEvents:
         )
         return fillings
 
-    def wire_bar(self, event: Any) -> Any:
+    def wire_bar(self, event: Dependency) -> Dependency:
         """Update the display of the ad's current step after an event."""
 
         def bar(request: gr.Request, visitor: str | None) -> str:
@@ -142,7 +143,7 @@ class AdEvents:
     def wire_why(self, why: Why, button: gr.Button, record: gr.JSON) -> None:
         """Wire the explanation of a score on request: a heat map and the effect of each word."""
 
-        def explain(request: gr.Request, visitor: str | None = None, **form: Any) -> Iterator[tuple[Any, ...]]:
+        def explain(request: gr.Request, visitor: str | None = None, **form: str | None) -> Iterator[tuple[Any, ...]]:
             for shown, path, record in why.explain(find_owner(visitor, request), form):
                 yield shown, str(path) if path else None, record
 
@@ -164,7 +165,7 @@ class AdEvents:
             **self._looking(),
         )
 
-    def after_look(self, pressed: Any) -> Any:
+    def after_look(self, pressed: Dependency) -> Dependency:
         """Return an event that follows `pressed` after the page shows the form's ad: a pending `look` then has nothing to do,
         and cannot clear what the button will show."""
         return pressed.then(**self._looking())
@@ -183,7 +184,7 @@ class AdEvents:
         }
 
     def look(
-        self, request: gr.Request, page_ad: str, record_shown: Any = None, visitor: str | None = None, **form: Any
+        self, request: gr.Request, page_ad: str, record_shown: object = None, visitor: str | None = None, **form: str | None
     ) -> list:
         """Return the data of the form's ad, or leave the page unchanged when it shows that ad already."""
         place, owner = self.place, find_owner(visitor, request)
@@ -213,14 +214,14 @@ class AdEvents:
         settled = self.settle(request, screen.record, visitor, is_other=True)
         return [*shown_now, *flat(screen), *moves, *settled[len(moves) :]]
 
-    def wire_search(self, search_request: Fields, improve_pressed: Any, stop_button: gr.Button) -> None:
+    def wire_search(self, search_request: Fields, improve_pressed: Dependency, stop_button: gr.Button) -> None:
         """Wire "Improve": show Stop, search, then settle the page. Stop asks the search to end, which the search reports."""
         place = self.place
 
         def cancel(request: gr.Request, visitor: str | None = None) -> str:
             return self.handlers.cancel(find_owner(visitor, request))
 
-        def show_end(request: gr.Request, visitor: str | None) -> Any:
+        def show_end(request: gr.Request, visitor: str | None) -> object:
             """Replace the answer to Stop, which may arrive after the search has ended, by the search's last progress."""
             search = self.handlers.board.find(find_owner(visitor, request))
             return gr.skip() if search is None or search.screen is None else search.screen.progress
@@ -295,7 +296,7 @@ class AdEvents:
         handlers, place = self.handlers, self.place
         visitors: dict[str, str] = {}  # session -> owner, the latest MAX_STATES
 
-        def welcome(request: gr.Request, name: Any, wanted: str | None) -> list[Any]:
+        def welcome(request: gr.Request, name: str | None, wanted: str | None) -> list[Any]:
             name = find_owner(name, request)
             if wanted and handlers.open_kept is not None and is_kept(name):
                 with suppress(AdCreativeError):  # deleted: the page opens with its last ad
@@ -400,23 +401,24 @@ def _improve(handlers: Handlers) -> Callable[..., Iterator[tuple[Any, ...]]]:
         faces: str | None = None,
         visitor: str | None = None,
         brand_kit_path: str | None = None,
-        **values: Any,
+        **values: object,
     ) -> Iterator[tuple[Any, ...]]:
-        form = {"image_path": image_path, **{name: values[name] for name in FORM_FIELDS[1:]}}
+        asked: Mapping[str, Any] = values
+        form = {"image_path": image_path, **{name: asked[name] for name in FORM_FIELDS[1:]}}
         search_request = SearchRequest(
-            effort=values["effort"] or "normal",
+            effort=asked["effort"] or "normal",
             faces=faces or "",
-            directions=tuple(values["directions"] or ()),
-            copywriter=values["copywriter"],
-            seed=int(values["seed"] or 0),
-            consent_id=values["consent_id"] or "",
-            face_numbers=tuple(int(name.removeprefix(FACE_NAME)) for name in values["face_names"] or ()),
-            boldness=float(values["boldness"] or 1),
-            brief=values["brief"] or "",
-            avoid=values["avoid"] or "",
+            directions=tuple(asked["directions"] or ()),
+            copywriter=asked["copywriter"],
+            seed=int(asked["seed"] or 0),
+            consent_id=asked["consent_id"] or "",
+            face_numbers=tuple(int(name.removeprefix(FACE_NAME)) for name in asked["face_names"] or ()),
+            boldness=float(asked["boldness"] or 1),
+            brief=asked["brief"] or "",
+            avoid=asked["avoid"] or "",
             brand_kit=Path(brand_kit_path) if brand_kit_path else None,
-            changes=tuple(CHANGES if values["changes"] is None else values["changes"]),
-            usual_rate=(values["usual_rate_percent"] or 0) / 100 or None,
+            changes=tuple(CHANGES if asked["changes"] is None else asked["changes"]),
+            usual_rate=(asked["usual_rate_percent"] or 0) / 100 or None,
         )
         yield from map(flat, handlers.improve(find_owner(visitor, request), form, search_request))
 

@@ -170,19 +170,19 @@ def _wire_return(page: gr.Blocks, makes: Makes, visitor: gr.BrowserState, form: 
     page.load(fill, visitor, [*form.values()], **MOVES).then(None, form["roles"], None, js=KEEP_CHOSEN, **MOVES)
 
 
-def _wire_lines(facts: Any, shown: gr.HTML, roles: gr.JSON) -> None:
+def _wire_lines(facts: gr.blocks.Block, shown: gr.HTML, roles: gr.JSON) -> None:
     """Show lines with their roles during typing; a chosen role stays with its line."""
 
-    def show(facts: str | None, chosen: Any) -> str:
+    def show(facts: str | None, chosen: object) -> str:
         return make_fragments.lines(read_lines(facts, _chosen(chosen)), TYPED_ROLES)
 
     asked = [facts, roles]
-    facts.change(show, asked, shown, js=_with_chosen(asked, roles), trigger_mode="always_last", **MOVES).then(
-        None, js=SHOW_CHOSEN, **MOVES
-    )
+    facts.change(  # type: ignore[attr-defined]
+        show, asked, shown, js=_with_chosen(asked, roles), trigger_mode="always_last", **MOVES
+    ).then(None, js=SHOW_CHOSEN, **MOVES)
 
 
-def _with_chosen(asked: list[Any], roles: Any) -> str:
+def _with_chosen(asked: list[Any], roles: object) -> str:
     """Return the script that replaces the input `roles` in `asked` by the roles chosen on the page."""
     return (
         f"(...asked) => {{ const kept = document.querySelector('#make-lines')?.dataset.chosen;"
@@ -190,7 +190,7 @@ def _with_chosen(asked: list[Any], roles: Any) -> str:
     )
 
 
-def _chosen(roles: Any) -> dict[str, str]:
+def _chosen(roles: object) -> dict[str, str]:
     return {str(line): str(role) for line, role in roles.items()} if isinstance(roles, Mapping) else {}
 
 
@@ -207,7 +207,7 @@ def _wire_making(
         facts: str = "",
         colours: str = "",
         shapes: list[str] | None = None,
-        roles: Any = None,
+        roles: object = None,
         visitor: str | None = None,
     ) -> Iterator[list[Any]]:
         brought = MakeForm(

@@ -153,21 +153,21 @@ def _wire_take(folders: Folders, shown: gr.HTML, visitor: gr.BrowserState, form:
     )
 
 
-def _arrange(folders: Folders) -> Any:
+def _arrange(folders: Folders) -> Callable[..., str]:
     def arrange_ads(request: gr.Request, order: str = ORDERS[0], query: str = "", visitor: str | None = None) -> str:
         return folders.arrange(find_owner(visitor, request), order, query)
 
     return arrange_ads
 
 
-def _bring(folders: Folders) -> Any:
+def _bring(folders: Folders) -> Callable[..., None]:
     def bring_folder(request: gr.Request, upload_paths: list[str] | None, visitor: str | None) -> None:
         folders.bring(find_owner(visitor, request), upload_paths)
 
     return bring_folder
 
 
-def _take(folders: Folders) -> Any:
+def _take(folders: Folders) -> Callable[..., list[Any]]:
     def take_ad(request: gr.Request, name: str | None = None, visitor: str | None = None) -> list[Any]:
         try:
             values = folders.take(find_owner(visitor, request), name)

@@ -110,7 +110,7 @@ def build_next_test(next_test: NextTest, visitor: gr.BrowserState, opened: Calla
         own_ctr_percent: float | None = None,
         approved: list[str] | None = None,
         visitor: str | None = None,
-    ) -> Any:
+    ) -> object:
         said, paths, plan = next_test.plan(
             find_owner(visitor, request), package_paths, campaign, daily_impressions, own_ctr_percent, approved
         )

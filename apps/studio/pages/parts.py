@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import FileData
+from gradio.data_classes import FileData, ListFiles
+from gradio.events import Dependency
 
 from ..handlers.account import WRITTEN
 from ..handlers.long_work import LongWork
@@ -52,14 +53,16 @@ def read_choices(fields: Mapping[str, str | None], names: Iterable[str]) -> dict
     return {**{name: fields.get(f"{name}_column") for name in names}, **{name: fields.get(name) for name in WRITTEN}}
 
 
-def fragment(value: str = "", **options: Any) -> gr.HTML:
+def fragment(value: str = "", **options: object) -> gr.HTML:
     """Return a component for a fragment, with only our style sheet."""
-    return gr.HTML(value, apply_default_css=False, padding=False, elem_classes="ac", **options)
+    given: dict[str, Any] = options
+    return gr.HTML(value, apply_default_css=False, padding=False, elem_classes="ac", **given)
 
 
-def file_to_take(label: str, **options: Any) -> gr.File:
+def file_to_take(label: str, **options: object) -> gr.File:
     """Return a component for downloads, hidden without files; the user cannot remove a file."""
-    return gr.File(label=label, interactive=False, visible=False, elem_classes="ac-take", **options)
+    given: dict[str, Any] = options
+    return gr.File(label=label, interactive=False, visible=False, elem_classes="ac-take", **given)
 
 
 def wire_work(
@@ -72,7 +75,7 @@ def wire_work(
     flat: Callable[[Any], list[Any]],
     resume: str,
     cancel: str,
-) -> Any:
+) -> Dependency:
     """Resume long work when a page is opened, and stop it on a click; return the event of resumed work that has ended.
 
     Args:
@@ -86,7 +89,7 @@ def wire_work(
     def end(request: gr.Request, visitor: str | None = None) -> str:
         return work.cancel(find_owner(visitor, request))
 
-    def show_stop(request: gr.Request, visitor: str | None) -> Any:
+    def show_stop(request: gr.Request, visitor: str | None) -> object:
         return gr.update(visible=work.is_running(find_owner(visitor, request)))
 
     asked: dict[str, Any] = {"inputs_kwargs": {"visitor": visitor}, "show_progress": "hidden"}
@@ -96,7 +99,7 @@ def wire_work(
     return found.then(show_stop, visitor, stop, **MOVES)
 
 
-def press(button: gr.Button) -> Any:
+def press(button: gr.Button) -> Dependency:
     """Return the event of a button's click, which does nothing itself: all consequences of the click follow it by `then`.
 
     An `always_last` event that came too early is sent again to every listener: a second listener would act twice on
@@ -120,12 +123,12 @@ def scroll_to(place: str) -> str:
     )
 
 
-def show_ad(event: Any, tabs: gr.Tabs) -> None:
+def show_ad(event: Dependency, tabs: gr.Tabs) -> None:
     """Show the page of one ad, after an event that filled its form."""
     event.success(lambda: gr.Tabs(selected="ad"), None, tabs, **MOVES).success(None, js=scroll_to("#ad-bar"), **MOVES)
 
 
-def focus_asked(event: Any, record: gr.blocks.Block, places: Mapping[str, str]) -> Any:
+def focus_asked(event: Dependency, record: gr.blocks.Block, places: Mapping[str, str]) -> Dependency:
     """Focus, after an event, the field that its record asks for. places: name of an input -> its selector, such as
     "#campaign". A user who is typing elsewhere keeps the focus: the text must not end up in another field.
     """
@@ -146,7 +149,7 @@ def clear_when_mended(fields: list[Any], record: gr.JSON, shown: gr.HTML) -> Non
         changed(clear_fault, record, shown, **MOVES)
 
 
-def clear_fault(record: dict[str, Any] | None) -> Any:
+def clear_fault(record: dict[str, Any] | None) -> object:
     """Return the update that removes a fault from the page, and leaves a result."""
     return "" if is_fault(record) else gr.skip()
 
@@ -182,7 +185,7 @@ def uploaded_path(payload: FileData | None) -> str | None:
     return str(path)
 
 
-def uploaded_paths(payload: Any) -> list[str]:
+def uploaded_paths(payload: ListFiles | list[FileData] | None) -> list[str]:
     """Return the paths of several uploads, each checked by `uploaded_path`."""
     return [path for path in map(uploaded_path, getattr(payload, "root", payload) or ()) if path is not None]
 
@@ -194,7 +197,7 @@ def take_only_uploads(component: gr.Image | gr.File) -> None:
     component.guarded_by = take_only_uploads  # type: ignore[union-attr]  # read by `CheckedCalls`
     move = component.async_move_resource_to_block_cache
 
-    async def move_upload(url_or_file_path: Any) -> str | None:
+    async def move_upload(url_or_file_path: str | Path | None) -> str | None:
         if isinstance(url_or_file_path, str) and "://" in url_or_file_path:
             raise gr.Error(NOT_UPLOADED, print_exception=False)
         return await move(url_or_file_path)

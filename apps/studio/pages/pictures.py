@@ -8,12 +8,13 @@ an answer, every button that needs one repeats the question.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from ..handlers.one_ad import Handlers
 from ..html import fragments
@@ -77,7 +78,7 @@ def wire_faces(
     The question is repeated for another picture. The browser reports one picture more than once.
     """
 
-    def ask_faces(request: gr.Request, image_path: str | None, taken: str, visitor: str | None) -> Any:
+    def ask_faces(request: gr.Request, image_path: str | None, taken: str, visitor: str | None) -> object:
         picture = name_picture(image_path)
         if picture == taken:
             return gr.skip()  # an answer on its way is not cleared
@@ -112,15 +113,15 @@ class Fillings:
     came: gr.JSON = field(default_factory=lambda: gr.JSON(visible=False))
     kept: CameWith = field(default_factory=CameWith)
 
-    def after(self, filled: Any) -> Any:
+    def after(self, filled: Dependency) -> Dependency:
         """Note the words of a picture after an event that filled the form with its ad."""
 
-        def note(request: gr.Request, visitor: str | None = None, **form: Any) -> dict[str, Any]:
+        def note(request: gr.Request, visitor: str | None = None, **form: str | None) -> dict[str, Any]:
             return self._note(find_owner(visitor, request), form, {name: form[name] for name in FORM_FIELDS[1:]})
 
         return filled.success(note, None, self.came, inputs_kwargs=self._asked, **MOVES)
 
-    def read_after(self, filled: Any) -> None:
+    def read_after(self, filled: Dependency) -> None:
         """As `after`; for an ad without words, the words in its picture are read, and a note says so."""
 
         def begin(*words: str | None) -> list[Any]:
@@ -145,11 +146,11 @@ class Fillings:
         begun = cleared.then(_begin_reading, None, [self.bring.score, note], **_LAST, **MOVES)
         self._fill(begun.then, api_name="read_words")
 
-    def _show_in_browser(self, request: gr.Request, image_path: str | None, visitor: str | None) -> Any:
+    def _show_in_browser(self, request: gr.Request, image_path: str | None, visitor: str | None) -> object:
         path = self.handlers.show_in_browser(find_owner(visitor, request), image_path)
         return gr.skip() if path is None else str(path)
 
-    def _fill(self, asked: Any, **named: str) -> None:
+    def _fill(self, asked: Callable[..., Dependency], **named: str) -> None:
         asked(
             self._read,
             None,
@@ -162,7 +163,7 @@ class Fillings:
             lambda: gr.update(interactive=True), None, self.bring.score, **MOVES
         ).then(None, js=SCORE_NOW, **MOVES)
 
-    def _read(self, request: gr.Request, visitor: str | None = None, **form: Any) -> tuple[str, dict[str, Any]]:
+    def _read(self, request: gr.Request, visitor: str | None = None, **form: str | None) -> tuple[str, dict[str, Any]]:
         owner = find_owner(visitor, request)
         said, read = self.handlers.read_words(owner, form)
         return said, {**self._note(owner, form, read), "note": said, "read": read}

@@ -65,13 +65,13 @@ def _wire_switch(
 ) -> None:
     """Wire the header's choice of a brand; hidden without a brand."""
 
-    def offer(request: gr.Request, visitor: str | None) -> Any:
+    def offer(request: gr.Request, visitor: str | None) -> object:
         owner = find_owner(visitor, request)
         names = brands.names(owner)
         choices = [("No brand", ""), *((name, name) for name in names)]
         return gr.update(choices=choices, value=brands.chosen(owner), visible=bool(names))
 
-    def choose_brand(request: gr.Request, brand: str | None = "", visitor: str | None = None) -> Any:
+    def choose_brand(request: gr.Request, brand: str | None = "", visitor: str | None = None) -> object:
         owner = find_owner(visitor, request)
         brands.choose(owner, brand)
         said, path = brands.say(owner)
@@ -147,7 +147,7 @@ def _build_language(languages: Languages, visitor: gr.BrowserState) -> gr.HTML:
         model: str = "",
         key: str = "",
         visitor: str | None = None,
-    ) -> Any:
+    ) -> object:
         return (*languages.save(find_owner(visitor, request), writer, file, address, model, key), "")
 
     kind.change(show, [kind, address], [file, server, address, model], **MOVES)
@@ -209,7 +209,7 @@ def _build_brand(brands: Brands, visitor: gr.BrowserState) -> list[gr.blocks.Blo
         keeps_look: bool = False,
         visitor: str | None = None,
         **texts: str | None,
-    ) -> Any:
+    ) -> object:
         form = KitForm(
             **{name: text or "" for name, text in texts.items()},
             keeps_look=bool(keeps_look),

@@ -3,8 +3,6 @@ shapes are files to download."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 
 from ..handlers.sizes import RATIOS, Sizes
@@ -22,7 +20,7 @@ def build_sizes(sizes: Sizes, visitor: gr.BrowserState) -> gr.HTML:
     button = gr.Button("Lay these shapes out", elem_id="sizes-button")
     shown, record = fragment(elem_id="sizes"), gr.JSON(visible=False)
 
-    def lay_out(request: gr.Request, ratios: list[str] | None = None, visitor: str | None = None) -> Any:
+    def lay_out(request: gr.Request, ratios: list[str] | None = None, visitor: str | None = None) -> object:
         owner = find_owner(visitor, request)
         for said in sizes.watch(lambda tell: sizes.lay_out(owner, ratios, tell)):
             yield (said, {}) if isinstance(said, str) else said
@@ -48,7 +46,7 @@ def build_kept_sizes(sizes: Sizes, visitor: gr.BrowserState) -> list[gr.blocks.B
         shown, record = fragment(elem_id="kept-sizes-shown"), gr.JSON(visible=False)
         files = file_to_take("The shapes, in full quality", file_count="multiple", elem_id="kept-files")
 
-    def lay_out(request: gr.Request, ratios: list[str] | None = None, visitor: str | None = None) -> Any:
+    def lay_out(request: gr.Request, ratios: list[str] | None = None, visitor: str | None = None) -> object:
         owner = find_owner(visitor, request)
         for said in sizes.watch(lambda tell: sizes.lay_out_kept(owner, ratios, tell)):
             shown, paths, made = (said, None, {}) if isinstance(said, str) else said

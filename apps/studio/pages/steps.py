@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from ..handlers.sizes import Sizes
 from ..handlers.steps import Steps
@@ -91,7 +92,7 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
     lines = gr.Radio([], label="Written for you (choosing one puts it above)", visible=False, elem_id="lines")
     seed, lines_record = gr.State(0), gr.JSON(visible=False)
 
-    def check(request: gr.Request, headline: str = "", description: str = "", visitor: str | None = None) -> Any:
+    def check(request: gr.Request, headline: str = "", description: str = "", visitor: str | None = None) -> object:
         return words.check(find_owner(visitor, request), headline, description)
 
     def write(request: gr.Request, kind: str = KINDS[0], seed: int = 0, visitor: str | None = None) -> Iterator[Any]:
@@ -124,11 +125,11 @@ def _words(words: Words, visitor: gr.BrowserState) -> tuple[Fields, Callable[...
             description: str = "",
             own_picture_path: str | None = None,
             visitor: str | None = None,
-        ) -> Any:
+        ) -> object:
             said, screen = words.use(find_owner(visitor, request), headline, description, own_picture_path)
             return (said, screen is not None, *(flat(screen) if screen is not None else [gr.skip()] * len(outputs)))
 
-        def settle_words(request: gr.Request, is_taken: bool, record: Any, visitor: str | None, said: str) -> Any:
+        def settle_words(request: gr.Request, is_taken: bool, record: object, visitor: str | None, said: str) -> object:
             moves = settle(request, record, visitor) if is_taken else [gr.skip()] * len(moved)
             return [said if component is shown else move for component, move in zip(moved, moves, strict=True)]
 
@@ -177,7 +178,7 @@ def _plan(steps: Steps, visitor: gr.BrowserState) -> tuple[gr.Textbox, gr.HTML]:
         daily_impressions: float | None = None,
         own_ctr_percent: float | None = None,
         visitor: str | None = None,
-    ) -> Any:
+    ) -> object:
         return steps.plan(find_owner(visitor, request), campaign, daily_impressions, own_ctr_percent)
 
     inputs: Fields = {"campaign": campaign, "daily_impressions": daily, "own_ctr_percent": rate, "visitor": visitor}
@@ -199,7 +200,7 @@ def _approve(steps: Steps, visitor: gr.BrowserState) -> tuple[Fields, Any]:
     shown, record, duties = fragment(elem_id="approval"), gr.JSON(visible=False), gr.JSON(visible=False)
     shown_id = gr.Textbox("", visible=False)  # id of the result on the page
 
-    def disclosures(request: gr.Request, markets: list[str] | None = None, visitor: str | None = None) -> Any:
+    def disclosures(request: gr.Request, markets: list[str] | None = None, visitor: str | None = None) -> object:
         return steps.disclosures(find_owner(visitor, request), markets)
 
     def approve(
@@ -209,7 +210,7 @@ def _approve(steps: Steps, visitor: gr.BrowserState) -> tuple[Fields, Any]:
         is_read: bool = False,
         shown: str = "",
         visitor: str | None = None,
-    ) -> Any:
+    ) -> object:
         return steps.approve(find_owner(visitor, request), name, markets, is_read, shown)
 
     markets.input(
@@ -233,7 +234,7 @@ def _approve(steps: Steps, visitor: gr.BrowserState) -> tuple[Fields, Any]:
     return {"listed": listed, "markets": markets, "is_read": is_read, "approved": shown, "shown_id": shown_id}, approved
 
 
-def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox, approved: Any) -> tuple[gr.HTML, gr.File, Any]:
+def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox, approved: Dependency) -> tuple[gr.HTML, gr.File, Any]:
     fragment(fragments.step(5, "Pack", "What goes to the platform in one folder, what stays with you in another, in one zip."))
     platform = gr.Dropdown(PLATFORMS, value="", label="File for a platform", elem_id="platform")
     url = gr.Textbox("", label="Landing page", placeholder="https://example.com/shoes", max_length=2000, elem_id="landing-page")
@@ -253,7 +254,7 @@ def _export(steps: Steps, visitor: gr.BrowserState, campaign: gr.Textbox, approv
 
     def pack(
         request: gr.Request, campaign: str = "", platform: str = "", url: str = "", lines: str = "", visitor: str | None = None
-    ) -> Any:
+    ) -> object:
         shown, paths, record = steps.pack(find_owner(visitor, request), campaign, platform, url, lines)
         return shown, [str(path) for path in paths or ()] or None, record
 

@@ -111,7 +111,7 @@ def _write(answer: dict[str, Any]) -> str:
     return said
 
 
-def _is_answer(output: Any) -> bool:
+def _is_answer(output: object) -> bool:
     return isinstance(output, dict) and not {"path", "meta"} <= output.keys()
 
 
@@ -159,7 +159,7 @@ def _offer(tool: Callable[..., Any], inputs: Fields, outputs: list[gr.blocks.Blo
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
     @wraps(tool)
-    def call(*values: Any) -> Any:
+    def call(*values: object) -> object:
         return tool(**dict(zip(inputs, values, strict=True)))
 
     told, known = inspect.getdoc(tool) or "", read_endpoints()["inputs"]
@@ -178,7 +178,7 @@ def _owner(session: str | None) -> str:
 
 
 def _score(handlers: Handlers) -> Callable[..., Any]:
-    def score_ad(usual_rate_percent: float | None = None, session: str = "", **form: Any) -> dict[str, Any]:
+    def score_ad(usual_rate_percent: float | None = None, session: str = "", **form: str | None) -> dict[str, Any]:
         """
         Predict how an ad does against a usual one, with a 90 % interval, the reasons, and warnings about the number.
 
@@ -199,7 +199,7 @@ def keep_told(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if is_told or not name.startswith(("ctr", "rate"))}
 
 
-def _check(**form: Any) -> dict[str, Any]:
+def _check(**form: str | None) -> dict[str, Any]:
     """
     Hold an ad against the rules of platforms, without any model: words by length and wording, the picture by shape and size.
 
@@ -217,7 +217,7 @@ def _check(**form: Any) -> dict[str, Any]:
 
 
 def _explain(why: Why) -> Callable[..., Any]:
-    def explain_ad(session: str = "", **form: Any) -> dict[str, Any]:
+    def explain_ad(session: str = "", **form: str | None) -> dict[str, Any]:
         """
         Say what an ad's score rests on: each word left out, regions of the picture covered, parts of the ad.
 
@@ -233,7 +233,7 @@ def _explain(why: Why) -> Callable[..., Any]:
 
 def _improve(handlers: Handlers) -> Callable[..., Any]:
     def improve_ad(
-        effort: str = "quick", usual_rate_percent: float | None = None, session: str = "", **form: Any
+        effort: str = "quick", usual_rate_percent: float | None = None, session: str = "", **form: str | None
     ) -> tuple[dict[str, Any], str | None]:
         """
         Search better words for an ad, and set them into its picture; faces stay as they are, since consent is a person's to
@@ -277,7 +277,8 @@ def _read(accounts: Accounts) -> Callable[..., Any]:
             results_path: the export, uploaded.
             metric: "ctr", "cpc", "cost_per_conversion" or "roas".
         """
-        return accounts.read(_owner(session), results_path, None, metric=metric)[1]
+        *_, last = accounts.ask(_owner(session), results_path, None, metric=metric)
+        return last.record
 
     return read_results
 

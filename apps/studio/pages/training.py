@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -98,8 +98,8 @@ def _build_models(
         named, name = models.names(owner), models.chosen(owner)
         return [gr.update(choices=[SHIPPED, *named], value=name), {one: called for called, one in named}.get(name, ""), problem]
 
-    def doing(act: Any) -> Any:
-        def do(request: gr.Request, visitor: str | None, *values: Any) -> list[Any]:
+    def doing(act: Callable[..., object]) -> Callable[..., list[Any]]:
+        def do(request: gr.Request, visitor: str | None, *values: object) -> list[Any]:
             owner, problem = find_owner(visitor, request), ""
             try:
                 act(owner, *values)
@@ -131,14 +131,14 @@ def _build_models(
     page.load(show, visitor, rest, **MOVES)
 
 
-def _look(trainings: Trainings) -> Any:
+def _look(trainings: Trainings) -> Callable[..., str]:
     def look(request: gr.Request, results_path: str | None, visitor: str | None) -> str:
         return trainings.look(find_owner(visitor, request), results_path)
 
     return look
 
 
-def _settle(trainings: Trainings) -> Any:
+def _settle(trainings: Trainings) -> Callable[..., list[Any]]:
     def settle(request: gr.Request, path: str | None, visitor: str | None) -> list[Any]:
         owner = find_owner(visitor, request)
         return [

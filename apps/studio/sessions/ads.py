@@ -80,7 +80,7 @@ class AdState:
     mockups: str = ""
     shown: str = ""
 
-    def after(self, event: str, **said: Any) -> AdState:
+    def after(self, event: str, **said: object) -> AdState:
         """Return the state after an event of MOVES, updated with `said`.
 
         Raises:
@@ -100,7 +100,8 @@ class AdState:
             raise AdCreativeError(NOT_SHOWN)
         if event in ("drop", "search"):
             said = {**said, "shown": ""}
-        state = replace(self, stage=stage, **said)
+        changed: dict[str, Any] = said
+        state = replace(self, stage=stage, **changed)
         return replace(state, stage=Stage.BROUGHT) if stage is Stage.SCORED and state.score is None else state
 
 
@@ -140,7 +141,7 @@ class Desk:
             ads = reversed(self._states.get(owner, {}).values())
             return next((one for one in ads if one.score is not None or one.stage in _SINCE_SEARCH), None)
 
-    def move(self, owner: str, ad: str, event: str, **said: Any) -> bool:
+    def move(self, owner: str, ad: str, event: str, **said: object) -> bool:
         """Apply an event to an ad; return False, without any change, when the owner has no such ad.
 
         Raises:

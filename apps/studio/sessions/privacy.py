@@ -64,7 +64,7 @@ def end_tidily() -> None:
             signal.signal(getattr(signal, name), interrupt)
 
 
-def interrupt(signum: int, frame: Any) -> None:
+def interrupt(signum: int, frame: object) -> None:
     """End the program from a signal handler, with the exit code of the signal."""
     signal.signal(signum, signal.SIG_IGN)  # a second signal must not interrupt the clean-up
     raise SystemExit(128 + signum)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
@@ -22,6 +22,7 @@ from adcreative.lettering.reading.reader import TextLine
 from adcreative.lettering.setting.fonts import typefaces
 from data.make.scripts.drawn_lines import fonts_with
 
+Item = TypeVar("Item")
 PHRASES = Path(__file__).with_name("phrases.json")
 SHAPES = (
     (1.0, 0.3),
@@ -102,7 +103,7 @@ class _Sheet:
     def between(self, low: float, high: float) -> float:
         return float(self.rng.uniform(low, high))
 
-    def pick(self, options: Sequence[Any]) -> Any:
+    def pick(self, options: Sequence[Item]) -> Item:
         return options[int(self.rng.integers(len(options)))]
 
 
