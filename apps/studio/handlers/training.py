@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from adcreative.errors import AdCreativeError
 from adcreative.pipeline import Trainable, count_trainable
-from adcreative.progress import Progress, ShouldStop
+from adcreative.progress import Callbacks, Progress, ShouldStop
 
 from ..html import fragments
 from ..html import insights as insight_fragments
