@@ -124,7 +124,8 @@ class Trainings(LongWork[TrainingScreen]):
         """Return the job: read the table, wait for other trainings, train, use the model. Scoring continues meanwhile."""
 
         def learn(tell: Progress, should_stop: ShouldStop) -> TrainingScreen:
-            brought, watched = bring(), {"progress": tell, "should_stop": should_stop}
+            brought = bring()
+            watched: Callbacks = {"progress": tell, "should_stop": should_stop}
             found = self.handlers.aside(
                 self.count, brought.results, columns=brought.columns, images=brought.pictures, **watched
             )
