@@ -86,8 +86,8 @@ def test_what_cannot_be_used_is_said_in_a_sentence(makes: Makes, form: MakeForm,
 
 def test_another_browser_finds_the_form_filled_after_a_restart(form: MakeForm, tmp_path: Path) -> None:
     def start(place: str) -> Makes:
-        options = {"studio": FakeStudio(), "result_dir": tmp_path / place, "kept_dir": tmp_path / "home"}
-        return Makes(handlers=Handlers(**options))
+        handlers = Handlers(studio=FakeStudio(), result_dir=tmp_path / place, kept_dir=tmp_path / "home")
+        return Makes(handlers=handlers)
 
     first, other = f"workspace.{'1' * 32}", f"workspace.{'2' * 32}"
     form = replace(form, logo=form.photos[0], colours="#0b7261", roles={"Rated 4.8 of 5": "subline"})
