@@ -10,10 +10,19 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from data.make.app_screens import GAP_PX, NUM_FIXED, PAGES, WIDTH_PX, lay_out, take_screens
 from tests.apps.browser import Served, Visit, approve, expect, find_edit, needs_browser
 from tests.apps.fakes import FakeStudio
 
 pytestmark = [needs_browser, pytest.mark.slow]
+
+
+def test_every_page_is_on_a_sheet_of_screenshots(visit: Visit, served: Served) -> None:
+    screens = [*take_screens(visit.page, served.url)]
+    assert len(screens) == NUM_FIXED + len(PAGES)
+    assert all(len(set(one.resize((40, 40)).tobytes())) > 10 for one in screens), "a page is not empty"
+    assert lay_out(screens).width == 5 * (WIDTH_PX + GAP_PX) + GAP_PX
+
 
 WHOLE = """images => images.every((image) => {
   const {objectFit} = getComputedStyle(image), box = image.getBoundingClientRect();

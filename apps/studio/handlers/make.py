@@ -238,8 +238,9 @@ class Makes(LongWork[MakeScreen]):
         return replace(refused, shown=refused.shown + self.find_screen(owner).shown)
 
     def watch(self, job: Job[MakeScreen]) -> Iterator[MakeScreen]:
-        making = next(one for one in self.sets.values() if one.job is job)
-        for state in job.states(apart_s=0.4):
+        making = next((one for one in self.sets.values() if one.job is job), None)  # None: deleted meanwhile
+        for state in job.states(apart_s=0.4) if making is not None else ():
+            assert making is not None
             num_ahead = self.handlers.model_queue.num_ahead(making.ticket)
             yield MakeScreen(
                 shown=make_fragments.making(state, job.stage, making.pictures, total=NUM_ADS, num_ahead=num_ahead),
