@@ -388,11 +388,12 @@ class Makes(LongWork[MakeScreen]):
         return self.handlers.owner_dir(owner) / FOLDER
 
     def _forget(self, owner: str) -> None:
-        making, folder = self.sets.pop(owner, None), self._folder(owner)
+        self.sets.pop(owner, None)
+        job, folder = self.board.find(owner), self._folder(owner)
         self.board.take_down(owner)
-        if making is not None and making.job is not None:  # the job may be writing files at this moment
-            making.job.then(lambda: shutil.rmtree(folder, ignore_errors=True))
-            making.job.then(lambda: self.handlers.choices.drop_features(owner))
+        if job is not None:  # it may be writing files at this moment
+            job.then(lambda: shutil.rmtree(folder, ignore_errors=True))
+            job.then(lambda: self.handlers.choices.drop_features(owner))
 
 
 def list_samples() -> list[str]:
