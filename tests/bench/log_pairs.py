@@ -495,7 +495,7 @@ def _sequence_pair(ours: LogNetwork, theirs: Any, folder: Path) -> Pair:
     return Pair(ours, theirs, theirs.train_step, batch_of, lambda one: torch.logit(theirs(one)["y_pred"].double()), read)
 
 
-PAIRS = {
+PAIRS: dict[str, Callable[[Path, Path, int], tuple[Pair, Rows]]] = {
     **{f"{kind}_fuxictr": partial(build_layers, kind) for kind in ("linear", "fm", "dnn")},
     "finalmlp_fuxictr": build_finalmlp,
     "sdim_fuxictr": build_sdim,
