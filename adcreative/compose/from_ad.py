@@ -90,7 +90,13 @@ class Taken:
         says_more = len(self.messages) > (1 if {"offer", "price", "button"} & set(self.messages) else 2)
         return "headline" in self.messages and (self.photo is not None or (bool(self.colours) and (is_known or says_more)))
 
+    @property
+    def lost_its_picture(self) -> bool:
+        """Whether the ad shows something that could not be taken, so that ads of type alone say less than it does."""
+        return self.photo is None and self.missing.get("photos", NO_PHOTOGRAPH) != NO_PHOTOGRAPH
 
+
+NO_PHOTOGRAPH = "no part of the ad without words is a photograph that is large enough"
 _ADDRESS = re.compile(r"@|www\.|https?:", re.I)  # a message with an address was joined from two blocks
 FindLines = Callable[[np.ndarray], np.ndarray]  # picture [H, W, 3] -> boxes x0, y0, x1, y1 of lines of text [N, 4], px
 
@@ -295,7 +301,7 @@ def _photo(
 
     Words on smooth ground are erased first, and a rectangle is taken where no traces of them are detected.
     """
-    missing["photos"] = "no part of the ad without words is a photograph that is large enough"
+    missing["photos"] = NO_PHOTOGRAPH
     seen = None if segment is None else segment(image_u8)
     said = _drawn_words(words, seen)
     prints = [one for one in words.blocks if one not in said and seen is not None and _part(seen, one.box).mean() > SEEN]

@@ -33,6 +33,7 @@ from adcreative.verbs.compose import UNTESTED, compose, model_hashes, parse_shap
 from adcreative.verbs.settings import ComposeSettings
 
 DONE = "done.json"
+NUM_WITHOUT_PICTURE = 2  # judges would run few ads of type alone where the original shows what is sold
 
 
 @takes(ComposeSettings)
@@ -142,7 +143,8 @@ def compose_from(
 ) -> RunSummary:
     """Compose new ads from the parts of an existing ad; the parts are written as a brief into `out`/brief.
 
-    Uncertain parts are not guessed: the error names them, and the brief in which the user can fill them in.
+    Uncertain parts are not guessed: the error names them, and the brief in which the user can fill them in. Of an ad whose
+    picture cannot be taken, NUM_WITHOUT_PICTURE ads of type alone are made at most.
 
     Raises:
         ConfigError: no leading line was read with certainty; or there is no photo, and too little is known without one;
@@ -161,6 +163,9 @@ def compose_from(
     asked = "; ".join(f"{name} ({why})" for name, why in taken.missing.items())
     if not taken.is_enough:
         raise ConfigError(f"{Path(ad).name} does not tell for sure: {asked}. Fill in {path}, then: adcreative compose {path}")
+    if taken.lost_its_picture:
+        settings = replace(settings, num=min(settings.num, NUM_WITHOUT_PICTURE))
+        asked += f"; so at most {NUM_WITHOUT_PICTURE} ads, of type alone"
     summary = compose(path, out, settings, progress=progress, should_stop=should_stop)
     sure = ", ".join(f"{name} {share:.0%}" for name, share in taken.sure.items())
     lines = (f"taken from {Path(ad).name}: {sure}.", *summary.lines)

@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from adcreative.compose.from_ad import find_panels, is_clean, read_twice, take_parts, without_rim, write_taken
+from adcreative.compose.from_ad import (
+    NO_PHOTOGRAPH,
+    Taken,
+    find_panels,
+    is_clean,
+    read_twice,
+    take_parts,
+    without_rim,
+    write_taken,
+)
 from adcreative.errors import ConfigError
 from adcreative.lettering import BlockLine, TextBlock, TextLine, Words
 from adcreative.verbs.compose_many import compose_from
@@ -232,6 +241,22 @@ def test_type_alone_says_whose_it_is_or_more_than_a_line() -> None:
     assert take_parts(ad, Words(blocks=(said().blocks[0], offer), size=(600, 600)), None).is_enough
     named = replace(offer, role="brand")
     assert take_parts(ad, Words(blocks=(said().blocks[0], named), size=(600, 600)), None).is_enough
+
+
+@pytest.mark.parametrize(("why", "num"), [("words cover too much of what its photograph shows", 2), (NO_PHOTOGRAPH, 3)])
+def test_an_ad_whose_picture_is_lost_becomes_two_of_type_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str, num: int
+) -> None:
+    Image.new("RGB", (600, 400), "#20a060").save(tmp_path / "ad.png")
+    messages = {"headline": ("Fresh bread every morning",), "offer": ("20% off",), "button": ("Order now",)}
+    taken = Taken(messages, "Orchard", None, None, ("#20a060", "#ffffff"), {}, {"photos": why})
+    monkeypatch.setattr("adcreative.verbs.compose_many.load_segmenter", lambda path: None)
+    monkeypatch.setattr("adcreative.verbs.compose_many.read_twice", lambda image_u8: said())
+    monkeypatch.setattr("adcreative.verbs.compose_many.has_reader", lambda: False)
+    monkeypatch.setattr("adcreative.verbs.compose_many.take_parts", lambda *_: taken)
+    summary = compose_from(tmp_path / "ad.png", tmp_path / "ads", num=3, shapes="300x250")
+    assert summary.done == num
+    assert any("at most 2 ads, of type alone" in one for one in summary.warnings) is (num == 2)
 
 
 def test_what_a_person_confirmed_is_taken_beside_words_that_cannot_be_read() -> None:
