@@ -85,6 +85,7 @@ def faults(composed: Composed, shape: Shape) -> tuple[Problem, ...]:
             found += _contrast(item, ink, ad, plate, shape)
             found += _size(item, scene, shape)
             found += _letters(item)
+            found += _lines(item, ink)
     found += _overlaps(inks)
     return tuple(dict.fromkeys(found))
 
@@ -167,6 +168,19 @@ def _letters(item: Words) -> list[Problem]:
     return [
         Problem("ad_no_letters", role=item.role, font=font, letters="".join(sorted(missing)), package="a font of its script")
     ]
+
+
+def _lines(item: Words, ink: _Ink) -> list[Problem]:
+    """Return a problem if two neighbouring lines touch: every other line is drawn alone, in the box of all ink."""
+    if len(item.lines) < 2:
+        return []
+    (x0, y0, _, _), masks = ink.box, []
+    for lines in (item.lines[::2], item.lines[1::2]):
+        cover = np.zeros(ink.cover.shape, np.uint8)
+        draw_alpha(replace(item, lines=tuple((text, x - x0, y - y0) for text, x, y in lines), colour="#000000"), cover)
+        masks.append((cover >= 255 * COVERED).astype(np.uint8))
+    touch = (masks[0] & cv2.dilate(masks[1], CROSS)).any()
+    return [Problem("ad_lines_touch", role=item.role)] if touch else []
 
 
 @lru_cache(maxsize=8192)

@@ -285,7 +285,8 @@ def _content(
         if role == "proof" and "steps" in layout.needs:
             lines = [STEP.sub("", line) for line in lines]  # the layout draws the number
         spaced = 0.06 if role in upper and words.isascii() else -0.012 if display and words.isascii() else 0.0
-        built[role] = tuple(Text(line, Type(faces, parts.language, spaced, leading_of(line, display))) for line in lines)
+        kind = Type(faces, parts.language, spaced)
+        built[role] = tuple(Text(line, replace(kind, leading=leading_of(line, kind, display))) for line in lines)
     logo = parts.logo.width / parts.logo.height if parts.logo is not None else 0.0
     aspects = tuple(whole_aspects(photo) for photo in photos)
     return Content(built, len(photos), logo, recipe.emphasis, aspects), problems

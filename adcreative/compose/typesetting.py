@@ -27,6 +27,7 @@ IDEOGRAPHS = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
 KATAKANA = r"(?<![ァ-ヺー])[ァ-ヺー]{2,5}(?![ァ-ヺー])"  # a loan word, which is not broken; a longer run is a compound
 NEVER_FIRST = r"[ーっゃゅょぁぃぅぇぉッャュョァィゥェォ々〜]"  # JIS X 4051: characters that may not begin a line
 INSIDE = 0.25  # cost of a break inside a phrase: equal to a line half as long as the others
+LINE_GAP = 0.02  # em, minimum space between the ink of two lines, with the 0.02 of air that each of them has
 SHORT_WORD = 3  # letters; a line should not end with an article or preposition
 
 
@@ -249,10 +250,10 @@ def overhang(text: str, kind: Type) -> float:
     return max([0.0, *(-one.left() for one in _bounds(font, text[:1]))]) / MEASURED_AT
 
 
-def leading_of(text: str, display: bool) -> float:
-    """Return the distance between baselines in em required by a text's script."""
+def leading_of(text: str, kind: Type, display: bool) -> float:
+    """Return the distance between baselines in em required by a text's script, and at least by its letters' ink and marks."""
     if regex.search(TALL, text):
         return 1.42 if display else 1.5
     if regex.search(IDEOGRAPHS, text):
         return 1.25 if display else 1.5
-    return 1.06 if display else 1.34
+    return max(1.06 if display else 1.34, sum(rise_and_fall(text, kind)) + LINE_GAP)

@@ -42,6 +42,7 @@ def moved(item: Words, x: float, y: float) -> list[Words]:
         (lambda item: [replace(item, lines=(("Warm \ue000 boots", *item.lines[0][1:]),))], "ad_no_letters"),
         (lambda item: [item, Fill(item.box, "#ffffff")], "ad_words_cut"),
         (lambda item: moved(item, 3000, 0), "ad_no_ink"),
+        (lambda item: [replace(item, lines=(*item.lines[:1], (*item.lines[0][:2], item.lines[0][2] + 9)))], "ad_lines_touch"),
     ],
 )
 def test_each_fault_is_found_in_the_pixels(change, code):
@@ -63,3 +64,14 @@ def test_accents_and_dots_of_the_first_line_stay_in_the_safe_zone(language, word
         recipe = Recipe(layout, {"headline": words}, 0, typefaces=typefaces)
         ad = compose_ad(recipe, parts(*[scenery(0.5)] * 4, language=language), shape_named("9:16"), strict=True)
         assert not faults(ad, shape_named("9:16"))
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("vi", "GIAO HÀNG SIÊU TỐC CÙNG KẾT NỐI TIÊU DÙNG"), ("pt", "DEZENAS DE OFERTAS A PREÇO É HOJE")]
+)
+@pytest.mark.parametrize("typefaces", range(6))
+def test_marks_of_capitals_do_not_touch_the_line_above(language: str, words: str, typefaces: int) -> None:
+    recipe = Recipe("type_only", {"headline": words}, None, typefaces=typefaces)
+    ad = compose_ad(recipe, parts(language=language), shape_named("1:1"), strict=True)
+    assert max(len(item.lines) for item in ad.scene.items if isinstance(item, Words)) > 2
+    assert not faults(ad, shape_named("1:1"))
