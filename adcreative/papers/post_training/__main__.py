@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from adcreative.errors import AdCreativeError
 from adcreative.papers.post_training.checkfree import CheckFreeConfig, draw_losses, train_decoder
 from adcreative.papers.post_training.data import read_approved, read_corpus, read_preferences
 from adcreative.papers.post_training.model import load_base
@@ -26,7 +27,7 @@ READERS = {"pretrain": read_corpus, "sft": read_approved, "dpo": read_preference
 
 
 def main() -> None:
-    """Run one stage from the command line."""
+    """Run one stage from the command line; what cannot be done is one sentence and exit code 2."""
     parser = argparse.ArgumentParser(
         prog="python -m adcreative.papers.post_training",
         description="Teach a small language model to write a brand's lines, in stages.",
@@ -68,13 +69,18 @@ def main() -> None:
     command.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    if arguments.stage == "checkfree":
-        print(json.dumps(run_checkfree(arguments), indent=2))
-        return
+    try:
+        print(json.dumps(run_checkfree(arguments), indent=2) if arguments.stage == "checkfree" else run_tuning(arguments))
+    except AdCreativeError as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
+
+
+def run_tuning(arguments: argparse.Namespace) -> Path:
+    """Run one of STAGES and return what it says."""
     stage = arguments.stage
     changes = {k: v for k, v in vars(arguments).items() if k not in ("data", "out", "start", "stage", "threads")}
     config = replace(CONFIGS[stage], **changes)
-    print(run_stage(stage, READERS[stage](arguments.data), arguments.out, config, start=arguments.start))
+    return run_stage(stage, READERS[stage](arguments.data), arguments.out, config, start=arguments.start)
 
 
 def run_checkfree(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -171,3 +171,14 @@ def test_texts_become_a_model_that_the_copywriter_loads(
 def test_too_little_text(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="the texts have 50 tokens, 8 sequences of 64 are needed; bring more text"):
         train_decoder(load_small(), [1] * 50, tmp_path, CheckFreeConfig(), losses={}, held_out=[1] * 64)
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "sft", "dpo", "checkfree"])
+def test_a_file_that_is_not_there_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stage: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["post_training", stage, str(tmp_path / "none.jsonl"), "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == 2
+    assert "none.jsonl" in capsys.readouterr().err
