@@ -152,11 +152,26 @@ def _messages(
         if taken:
             sure[f"messages.{role}"] = min(one.confidence for one in taken)
             messages[role] = tuple(text for one in taken for text in _facts(image_u8, one, role))
+    _drop_repeats(messages, sure)
     if words.hides_words and "headline" not in messages:
         missing["messages.headline"] = words.unread_note or "large words could not be read"
     elif "headline" not in found:
         missing["messages.headline"] = "no line leads the ad"
     return messages, proposals
+
+
+def _drop_repeats(messages: dict[str, tuple[str, ...]], sure: dict[str, float]) -> None:
+    """Remove offers, prices and badges whose words each headline says, too."""
+    said = [f" {' '.join(text.casefold().split())} " for text in messages.get("headline", ())]
+    for role in ("offer", "price", "badge"):
+        texts = messages.get(role, ())
+        left = tuple(
+            text for text in texts if not said or not all(f" {' '.join(text.casefold().split())} " in one for one in said)
+        )
+        if texts and not left:
+            del messages[role], sure[f"messages.{role}"]
+        elif texts:
+            messages[role] = left
 
 
 def _is_certain(block: TextBlock, words: Words) -> bool:

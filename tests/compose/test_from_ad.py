@@ -66,6 +66,20 @@ def test_words_that_two_sizes_read_otherwise_are_proposed_and_not_used(tmp_path:
     assert tomllib.loads(text)["messages"] == {}
 
 
+@pytest.mark.parametrize(
+    ("headline", "is_kept"), [("Save 20% today", False), ("Save 120% today", True), ("20% discount", False)]
+)
+def test_an_offer_that_the_headline_says_is_not_taken_again(headline: str, is_kept: bool) -> None:
+    def block(role: str, text: str) -> TextBlock:
+        one = said(role=role).blocks[0]
+        return replace(one, lines=(replace(one.lines[0], text=text),))
+
+    words = Words(blocks=(block("offer", "20%"), block("headline", headline)), size=(600, 600))
+    taken = take_parts(drawn_ad(), words, segment=None)
+    assert taken.messages["headline"] == (headline,)
+    assert ("offer" in taken.messages, "messages.offer" in taken.sure) == (is_kept, is_kept)
+
+
 def test_what_is_hardly_the_brand_does_not_hide_it() -> None:
     blocks = tuple(replace(said(role="brand").blocks[0], chance=chance) for chance in (0.8, 0.4))
     assert take_parts(drawn_ad(), Words(blocks=blocks, size=(600, 600)), None).brand == "Taste July"
