@@ -16,6 +16,8 @@ SAMPLE_PX = 72  # of the longer side, for clustering
 MIN_CHROMA = 0.05  # below, a colour is a grey
 MIN_SHARE = 0.015  # minimum share of the pixels for a colour of the picture
 BUTTON_CONTRAST = 1.6  # minimum contrast of accent and ground, so that a button is visible
+OWN_CONTRAST = 3.0  # minimum contrast of a given colour to near-black, on which it is type, too
+NEAR_BLACK = "#101214"
 NEUTRAL = "#2f5bea"  # the accent if neither brand nor pictures have a colour
 SAME_HUE = 0.35  # radians
 
@@ -77,8 +79,9 @@ def derive_palettes(colours: Sequence[str], *, are_given: bool) -> tuple[Palette
     """Return palettes around one to three colours: white, pastel, full colour, dark, each with a contrast of at least 4.5:1.
 
     Args:
-        colours: "#rrggbb", the leading one first; none gives a blue. are_given: the brand's own colours, so accents are not
-            changed; else an accent is darkened until white letters are readable on it.
+        colours: "#rrggbb", the leading one first; none gives a blue. are_given: the brand's or an ad's own colours, so accents
+            are not changed, a second colour takes the pastel's place, and dark is near-black; else an accent is darkened
+            until white letters are readable on it.
     """
     lead = colours[0] if colours else NEUTRAL
     second = next((one for one in colours[1:] if contrast(one, lead) >= BUTTON_CONTRAST), None)
@@ -95,6 +98,11 @@ def derive_palettes(colours: Sequence[str], *, are_given: bool) -> tuple[Palette
             from_oklch(0.29, min(chroma, 0.05), hue),
         ),
     }
+    if are_given:
+        own = next((one for one in (lead, *colours[1:]) if contrast(one, NEAR_BLACK) >= OWN_CONTRAST), grounds["dark"][1])
+        grounds["dark"] = (NEAR_BLACK, own, "#26282c")
+    if are_given and second is not None:
+        grounds["pastel"] = (second, lead, from_oklch(max(0.0, to_oklch(second)[0] - 0.07), *to_oklch(second)[1:]))
     palettes = [_palette(ground, wanted, soft) for ground, wanted, soft in grounds.values()]
     if second is not None:
         palettes.append(_palette("#ffffff", second, from_oklch(0.93, tint * 0.6, hue)))

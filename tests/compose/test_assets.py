@@ -48,6 +48,15 @@ def test_colours_of_the_brand_stay_and_oklch_goes_both_ways() -> None:
         parse_colour("reddish")
 
 
+def test_grounds_and_accents_are_given_colours_where_two_are_given() -> None:
+    red, yellow = "#be1819", "#febd5c"
+    palettes = derive_palettes([red, yellow], are_given=True)
+    assert {palette.ground for palette in palettes} == {"#ffffff", "#101214", red, yellow}
+    assert {palette.accent for palette in palettes[:4]} == {red, yellow}
+    (dark,) = (palette for palette in derive_palettes(["#ed1c24"], are_given=True) if palette.ground == "#101214")
+    assert dark.accent == "#ed1c24"  # readable as it is, so not made lighter
+
+
 def test_a_thing_on_plain_ground_is_cut_out_by_colour_and_its_accent_found() -> None:
     image = draw_ball()
     truth = np.asarray(image)[..., 1] < 128
