@@ -16,6 +16,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import regex
+
 from adcreative.compose.parts import ROLES, Box
 from adcreative.compose.shapes import Shape
 from adcreative.compose.typesetting import Type, num_lines, rise_and_fall, unbroken_width
@@ -53,6 +55,8 @@ SCALE: Mapping[str, tuple[float, float, float]] = MappingProxyType(
         "brand": (0.38, 1.15, 4.4),
     }
 )
+FIGURE = 0.9  # minimum ratio to the headline's size of an offer that is a figure, in shapes with room
+FIGURE_LETTERS = 12  # maximum characters of such an offer
 QUOTES = ("“", "„", "«", "»", "「", "『", "‹", '"')  # opening quotation marks
 PILL = (0.62, 1.25)  # padding of a button or badge in em of its type: vertical, horizontal
 BULLET = 1.55  # em for a bullet next to a proof
@@ -269,6 +273,12 @@ class Text:
     kind: Type
 
 
+def is_figure(text: Text) -> bool:
+    """Return whether a text is a short figure: a share, a multiple or an amount of money, such as 30% OFF, 2x1 or $5."""
+    found = regex.search(r"\d\s?[%٪％x×]|[%٪％\p{Sc}]\s?\d|\d\s?\p{Sc}", text.words, regex.I)
+    return found is not None and len(text.words) <= FIGURE_LETTERS
+
+
 @dataclass(frozen=True)
 class Content:
     """The content of a layout: texts by role (several proofs), available photos, the logo's width by height (0: none).
@@ -330,6 +340,8 @@ class Arranger:
         most *= 1.0 if self.content.photos or name == "legal" else ROOMY
         if node.size and node.name != "logo":
             ratio, most = node.size, most * max(1.0, node.size / ratio)
+        if name == "offer" and self.shape.kind in LEGAL_STANDS and all(map(is_figure, self.content.texts.get("offer", ()))):
+            ratio = max(ratio, FIGURE)
         if self.content.lead != "headline" and name in ("headline", self.content.lead):
             ratio = max(ratio, 0.95) if name == self.content.lead else 0.72 * ratio
             most = max(most, 9.0) if name == self.content.lead else most

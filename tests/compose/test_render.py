@@ -258,3 +258,12 @@ def test_a_small_photo_is_set_in_and_never_blown_up() -> None:
         if not is_blurred:
             picture = next(item for item in ad.scene.items if isinstance(item, Picture) and item.role == "photo")
             assert picture.box.width <= 4.5 * 200
+
+
+@pytest.mark.parametrize("layout", ["type_only", "editorial", "note_like", "seasonal_frame", "question"])
+@pytest.mark.parametrize(("offer", "is_large"), [("2x1", True), ("30% OFF", True), ("On every pizza that you fetch", False)])
+def test_an_offer_that_is_a_figure_is_nearly_as_large_as_the_headline(layout: str, offer: str, is_large: bool) -> None:
+    texts = {"headline": "Every day on pizzas?", "subline": "To take away, in the whole of the town", "offer": offer}
+    ad = compose_ad(Recipe(layout, texts, 0), parts(), shape_named("1:1"))
+    sizes = {one.role: one.size for one in ad.placed if not one.dropped}
+    assert (sizes["offer"] > 0.8 * sizes["headline"]) == is_large
