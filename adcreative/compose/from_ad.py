@@ -61,6 +61,7 @@ MARK_REACH, MARK_GAP = 3.0, 0.5  # of the brand's height: how far its mark is lo
 BULLET_REACH, BULLET_NEAR = (0.15, 2.2), 0.3  # of a line's height: where its bullet stands; maximum spread of their distances
 MAX_BULLET = 1.2  # of a line's height
 MAX_HAZE = 0.1  # maximum share of a logo's pixels
+MAX_EDGE_INK = 0.002  # maximum share of the edge of a logo's box that another thing crosses
 MAX_BOX = 0.3  # maximum drawn share of a logo's edge: more is its ground
 SAME_COLOUR = 0.08  # OKLab
 TAKEN_FILES = (NAME, "photo.png", "logo.png")
@@ -225,6 +226,9 @@ def _brand(
     x0, y0, x1, y1 = _logo_box(image_u8, words, block)
     rim = round(0.35 * (block.box[3] - block.box[1]))
     crop = image_u8[max(0, y0 - rim) : min(height, y1 + rim), max(0, x0 - rim) : min(width, x1 + rim)]
+    if _edge_ink(crop, block.ground) > MAX_EDGE_INK:
+        missing["brand.logo"] = "something else reaches into its box"
+        return block.text, None
     try:
         logo = free_logo(Image.fromarray(crop).convert("RGBA"))
     except ConfigError:
@@ -242,6 +246,12 @@ def _brand(
         return block.text, None
     sure["brand.logo"] = block.confidence
     return block.text, logo
+
+
+def _edge_ink(crop: np.ndarray, ground: tuple[int, int, int]) -> float:
+    """Return the share of a crop's outermost pixels [H, W, 3] that have not the colour of the logo's ground."""
+    edge = np.concatenate([crop[0], crop[-1], crop[:, 0], crop[:, -1]])[None]
+    return float((np.linalg.norm(to_oklab(edge) - to_oklab(np.array(ground)), axis=2) > SAME_COLOUR).mean())
 
 
 def _haze(alpha: np.ndarray) -> float:

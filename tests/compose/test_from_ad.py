@@ -86,14 +86,19 @@ def test_what_is_hardly_the_brand_does_not_hide_it() -> None:
 
 
 @pytest.mark.parametrize("goes_on", [False, True])
-def test_a_brands_mark_comes_with_its_name(goes_on: bool) -> None:
+def test_a_brands_mark_comes_with_its_name_and_nothing_cut_does(goes_on: bool) -> None:
     ad = np.full((600, 600, 3), 255, np.uint8)
     ad[66:130, 60:380:8] = ad[66:130, 61:380:8] = (192, 32, 32)
     ad[60:136, 0 if goes_on else 10 : 44] = (20, 90, 200)  # a mark beside the name, or a bar that is no mark
-    logo = take_parts(ad, said(role="brand"), segment=None).logo
-    assert logo is not None
-    blue = (np.asarray(logo)[..., :3] == (20, 90, 200)).all(axis=2) & (np.asarray(logo)[..., 3] > 0)
-    assert blue.any(axis=0).sum() == (6 if goes_on else 34)  # of 34 columns; those within the air around the name
+    taken = take_parts(ad, said(role="brand"), segment=None)
+    assert taken.brand == "Taste July"
+    if goes_on:
+        assert taken.logo is None
+        assert taken.missing["brand.logo"] == "something else reaches into its box"
+        return
+    assert taken.logo is not None
+    blue = (np.asarray(taken.logo)[..., :3] == (20, 90, 200)).all(axis=2) & (np.asarray(taken.logo)[..., 3] > 0)
+    assert blue.any(axis=0).sum() == 34  # columns
 
 
 def test_words_on_calm_ground_are_erased_and_looked_for() -> None:
