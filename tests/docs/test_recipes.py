@@ -182,8 +182,8 @@ def test_adding_to_the_source(thing: str, tmp_path: Path) -> None:
 
 
 def test_every_page_that_can_be_followed_is_followed() -> None:
-    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
-    followed = re.findall(r'follow\("([\w-]+\.md)"', tests)
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.parent.rglob("test_*.py"))
+    followed = re.findall(r'(?:follow|blocks)\("([\w-]+\.md)"', tests)
     followed += [path.name for path in DOCS.glob("how-to-add-a-*.md")]
     pages = {path.name for path in DOCS.glob("*.md") if any(language != "text" for language, _ in blocks(path.name))}
     assert pages == set(followed)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from apps.studio.handlers.doubts import FEW_LIKE_IT, find_doubts
 
 from adcreative import pipeline
 from adcreative.creative import Creative
@@ -17,6 +16,7 @@ from adcreative.ctr.account.model import LEARNT_TEXTS, AccountModel
 from adcreative.features.batch import CreativeFeatures
 from adcreative.verbs.loading import load_click_model, load_tools
 from adcreative.verbs.studio import Studio
+from apps.studio.handlers.score_warnings import FEW_LIKE_IT, find_warnings
 from tests.ctr.account.worded_accounts import BAD, HOTEL, INVOICES, LOUD, plant_worded
 
 
@@ -45,7 +45,7 @@ def find_marked(model: AccountModel, lines: tuple[str, ...]) -> list[str]:
     return [
         ad.headline
         for ad, one in zip(ads, features, strict=True)
-        if isinstance(one, CreativeFeatures) and FEW_LIKE_IT in find_doubts(ad, model.evidence_for(ad, one))
+        if isinstance(one, CreativeFeatures) and FEW_LIKE_IT in find_warnings(ad, model.evidence_for(ad, one))
     ]
 
 
@@ -53,7 +53,7 @@ def find_marked(model: AccountModel, lines: tuple[str, ...]) -> list[str]:
 def test_sensible_lines_carry_no_mark_and_others_do(studio: Studio) -> None:
     def is_marked(line: str) -> bool:
         ad = Creative(headline=line, platform="google")
-        return bool(find_doubts(ad, studio.score_one(ad).evidence))
+        return bool(find_warnings(ad, studio.score_one(ad).evidence))
 
     marked = [line for line in INVOICES.sensible if is_marked(line)]
     missed = [line[:40] for line in BAD if not is_marked(line)]
