@@ -99,10 +99,10 @@ def derive_palettes(colours: Sequence[str], *, are_given: bool) -> tuple[Palette
         ),
     }
     if are_given:
-        own = next((one for one in (lead, *colours[1:]) if contrast(one, NEAR_BLACK) >= OWN_CONTRAST), grounds["dark"][1])
+        own = next((one for one in (lead, *colours[1:]) if contrast(one, NEAR_BLACK) >= OWN_CONTRAST), "#ffffff")
         grounds["dark"] = (NEAR_BLACK, own, "#26282c")
     if are_given and second is not None:
-        grounds["pastel"] = (second, lead, from_oklch(max(0.0, to_oklch(second)[0] - 0.07), *to_oklch(second)[1:]))
+        grounds["pastel"] = (second, lead, "#ffffff")
     palettes = [_palette(ground, wanted, soft) for ground, wanted, soft in grounds.values()]
     if second is not None:
         palettes.append(_palette("#ffffff", second, from_oklch(0.93, tint * 0.6, hue)))

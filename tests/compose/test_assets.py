@@ -54,7 +54,10 @@ def test_grounds_and_accents_are_given_colours_where_two_are_given() -> None:
     assert {palette.ground for palette in palettes} == {"#ffffff", "#101214", red, yellow}
     assert {palette.accent for palette in palettes[:4]} == {red, yellow}
     (dark,) = (palette for palette in derive_palettes(["#ed1c24"], are_given=True) if palette.ground == "#101214")
-    assert dark.accent == "#ed1c24"  # readable as it is, so not made lighter
+    assert dark.accent == "#ed1c24"  # readable as it is
+    (dark,) = (palette for palette in derive_palettes(["#881b29"], are_given=True) if palette.ground == "#101214")
+    assert dark.accent == "#ffffff"  # made lighter, a dark red would be coral
+    assert next(palette.soft for palette in palettes if palette.ground == yellow) == "#ffffff"  # darker, it would be mustard
 
 
 def test_a_thing_on_plain_ground_is_cut_out_by_colour_and_its_accent_found() -> None:
