@@ -179,8 +179,8 @@ def _lines(item: Words, ink: _Ink) -> list[Problem]:
         cover = np.zeros(ink.cover.shape, np.uint8)
         draw_alpha(replace(item, lines=tuple((text, x - x0, y - y0) for text, x, y in lines), colour="#000000"), cover)
         masks.append((cover >= 255 * COVERED).astype(np.uint8))
-    touch = (masks[0] & cv2.dilate(masks[1], CROSS)).any()
-    return [Problem("ad_lines_touch", role=item.role)] if touch else []
+    touching = np.logical_and(masks[0], cv2.dilate(masks[1], CROSS))
+    return [Problem("ad_lines_touch", role=item.role)] if touching.any() else []
 
 
 @lru_cache(maxsize=8192)
