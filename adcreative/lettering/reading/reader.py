@@ -46,6 +46,7 @@ MODEL_VARIABLE = "ADCREATIVE_OCR"
 NAMED_VERSION = "PP-OCRv5"  # of the models downloaded by the name of a script
 ACCENTED = {"vi": "Vietnamese"}  # languages with many Latin letters unknown to the model -> names in tesseract.LANGUAGES
 ALIKE = ("Cyrillic", "Greek")  # decorated Latin letters are mistaken for these scripts, so unreadable lines count as no words
+LATIN_ALIKE = frozenset("ABCEHIKMOPTXYaceiopxy")  # Latin letters that also stand for letters of ALIKE
 _RESAMPLING = Image.Resampling.BICUBIC
 NEEDS_PACKAGES = (
     'reading words in pictures needs rapidocr and onnxruntime; install them with: pip install "adcreative[picture]"'
@@ -71,6 +72,8 @@ class Fitted:
     # tesseract's inputs: rim around a line, of its height; height in px
     trials: tuple[tuple[float, int], ...] = ((0.0, 36), (0.0, 64), (0.08, 48))
     sure_other: float = 0.8  # probability, of tesseract or of the classifier, for a text in another script
+    alike: float = 0.5  # probability of ALIKE, of the classifier, for a text of at least this many letters that are all alike
+    num_alike: int = 6
     sure_latin: float = 0.97  # probability, of the recognition, against a classifier that is certain of a script in ALIKE
     least_of_weak: float = 0.75  # probability, of tesseract, for a line with an uncertain recognition
     accented: float = 0.2  # minimum probability of a language of ACCENTED, which readings without accents hide
@@ -163,8 +166,8 @@ def name_scripts(crops_u8: Sequence[np.ndarray], found: Sequence[DecodedLine]) -
     """Return the script of each line and its probability, given all lines of the picture.
 
     A line that the recognition reads confidently and completely is in a known script, unless the classifier is as certain of
-    another. A line without recognised text is in another script. A script of many lines is more probable for the rest, and
-    takes uncertain lines: single letters without loops or serifs look Latin.
+    another, or all its letters look like those of another. A line without recognised text is in another script. A script of
+    many lines is more probable for the rest, and takes uncertain lines: single letters without loops or serifs look Latin.
     """
     chances = load_scripts().classify(crops_u8)
     if not len(chances):
@@ -177,6 +180,7 @@ def name_scripts(crops_u8: Sequence[np.ndarray], found: Sequence[DecodedLine]) -
         line.confidence >= FITTED.sure_text and has_letters_or_digits(line.text) and line.reach >= FITTED.whole
         for line in found
     ]
+    alike = [SCRIPTS.index(script) for script in ALIKE]
     leading = _leading_script(np.where(np.array(is_sure), 0.0, widths) @ chances)
     names = []
     for line, row, is_read in zip(found, weighted, is_sure, strict=True):
@@ -189,6 +193,8 @@ def name_scripts(crops_u8: Sequence[np.ndarray], found: Sequence[DecodedLine]) -
         elif leading and not is_read:
             least = FITTED.sure_other if languages_for(leading) else FITTED.sure_script
             names.append((leading, max(least, chance if SCRIPTS[best] == leading else 0.0)))
+        elif is_read and _is_alike(line.text) and row[alike].sum() >= FITTED.alike * row.sum():
+            names.append((SCRIPTS[alike[int(row[alike].argmax())]], float(row[alike].sum() / row.sum())))
         elif (
             is_read
             and is_other[best]
@@ -198,6 +204,15 @@ def name_scripts(crops_u8: Sequence[np.ndarray], found: Sequence[DecodedLine]) -
         else:
             names.append((SCRIPTS[best], chance))
     return names
+
+
+def _is_alike(text: str) -> bool:
+    """Return whether a text read in Latin script may well be another: "HOBAA ΦOPMA" for "НОВАЯ ФОРМА"."""
+    letters = [char for char in text if char.isalpha()]
+    others = tuple(script.upper() for script in ALIKE)
+    return len(letters) >= FITTED.num_alike and all(
+        char in LATIN_ALIKE or unicodedata.name(char, "").startswith(others) for char in letters
+    )
 
 
 def _leading_script(masses: np.ndarray) -> str:

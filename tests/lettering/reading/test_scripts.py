@@ -123,6 +123,25 @@ def test_a_script_of_many_lines_takes_those_that_nothing_reads_surely(monkeypatc
     assert named(("Corner", 0.7, "Cyrillic"), ("Cafe", 0.7, "Latin")) == ["Cyrillic", "Latin"]
 
 
+@pytest.mark.parametrize(
+    ("text", "shares", "script"),
+    [
+        ("HOBAA ΦOPMA BC", {"Greek": 0.5, "Cyrillic": 0.35}, "Greek"),
+        ("HOBAA OPMA BC", {"Cyrillic": 0.5, "Latin": 0.4}, "Cyrillic"),
+        ("HOBAA OPMA BC", {"Latin": 0.6, "Cyrillic": 0.3}, "Latin"),
+        ("NEW FORM FOR ALL", {"Cyrillic": 0.6, "Latin": 0.3}, "Latin"),
+        ("CAMP", {"Cyrillic": 0.6, "Latin": 0.3}, "Latin"),
+    ],
+)
+def test_letters_that_all_look_like_another_script_are_not_latin_for_sure(
+    monkeypatch: pytest.MonkeyPatch, text: str, shares: dict[str, float], script: str
+) -> None:
+    chances = np.array([[shares.get(one, 0.001) for one in SCRIPTS]])
+    monkeypatch.setattr(reader_module, "load_scripts", lambda: SimpleNamespace(classify=lambda crops: chances))
+    named = reader_module.name_scripts([np.zeros((20, 80, 3), np.uint8)], [DecodedLine(text, 0.95, 1.0)])
+    assert [one for one, _ in named] == [script]
+
+
 @needs_fonts
 def test_a_latin_ad_is_read_as_before_and_asks_no_other_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_module, "read_crops", lambda crops, script, *_: pytest.fail(f"asked for {script}"))
