@@ -54,7 +54,7 @@ class NewLayouts:
 
 
 def take_ad(image_u8: np.ndarray, words: Words, ad: Creative) -> NewLayouts:
-    """Decompose an ad [H, W, 3] uint8 into parts for new layouts.
+    """Decompose an ad [H, W, 3] uint8 into parts for new layouts; none where the picture of what is sold would be lost.
 
     Args:
         words: words read in the picture, or taken from a words file. ad: its brand and words, where the advertiser states them.
@@ -65,7 +65,7 @@ def take_ad(image_u8: np.ndarray, words: Words, ad: Creative) -> NewLayouts:
         missing = {part: why for part, why in taken.missing.items() if part != "brand.name"}
         taken = replace(taken, brand=ad.brand, missing=missing)
     missing = {part: why for part, why in taken.missing.items() if part.startswith(NEEDED)}
-    if not missing and not taken.is_enough:
+    if not missing and (taken.lost_its_picture or not taken.is_enough):
         missing = dict(taken.missing)
     if missing:
         return NewLayouts(None, missing)

@@ -9,6 +9,7 @@ pytest.importorskip("skia")
 
 import numpy as np
 
+from adcreative.compose.from_ad import NO_PHOTOGRAPH, Taken
 from adcreative.creative import Creative
 from adcreative.lettering import BlockLine, TextBlock, Words
 from adcreative.verbs.new_layouts import confirm_words, take_ad
@@ -39,3 +40,17 @@ def test_an_uncertain_offer_is_never_left_out(role: str, is_composed: bool, monk
     assert (f"messages.{role}" in found.missing) != is_composed
     if found.prepared is not None:
         assert set(found.prepared.messages) == {"headline", "button"}, "what is not sure is left out"
+
+
+@pytest.mark.parametrize(
+    ("why", "is_composed"), [("words cover too much of what its photograph shows", False), (NO_PHOTOGRAPH, True)]
+)
+def test_no_layout_loses_the_picture_of_the_ad(why: str, is_composed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = {"headline": ("Your cat stays home",), "button": ("Meet a sitter",), "offer": ("First visit free",)}
+    taken = Taken(messages, "Catwatch", None, None, ("#14785a", "#ffffff"), {}, {"photos": why})
+    monkeypatch.setattr("adcreative.verbs.new_layouts.load_segmenter", lambda: None)
+    monkeypatch.setattr("adcreative.verbs.new_layouts.has_reader", lambda: False)
+    monkeypatch.setattr("adcreative.verbs.new_layouts.take_parts", lambda *_: taken)
+    found = take_ad(np.full((600, 600, 3), (20, 120, 90), np.uint8), Words(size=(600, 600)), Creative(headline="Home"))
+    assert (found.prepared is not None) == is_composed
+    assert found.missing == ({} if is_composed else {"photos": why})
