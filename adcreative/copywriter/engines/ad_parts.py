@@ -26,7 +26,8 @@ _MONTH = (
 _POINT_WITHIN = rf"[.](?=\d)|(?<=\d)[.](?=\s(?:{_MONTH}))"
 _SENTENCE = re.compile(rf"[^.!?。！？؟]+(?:(?:{_POINT_WITHIN})[^.!?。！？؟]*)*[.!?。！？؟]*")
 _STOPS = ".!?。！？؟"
-_CLAUSE_END = re.compile(r"\s*[;:|]\s+|\s+[–—|-]\s+|[、،؛]\s*")
+# A clause ends at a colon only where more than two words follow: "Code: SAVE20" is one thought, which neither half says.
+_CLAUSE_END = re.compile(r"\s*[;|]\s+|\s*:\s+(?=\S+\s+\S+\s+\S)|\s+[–—|-]\s+|[、،؛]\s*")
 _PRODUCT_TAIL = re.compile(r"\s+(?:with|for|that|which|in|from|by|made)\s+.*$|[,;:(>/|].*$")
 _LEAST_LEADING_WORDS, _LEAST_TELLING_WORDS = 3, 6  # "Rated 4.7 by 1,900 buyers"; "Rooms for every kind of family"
 _LEAST_NAMING_WORDS = 3  # words of a clause that names the next one's subject ("See progress in weeks, keep it for years")

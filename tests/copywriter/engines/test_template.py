@@ -114,6 +114,15 @@ def test_a_description_may_open_with_a_problem_of_the_reader(said: str) -> None:
     assert not any(line.lower().endswith(("tangled cables", "cold coffee")) for line in lines)
 
 
+@pytest.mark.parametrize("said", ["Código: GRATIS. Del 23 al 30 de noviembre.", "Use the code: SAVE20 today. Code: SAVE20."])
+def test_a_code_stands_with_its_name(said: str) -> None:
+    lines = build_copywriter("template").write(Brief("Veda", "burgers", "", "Burgers at your door", said), 6, 3, seed=0).lines
+    assert lines
+    for line in lines:
+        assert ("código" in line.lower()) == ("gratis" in line.lower())
+        assert ("code" in line.lower()) == ("save20" in line.lower())
+
+
 def test_every_kind_of_phrase_has_patterns_in_each_place() -> None:
     pack = rule_pack("phrases")
     assert set(pack["headline"]) == set(pack["joined"]) == set(pack["alone"]) | {"pain"}  # a problem never stands alone
