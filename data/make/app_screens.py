@@ -39,6 +39,8 @@ def take_screens(page: Page, url: str) -> Iterator[Image.Image]:
     page.locator("#score .ac-score").wait_for()
     yield _shoot(page)
     page.get_by_label("Quick look").check()
+    if (nobody := page.get_by_label("nobody real is shown")).is_visible():
+        nobody.check()
     page.get_by_role("button", name="Improve it", exact=True).click()
     page.locator("#result .ac-result").wait_for()
     yield _shoot(page)

@@ -244,7 +244,7 @@ def test_words_are_written_one_after_another_and_own_words_are_scored_again(
     visit.improve()
     expect(visit.page.locator("#result")).to_contain_text("A version worth testing")
     page.get_by_role("button", name="Use my own words").click()
-    studio.round_s = 0.6
+    studio.round_s = 2.0
     page.get_by_role("button", name="Suggest more").click()
     expect(page.locator("#lines")).to_contain_text("Written headline 1")
     expect(page.locator("#lines")).not_to_contain_text("Written headline 3", timeout=300)
